@@ -1,0 +1,356 @@
+//! Facts: what happened, in past tense, and nothing else. The journal of an event is a list of these.
+//!
+//! A fact says what changed in full (which seats, which places, which amounts), so that views, audits and
+//! change feeds can be folded from the journal alone. Its revision and its time are not inside: they come with
+//! the record ([`Stamp`]). Deadlines that a fact starts are durations here and count from the record's time.
+//!
+//! Encoding: one format byte, then postcard. New kinds are added at the end; a kind's members never change.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, TicketTypeIndex, UserId};
+use crate::key::IdempotencyKey;
+use crate::manifest::{Definition, ManifestChange};
+use crate::sale::SaleState;
+use crate::time::UtcMs;
+
+/// The revision and the logged time of a fact, given by the sequencer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The place in the journal.
+    pub revision: Revision,
+    /// The logged time: never before that of an earlier fact.
+    pub at: UtcMs,
+}
+
+/// Who asked under which idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keyed {
+    /// The key.
+    pub key: IdempotencyKey,
+    /// Fingerprint of the request's body.
+    pub fingerprint: u64,
+}
+
+/// One seat with the price fixed when it was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatLine {
+    /// The seat.
+    pub seat: SeatIndex,
+    /// The ticket type it is sold as.
+    pub ticket_type: TicketTypeIndex,
+    /// The price in minor units.
+    pub price_minor: i64,
+}
+
+/// Places of an area with the price fixed when they were held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AreaLine {
+    /// The area.
+    pub area: AreaIndex,
+    /// The allocation whose places were taken; they go back there.
+    pub allocation: Option<AllocationIndex>,
+    /// The ticket type they are sold as.
+    pub ticket_type: TicketTypeIndex,
+    /// How many places, at least 1.
+    pub quantity: u32,
+    /// The price of one place in minor units.
+    pub price_minor: i64,
+}
+
+/// Lines of a hold or an order. Seats are in ascending order and distinct; areas are in ascending
+/// order of (area, allocation, ticket type) and distinct.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// The seats.
+    pub seats: SmallVec<[SeatLine; 4]>,
+    /// The places of areas.
+    pub areas: SmallVec<[AreaLine; 1]>,
+}
+
+impl Lines {
+    /// Seats plus places.
+    #[must_use]
+    pub fn places(&self) -> u32 {
+        let seats = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
+        self.areas.iter().fold(seats, |sum, line| sum.saturating_add(line.quantity))
+    }
+
+    /// The sum of all prices in minor units; `None` if it does not fit.
+    #[must_use]
+    pub fn total_minor(&self) -> Option<i64> {
+        let mut total = 0i64;
+        for line in &self.seats {
+            total = total.checked_add(line.price_minor)?;
+        }
+        for line in &self.areas {
+            total = total.checked_add(line.price_minor.checked_mul(i64::from(line.quantity))?)?;
+        }
+        Some(total)
+    }
+}
+
+/// A hold was placed; its number is [`HoldNumber::new`] of the record's revision and the user's shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldPlaced {
+    /// Who holds.
+    pub user: UserId,
+    /// The request's idempotency key.
+    pub keyed: Option<Keyed>,
+    /// Time until its deadline, from the record's time.
+    pub ttl_ms: u64,
+    /// Time until it ends whatever is done to it, from the record's time.
+    pub lifetime_ms: u64,
+    /// What is held.
+    pub lines: Lines,
+}
+
+/// Lines were added to and removed from a hold in one step; its deadline stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldAmended {
+    /// The hold.
+    pub hold: HoldNumber,
+    /// Whose hold.
+    pub user: UserId,
+    /// The request's idempotency key.
+    pub keyed: Option<Keyed>,
+    /// What came.
+    pub added: Lines,
+    /// What went, with the prices it had.
+    pub removed: Lines,
+    /// All lines from now on.
+    pub lines: Lines,
+    /// The hold's deadline, unchanged, for the answer.
+    pub deadline: UtcMs,
+    /// Extensions it may still get, for the answer.
+    pub extensions_left: u32,
+}
+
+/// A hold got a later deadline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldExtended {
+    /// The hold.
+    pub hold: HoldNumber,
+    /// Whose hold.
+    pub user: UserId,
+    /// The request's idempotency key.
+    pub keyed: Option<Keyed>,
+    /// The deadline from now on.
+    pub deadline: UtcMs,
+    /// Extensions it may still get.
+    pub extensions_left: u32,
+    /// All its lines, for the answer.
+    pub lines: Lines,
+}
+
+/// Why a hold ended without an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HoldEnd {
+    /// Its user released it.
+    Released,
+    /// Staff took it back; never done to a pinned hold.
+    ForceReleased,
+    /// Its effective deadline passed. If it was pinned, its order expired with it.
+    Expired,
+}
+
+/// A hold ended and what it kept is free again. If it was pinned by an order, the order has expired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldEnded {
+    /// The hold.
+    pub hold: HoldNumber,
+    /// Whose hold it was.
+    pub user: UserId,
+    /// Why.
+    pub end: HoldEnd,
+    /// Who asked under which key; for `ForceReleased` the staff user.
+    pub by: Option<(UserId, Keyed)>,
+    /// What is free again.
+    pub lines: Lines,
+}
+
+/// An order was opened from a hold and pins it until the payment deadline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderOpened {
+    /// The hold, which is also the order's number.
+    pub hold: HoldNumber,
+    /// Whose order.
+    pub user: UserId,
+    /// The request's idempotency key.
+    pub keyed: Option<Keyed>,
+    /// The hold's effective deadline from now on.
+    pub payment_deadline: UtcMs,
+    /// What is ordered, at the prices the hold fixed.
+    pub lines: Lines,
+}
+
+/// An order was confirmed: its seats and places are sold and its tickets exist (index = place in the lines).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderConfirmed {
+    /// The order.
+    pub order: HoldNumber,
+    /// Whose order.
+    pub user: UserId,
+    /// The request's idempotency key.
+    pub keyed: Option<Keyed>,
+    /// What is sold.
+    pub lines: Lines,
+}
+
+/// An open order was cancelled: what it kept is free again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderCancelled {
+    /// The order.
+    pub order: HoldNumber,
+    /// Whose order.
+    pub user: UserId,
+    /// The request's idempotency key.
+    pub keyed: Option<Keyed>,
+    /// What is free again.
+    pub lines: Lines,
+}
+
+/// Staff took seats off sale, put them back, or moved them to another allocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatsChanged {
+    /// Who.
+    pub by: UserId,
+    /// The request's idempotency key.
+    pub keyed: Option<Keyed>,
+    /// What was done to each.
+    pub change: SeatChange,
+    /// The seats, ascending and distinct.
+    pub seats: Vec<SeatIndex>,
+}
+
+/// What staff may do to seats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeatChange {
+    /// free -> blocked.
+    Block,
+    /// blocked -> free.
+    Unblock,
+    /// Free or blocked seats move to this allocation, or to none.
+    Reallocate(Option<AllocationIndex>),
+}
+
+/// Staff took places of an area off sale or put them back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacesChanged {
+    /// Who.
+    pub by: UserId,
+    /// The request's idempotency key.
+    pub keyed: Option<Keyed>,
+    /// The area.
+    pub area: AreaIndex,
+    /// The allocation of the places.
+    pub allocation: Option<AllocationIndex>,
+    /// Places blocked from now on (an absolute number).
+    pub blocked: u32,
+}
+
+/// One fact of an event's journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    /// The first fact of every event: what is for sale, and under which rules. Sale state `draft`.
+    EventDefined(Box<Definition>),
+    /// The manifest changed by a diff.
+    ManifestChanged(Box<ManifestChange>),
+    /// The sale state changed.
+    SaleStateChanged {
+        /// The state from now on.
+        to: SaleState,
+    },
+    /// See [`HoldPlaced`].
+    HoldPlaced(HoldPlaced),
+    /// See [`HoldAmended`].
+    HoldAmended(Box<HoldAmended>),
+    /// See [`HoldExtended`].
+    HoldExtended(Box<HoldExtended>),
+    /// See [`HoldEnded`].
+    HoldEnded(HoldEnded),
+    /// See [`OrderOpened`].
+    OrderOpened(OrderOpened),
+    /// See [`OrderConfirmed`].
+    OrderConfirmed(OrderConfirmed),
+    /// See [`OrderCancelled`].
+    OrderCancelled(OrderCancelled),
+    /// See [`SeatsChanged`].
+    SeatsChanged(Box<SeatsChanged>),
+    /// See [`PlacesChanged`].
+    PlacesChanged(Box<PlacesChanged>),
+    /// A scheduled allocation ended: what is left of it is on public sale.
+    AllocationReleased {
+        /// The allocation.
+        allocation: AllocationIndex,
+    },
+}
+
+/// The format byte in front of every encoded fact.
+pub const FACT_FORMAT: u8 = 1;
+
+/// A stored fact can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The format byte is not one this version reads.
+    #[error("fact format {found} is not known (this version reads {FACT_FORMAT})")]
+    Format {
+        /// The byte found.
+        found: u8,
+    },
+    /// The bytes are not a fact.
+    #[error("not a fact: {0}")]
+    Body(String),
+    /// There are bytes after the fact.
+    #[error("{0} bytes after the fact")]
+    Trailing(usize),
+}
+
+impl Fact {
+    /// Replaces `into` with the encoded fact.
+    pub fn encode(&self, into: &mut Vec<u8>) {
+        encode_versioned(FACT_FORMAT, self, into);
+    }
+
+    /// Reads a fact back.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; never panics, whatever the bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
+        decode_versioned(FACT_FORMAT, bytes)
+    }
+}
+
+/// Replaces `into` with a format byte and the postcard form of `value`. Reuses the room `into` has.
+pub(crate) fn encode_versioned<T: Serialize>(format: u8, value: &T, into: &mut Vec<u8>) {
+    into.resize(into.capacity().max(256), 0);
+    loop {
+        into[0] = format;
+        match postcard::to_slice(value, &mut into[1..]) {
+            Ok(body) => {
+                let len = 1 + body.len();
+                into.truncate(len);
+                return;
+            }
+            // The only way serialising these types can fail is a buffer that is too small.
+            Err(_) => into.resize(into.len() * 2, 0),
+        }
+    }
+}
+
+/// Reads what [`encode_versioned`] wrote.
+pub(crate) fn decode_versioned<T: serde::de::DeserializeOwned>(
+    format: u8,
+    bytes: &[u8],
+) -> Result<T, DecodeError> {
+    match bytes.split_first() {
+        Some((&found, body)) if found == format => match postcard::take_from_bytes(body) {
+            Ok((value, [])) => Ok(value),
+            Ok((_, rest)) => Err(DecodeError::Trailing(rest.len())),
+            Err(error) => Err(DecodeError::Body(error.to_string())),
+        },
+        Some((&found, _)) => Err(DecodeError::Format { found }),
+        None => Err(DecodeError::Body("empty".to_owned())),
+    }
+}

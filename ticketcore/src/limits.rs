@@ -1,0 +1,99 @@
+//! Every limit of the engine, each with its number. A command that would pass one is refused with
+//! [`LimitExceeded`], which names it.
+
+use serde::{Deserialize, Serialize};
+
+/// Seats one event may have.
+pub const SEATS_MAX: usize = 250_000;
+/// Sections one event may have.
+pub const SECTIONS_MAX: usize = 4_096;
+/// Rows one event may have.
+pub const ROWS_MAX: usize = 50_000;
+/// General-admission areas one event may have.
+pub const AREAS_MAX: usize = 256;
+/// Places one area may have.
+pub const AREA_PLACES_MAX: u32 = 1_000_000;
+/// Categories one event may have.
+pub const CATEGORIES_MAX: usize = 64;
+/// Ticket types one event may have.
+pub const TICKET_TYPES_MAX: usize = 64;
+/// Allocations one event may have: a set of them is one machine word.
+pub const ALLOCATIONS_MAX: usize = 64;
+/// Channels that may unlock one allocation.
+pub const CHANNELS_PER_ALLOCATION_MAX: usize = 16;
+/// Quotas one event may have: a set of them is one machine word.
+pub const QUOTAS_MAX: usize = 64;
+/// Bytes of a name (event, venue, section, category, ...).
+pub const NAME_BYTES_MAX: usize = 200;
+/// Bytes of a seat's machine name and of its label.
+pub const SEAT_NAME_BYTES_MAX: usize = 64;
+/// Bytes of a channel name or an access code.
+pub const CODE_BYTES_MAX: usize = 64;
+/// Bytes of an idempotency key.
+pub const KEY_BYTES_MAX: usize = 128;
+/// Seats and places one hold may keep.
+pub const PLACES_PER_HOLD_MAX: usize = 100;
+/// Items one hold request may have.
+pub const ITEMS_PER_HOLD_MAX: usize = 32;
+/// Seats one staff command may name.
+pub const SEATS_PER_STAFF_COMMAND_MAX: usize = 10_000;
+/// Shortest time a hold may be asked for, in milliseconds.
+pub const HOLD_TTL_MS_MIN: u64 = 1_000;
+/// Longest lifetime an event may give its holds, extensions and pins included, in milliseconds (24 hours).
+pub const HOLD_LIFETIME_MS_MAX: u64 = 24 * 3_600_000;
+/// Time an idempotency key is remembered at least, in milliseconds (72 hours). Up to a quarter longer.
+pub const KEY_RETENTION_MS: u64 = 72 * 3_600_000;
+/// Highest price of one ticket, in minor units of the event's currency.
+pub const PRICE_MINOR_MAX: i64 = 1_000_000_000_000;
+/// Bytes of a seating plan document.
+pub const PLAN_BYTES_MAX: usize = 128 << 20;
+/// Nesting depth of a seating plan document.
+pub const PLAN_DEPTH_MAX: usize = 16;
+/// Bytes of facts of one event that may wait for the store; past it commands are refused as `overloaded`.
+pub const PENDING_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one fact.
+pub const FACT_BYTES_MAX: usize = 64 << 20;
+/// Commands of one event that may wait for the event to open.
+pub const OPENING_QUEUE_MAX: usize = 65_536;
+/// Commands one `*_many` call may carry.
+pub const MANY_MAX: usize = 65_536;
+/// Times a command is decided again with a fresh clock or map before it is decided with the event to itself.
+pub const DECIDE_ATTEMPTS_MAX: u32 = 8;
+/// Holds one maintenance step expires before it lets others in.
+pub const EXPIRE_BATCH_MAX: usize = 256;
+/// Times an append that failed cleanly, or whose outcome is unknown, is sent again.
+pub const APPEND_ATTEMPTS_MAX: u32 = 16;
+/// Venues one store may have.
+pub const VENUES_MAX: usize = 65_536;
+/// Events one store may have.
+pub const EVENTS_MAX: usize = 1_000_000;
+
+const _: () = assert!(HOLD_LIFETIME_MS_MAX <= KEY_RETENTION_MS, "a key must outlive the order it opened");
+const _: () = assert!(ALLOCATIONS_MAX <= 64 && QUOTAS_MAX <= 64, "sets of them are one 64-bit word");
+const _: () = assert!(SEATS_MAX < u32::MAX as usize);
+
+/// A number in a request passes a limit of this module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{what}: {found} is outside {min} to {max}")]
+pub struct LimitExceeded {
+    /// Which number, by the name of the request member, for example `items.seats`.
+    pub what: String,
+    /// The number found.
+    pub found: u64,
+    /// The smallest number allowed.
+    pub min: u64,
+    /// The largest number allowed.
+    pub max: u64,
+}
+
+/// Checks `min <= found <= max`.
+///
+/// # Errors
+/// [`LimitExceeded`] naming `what`.
+pub fn within(what: &str, found: u64, min: u64, max: u64) -> Result<(), LimitExceeded> {
+    if (min..=max).contains(&found) {
+        Ok(())
+    } else {
+        Err(LimitExceeded { what: what.to_owned(), found, min, max })
+    }
+}

@@ -1,0 +1,13 @@
+//! The manifest of an event: what is for sale, compiled from a [`Definition`] into dense columns.
+
+mod check;
+mod compiled;
+mod definition;
+mod diff;
+
+pub use check::ManifestError;
+pub use compiled::Manifest;
+pub use definition::{
+    Allocation, Area, Category, Definition, ManifestChange, Point, Price, Quota, Row, Rules, Seat, SeatFlags,
+    Section, TicketType,
+};

@@ -19,7 +19,7 @@ pub enum Refusal {
     /// A number in the request is outside its limits.
     #[error("limit_exceeded: {0}")]
     Limit(LimitExceeded),
-    /// A request without items, or a hold that would keep nothing.
+    /// A request without items.
     #[error("nothing_requested")]
     NothingRequested,
     /// A seat is named twice in the request.
@@ -68,17 +68,17 @@ pub enum Refusal {
         /// Its state.
         state: OrderState,
     },
-    /// The hold is pinned by an order, which must be confirmed or cancelled.
-    #[error("hold_pinned: until {payment_deadline}")]
-    HoldPinned {
-        /// When the order's time ends.
-        payment_deadline: UtcMs,
-    },
     /// The hold's effective deadline has passed.
     #[error("hold_expired: at {deadline}")]
     HoldExpired {
         /// The deadline.
         deadline: UtcMs,
+    },
+    /// The hold is pinned by an order, which must be confirmed or cancelled.
+    #[error("hold_pinned: until {payment_deadline}")]
+    HoldPinned {
+        /// When the order's time ends.
+        payment_deadline: UtcMs,
     },
     /// The hold changed since the version the request names.
     #[error("stale_hold: its version is {version}")]
@@ -111,6 +111,9 @@ pub enum Refusal {
     /// The line to remove is not in the hold.
     #[error("not_in_hold")]
     NotInHold,
+    /// The amended hold would keep nothing; release it instead.
+    #[error("hold_would_be_empty")]
+    HoldWouldBeEmpty,
     /// No such section.
     #[error("unknown_section")]
     UnknownSection(SectionIndex),
@@ -140,6 +143,12 @@ pub enum Refusal {
     /// Seats are not in the state or version the staff command expects; nothing was changed.
     #[error("seat_mismatch: {} seats", .0.len())]
     SeatMismatch(Vec<SeatMismatch>),
+    /// The blocked places of the area are not as many as the staff command expects.
+    #[error("places_mismatch: {blocked} are blocked")]
+    PlacesMismatch {
+        /// Places blocked now.
+        blocked: u32,
+    },
     /// The user would hold and own more tickets than the event allows.
     #[error("user_limit: {used} of {limit} used, {asked} asked for")]
     UserLimit {

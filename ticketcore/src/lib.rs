@@ -11,6 +11,7 @@ mod request;
 mod sale;
 pub mod store;
 mod time;
+pub mod wheel;
 
 pub use id::{
     AllocationIndex, AreaIndex, CategoryIndex, EventId, HoldId, HoldNumber, OrderId, ParseIdError,

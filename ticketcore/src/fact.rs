@@ -102,6 +102,8 @@ pub struct HoldPlaced {
     pub ttl_ms: u64,
     /// Time until it ends whatever is done to it, from the record's time.
     pub lifetime_ms: u64,
+    /// Extensions it may get.
+    pub extensions_left: u32,
     /// What is held.
     pub lines: Lines,
 }

@@ -246,3 +246,21 @@ pub struct ManifestChange {
     /// The focal point from now on.
     pub focal_point: Option<Point>,
 }
+
+impl Definition {
+    /// Rules and nothing for sale yet.
+    #[must_use]
+    pub const fn empty(rules: Rules) -> Self {
+        Self {
+            rules,
+            categories: Vec::new(),
+            ticket_types: Vec::new(),
+            prices: Vec::new(),
+            sections: Vec::new(),
+            areas: Vec::new(),
+            allocations: Vec::new(),
+            quotas: Vec::new(),
+            focal_point: None,
+        }
+    }
+}

@@ -6,7 +6,8 @@ mod definition;
 mod diff;
 
 pub use check::ManifestError;
-pub use compiled::Manifest;
+pub use compiled::{Manifest, STRIPE_SEATS};
+pub(crate) use compiled::quota_indices;
 pub use definition::{
     Allocation, Area, Category, Definition, ManifestChange, Point, Price, Quota, Row, Rules, Seat, SeatFlags,
     Section, TicketType,

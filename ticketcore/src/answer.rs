@@ -1,0 +1,171 @@
+//! Answers to commands. An answer is made from the fact that was logged, live and on a replay alike, so that a retry can only
+//! get the outcome that was accepted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fact::{Fact, HoldEnd, Lines, Stamp};
+use crate::id::{EventId, HoldId, HoldNumber, OrderId, Revision, TicketId, UserId};
+use crate::manifest::ManifestChange;
+use crate::order::OrderState;
+use crate::refusal::Refusal;
+use crate::time::UtcMs;
+
+/// Why a command has no answer of its own.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// It was refused. A normal outcome.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It may have been carried out or not. Ask again under the same key to learn it.
+    #[error("outcome unknown: {reason}")]
+    Unknown {
+        /// What happened.
+        reason: String,
+    },
+    /// It was certainly not carried out.
+    #[error("failed: {reason}")]
+    Failed {
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// A hold as its user may know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Its id.
+    pub id: HoldId,
+    /// Whose it is.
+    pub user: UserId,
+    /// What it keeps, with prices.
+    pub lines: Lines,
+    /// The sum of all prices in minor units of the event's currency.
+    pub total_minor: i64,
+    /// It ends at this instant.
+    pub deadline: UtcMs,
+    /// The engine's time when this was answered first, to make the deadline relative.
+    pub at: UtcMs,
+    /// Extensions it may still get.
+    pub extensions_left: u32,
+    /// The revision of the last fact about it: what `expected` of an amendment must be.
+    pub version: Revision,
+    /// Whether this is the answer to an earlier request with the same key.
+    pub replayed: bool,
+}
+
+/// An order as its user may know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Its id.
+    pub id: OrderId,
+    /// Whose it is.
+    pub user: UserId,
+    /// Where it stands.
+    pub state: OrderState,
+    /// What is ordered, with prices.
+    pub lines: Lines,
+    /// The sum of all prices in minor units of the event's currency.
+    pub total_minor: i64,
+    /// While open: when its time ends.
+    pub payment_deadline: Option<UtcMs>,
+    /// The revision of the last fact about it.
+    pub version: Revision,
+    /// Whether this is the answer to an earlier request with the same key, or the order was like that already.
+    pub replayed: bool,
+}
+
+impl Order {
+    /// Its tickets, one per place in the order of the lines; none before it is confirmed.
+    pub fn tickets(&self) -> impl Iterator<Item = TicketId> + '_ {
+        let count = if self.state == OrderState::Confirmed { self.lines.places() } else { 0 };
+        (0..count).map(|index| TicketId { order: self.id, index })
+    }
+}
+
+/// A command was carried out and there is nothing more to say about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// The revision of its fact; `None` if there was nothing to do.
+    pub revision: Option<Revision>,
+    /// Whether this is the answer to an earlier request with the same key.
+    pub replayed: bool,
+}
+
+/// Any answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    Hold(Box<Hold>),
+    Order(Box<Order>),
+    Done(Done),
+    Change(Box<ManifestChange>),
+}
+
+/// Picks the answer a command promises.
+pub(crate) trait FromAnswer: Sized {
+    fn from_answer(answer: Answer) -> Option<Self>;
+}
+
+macro_rules! from_answer {
+    ($type:ty, $variant:ident, $value:ident => $get:expr) => {
+        impl FromAnswer for $type {
+            fn from_answer(answer: Answer) -> Option<Self> {
+                match answer {
+                    Answer::$variant($value) => Some($get),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+from_answer!(Hold, Hold, hold => *hold);
+from_answer!(Order, Order, order => *order);
+from_answer!(Done, Done, done => done);
+from_answer!(ManifestChange, Change, change => *change);
+
+/// The answer to the command that logged `fact`.
+pub(crate) fn answer(event: EventId, stamp: Stamp, fact: &Fact, replayed: bool) -> Answer {
+    let hold = |number: HoldNumber, user, lines: &Lines, deadline, extensions_left| {
+        Answer::Hold(Box::new(Hold {
+            id: HoldId { event, number },
+            user,
+            lines: lines.clone(),
+            total_minor: lines.total_minor().unwrap_or(i64::MAX),
+            deadline,
+            at: stamp.at,
+            extensions_left,
+            version: stamp.revision,
+            replayed,
+        }))
+    };
+    let order = |number: HoldNumber, user, state, lines: &Lines, payment_deadline| {
+        let id = OrderId { event, number };
+        let (lines, version) = (lines.clone(), stamp.revision);
+        let total_minor = lines.total_minor().unwrap_or(i64::MAX);
+        Answer::Order(Box::new(Order { id, user, state, lines, total_minor, payment_deadline, version, replayed }))
+    };
+    match fact {
+        Fact::HoldPlaced(placed) => hold(
+            HoldNumber::new(stamp.revision, placed.user.shard()),
+            placed.user,
+            &placed.lines,
+            stamp.at.plus_ms(placed.ttl_ms),
+            placed.extensions_left,
+        ),
+        Fact::HoldAmended(f) => hold(f.hold, f.user, &f.lines, f.deadline, f.extensions_left),
+        Fact::HoldExtended(f) => hold(f.hold, f.user, &f.lines, f.deadline, f.extensions_left),
+        Fact::OrderOpened(f) => order(f.hold, f.user, OrderState::Open, &f.lines, Some(f.payment_deadline)),
+        Fact::OrderConfirmed(f) => order(f.order, f.user, OrderState::Confirmed, &f.lines, None),
+        Fact::OrderCancelled(f) => order(f.order, f.user, OrderState::Cancelled, &f.lines, None),
+        Fact::ManifestChanged(change) => Answer::Change(change.clone()),
+        Fact::HoldEnded(ended) => {
+            debug_assert!(ended.end != HoldEnd::Expired || !replayed, "nobody asks for an expiry under a key");
+            Answer::Done(Done { revision: Some(stamp.revision), replayed })
+        }
+        Fact::EventDefined(_)
+        | Fact::SaleStateChanged { .. }
+        | Fact::SeatsChanged(_)
+        | Fact::PlacesChanged(_)
+        | Fact::AllocationReleased { .. } => Answer::Done(Done { revision: Some(stamp.revision), replayed }),
+    }
+}

@@ -1,0 +1,76 @@
+//! Canaries: deliberate faults of the engine, which the simulator must catch by the name of the invariant they break.
+//! They exist only with the `testkit` feature; without it none can be on.
+
+/// A deliberate fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Canary {
+    /// Staff writes do not compare versions (I8: the engine's facts are not those of the model).
+    SkipVersionCheck,
+    /// A hold stays usable after its deadline (I4).
+    LateExpiry,
+    /// Idempotency keys are not looked up (I3).
+    ForgetIdempotency,
+    /// A hold of several seats takes all but the last (I1: a seat is promised that is not held).
+    HalfHold,
+    /// Outcomes are acknowledged before the store has them (I5).
+    AckEarly,
+    /// Refusals are answered although what caused them may still be undone (I6).
+    StaleRefusal,
+    /// Rebase does not put seats back before it decides again (I8).
+    LostUndo,
+}
+
+impl Canary {
+    /// Every canary.
+    pub const ALL: [Canary; 7] = [
+        Canary::SkipVersionCheck,
+        Canary::LateExpiry,
+        Canary::ForgetIdempotency,
+        Canary::HalfHold,
+        Canary::AckEarly,
+        Canary::StaleRefusal,
+        Canary::LostUndo,
+    ];
+
+    /// Its name, as given on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Canary::SkipVersionCheck => "skip_version_check",
+            Canary::LateExpiry => "late_expiry",
+            Canary::ForgetIdempotency => "forget_idempotency",
+            Canary::HalfHold => "half_hold",
+            Canary::AckEarly => "ack_early",
+            Canary::StaleRefusal => "stale_refusal",
+            Canary::LostUndo => "lost_undo",
+        }
+    }
+}
+
+/// The canary that is on, if any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Canaries {
+    #[cfg(feature = "testkit")]
+    on: Option<Canary>,
+}
+
+impl Canaries {
+    /// Only this one.
+    #[cfg(feature = "testkit")]
+    pub const fn only(canary: Canary) -> Self {
+        Self { on: Some(canary) }
+    }
+
+    /// Whether `canary` is on.
+    #[cfg(feature = "testkit")]
+    pub fn on(self, canary: Canary) -> bool {
+        self.on == Some(canary)
+    }
+
+    /// No.
+    #[cfg(not(feature = "testkit"))]
+    #[expect(clippy::unused_self, reason = "the same call with and without the feature")]
+    pub const fn on(self, _: Canary) -> bool {
+        false
+    }
+}

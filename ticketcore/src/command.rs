@@ -1,0 +1,97 @@
+//! Every command an event understands, owned, so that it can wait for the event to open and be decided again.
+
+use serde::Serialize;
+
+use crate::event::ShardSet;
+use crate::id::{AllocationIndex, HoldNumber, UserId};
+use crate::key::{IdempotencyKey, Operation, fingerprint};
+use crate::request::{
+    AmendRequest, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, ManifestRequest,
+    OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
+};
+
+/// A command to one event.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    Hold(HoldRequest),
+    Amend(Box<AmendRequest>),
+    Extend(ExtendRequest),
+    Release(ReleaseRequest),
+    OpenOrder(OpenOrderRequest),
+    ConfirmOrder(CloseOrderRequest),
+    CancelOrder(CloseOrderRequest),
+    Seats(Box<SeatsRequest>),
+    Places(PlacesRequest),
+    ForceRelease(ForceReleaseRequest),
+    ReleaseAllocation(AllocationIndex),
+    SaleState(SaleStateRequest),
+    Manifest(Box<ManifestRequest>),
+    /// Maintenance: end an overdue hold.
+    Expire(HoldNumber),
+    /// Maintenance: release an allocation whose time has come.
+    ReleaseDue(AllocationIndex),
+}
+
+/// The key of a command with all it takes to look it up.
+pub(crate) struct CommandKey<'a> {
+    pub user: UserId,
+    pub operation: Operation,
+    pub key: &'a IdempotencyKey,
+    pub fingerprint: u64,
+}
+
+impl Command {
+    /// The shards that must be locked to decide it.
+    pub fn shards(&self) -> ShardSet {
+        match self {
+            Command::Hold(r) => ShardSet::One(r.user.shard()),
+            Command::Amend(r) => ShardSet::One(r.user.shard()),
+            Command::Extend(r) => ShardSet::One(r.user.shard()),
+            Command::Release(r) => ShardSet::One(r.user.shard()),
+            Command::OpenOrder(r) => ShardSet::One(r.user.shard()),
+            Command::ConfirmOrder(r) | Command::CancelOrder(r) => ShardSet::One(r.user.shard()),
+            Command::Seats(r) => ShardSet::One(r.by.shard()),
+            Command::ForceRelease(r) => ShardSet::two(r.by.shard(), r.hold.number.shard()),
+            Command::Expire(number) => ShardSet::One(number.shard()),
+            Command::Places(_)
+            | Command::ReleaseAllocation(_)
+            | Command::ReleaseDue(_)
+            | Command::SaleState(_)
+            | Command::Manifest(_) => ShardSet::All,
+        }
+    }
+
+    /// Its idempotency key, if it came with one. The fingerprint covers the request without the key.
+    pub fn key(&self) -> Option<CommandKey<'_>> {
+        macro_rules! keyed {
+            ($request:expr, $user:expr, $operation:expr) => {{
+                let key = $request.key.as_ref()?;
+                let fingerprint = request_fingerprint($request);
+                Some(CommandKey { user: $user, operation: $operation, key, fingerprint })
+            }};
+        }
+        match self {
+            Command::Hold(r) => keyed!(r, r.user, Operation::Hold),
+            Command::Amend(r) => keyed!(&**r, r.user, Operation::Amend),
+            Command::Extend(r) => keyed!(r, r.user, Operation::Extend),
+            Command::Release(r) => keyed!(r, r.user, Operation::Release),
+            Command::OpenOrder(r) => keyed!(r, r.user, Operation::OpenOrder),
+            Command::ConfirmOrder(r) => keyed!(r, r.user, Operation::ConfirmOrder),
+            Command::CancelOrder(r) => keyed!(r, r.user, Operation::CancelOrder),
+            Command::Seats(r) => keyed!(&**r, r.by, Operation::Staff),
+            Command::Places(r) => keyed!(r, r.by, Operation::Staff),
+            Command::ForceRelease(r) => keyed!(r, r.by, Operation::Staff),
+            _ => None,
+        }
+    }
+}
+
+/// The fingerprint of a request's canonical encoding. The key is part of it: two requests are compared only under
+/// the same key.
+pub(crate) fn request_fingerprint<T: Serialize>(request: &T) -> u64 {
+    let mut buffer = [0u8; 512];
+    match postcard::to_slice(request, &mut buffer) {
+        Ok(bytes) => fingerprint(bytes),
+        Err(_) => fingerprint(&postcard::to_allocvec(request).unwrap_or_default()),
+    }
+}

@@ -1,0 +1,416 @@
+//! `apply`: what a fact does to the state of an event. Live traffic, recovery, catching up with another node and
+//! snapshots all go through here. It looks at no clock, and for a fact that was decided on the same state it can't
+//! fail; an error means that the journal or the engine is wrong, and stops the event.
+
+use std::sync::Arc;
+
+use super::keys::generation;
+use super::pool::PoolName;
+use super::scope::{Layout, Scope, ShardSet, State};
+use super::shard::{HoldRecord, OrderRecord};
+use super::stripe::SeatSlot;
+use crate::fact::{
+    Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, Keyed, Lines, OrderOpened, PlacesChanged,
+    SeatChange, SeatsChanged, Stamp,
+};
+use crate::id::{AllocationIndex, HoldNumber, SeatIndex, UserId};
+use crate::invariant::{Invariant, Violation};
+use crate::key::{Operation, key_tag};
+use crate::manifest::{Manifest, ManifestChange, quota_indices};
+use crate::order::OrderState;
+use crate::refusal::SeatState;
+
+type Applied = Result<(), Violation>;
+
+/// The shards a fact touches.
+pub(crate) fn shards_of(fact: &Fact) -> ShardSet {
+    match fact {
+        Fact::EventDefined(_)
+        | Fact::ManifestChanged(_)
+        | Fact::SaleStateChanged { .. }
+        | Fact::PlacesChanged(_)
+        | Fact::AllocationReleased { .. } => ShardSet::All,
+        Fact::HoldPlaced(placed) => ShardSet::One(placed.user.shard()),
+        Fact::HoldEnded(ended) => match &ended.by {
+            Some((by, _)) => ShardSet::two(by.shard(), ended.hold.shard()),
+            None => ShardSet::One(ended.hold.shard()),
+        },
+        Fact::HoldAmended(amended) => ShardSet::One(amended.hold.shard()),
+        Fact::HoldExtended(extended) => ShardSet::One(extended.hold.shard()),
+        Fact::OrderOpened(opened) => ShardSet::One(opened.hold.shard()),
+        Fact::OrderConfirmed(confirmed) => ShardSet::One(confirmed.order.shard()),
+        Fact::OrderCancelled(cancelled) => ShardSet::One(cancelled.order.shard()),
+        Fact::SeatsChanged(changed) => ShardSet::One(changed.by.shard()),
+    }
+}
+
+/// The seats a fact touches.
+pub(crate) fn seats_of(fact: &Fact) -> Vec<SeatIndex> {
+    let of = |lines: &Lines| lines.seats.iter().map(|line| line.seat).collect::<Vec<_>>();
+    match fact {
+        Fact::HoldPlaced(placed) => of(&placed.lines),
+        Fact::HoldAmended(amended) => {
+            let mut seats = of(&amended.added);
+            seats.extend(amended.removed.seats.iter().map(|line| line.seat));
+            seats
+        }
+        Fact::HoldEnded(ended) => of(&ended.lines),
+        Fact::OrderConfirmed(confirmed) => of(&confirmed.lines),
+        Fact::OrderCancelled(cancelled) => of(&cancelled.lines),
+        Fact::SeatsChanged(changed) => changed.seats.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// The key under which a fact was asked for: user, operation, key.
+pub(crate) fn key_of(fact: &Fact) -> Option<(UserId, Operation, &Keyed)> {
+    match fact {
+        Fact::HoldPlaced(f) => f.keyed.as_ref().map(|k| (f.user, Operation::Hold, k)),
+        Fact::HoldAmended(f) => f.keyed.as_ref().map(|k| (f.user, Operation::Amend, k)),
+        Fact::HoldExtended(f) => f.keyed.as_ref().map(|k| (f.user, Operation::Extend, k)),
+        Fact::HoldEnded(f) => f.by.as_ref().map(|(by, k)| {
+            (*by, if f.end == HoldEnd::ForceReleased { Operation::Staff } else { Operation::Release }, k)
+        }),
+        Fact::OrderOpened(f) => f.keyed.as_ref().map(|k| (f.user, Operation::OpenOrder, k)),
+        Fact::OrderConfirmed(f) => f.keyed.as_ref().map(|k| (f.user, Operation::ConfirmOrder, k)),
+        Fact::OrderCancelled(f) => f.keyed.as_ref().map(|k| (f.user, Operation::CancelOrder, k)),
+        Fact::SeatsChanged(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
+        Fact::PlacesChanged(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
+        Fact::EventDefined(_)
+        | Fact::ManifestChanged(_)
+        | Fact::SaleStateChanged { .. }
+        | Fact::AllocationReleased { .. } => None,
+    }
+}
+
+/// Applies `fact`. Its shards and the stripes of its seats must be locked. `reserved` says that `decide` has taken the
+/// pools already, as it does for live traffic.
+pub(crate) fn apply(state: &State, scope: &mut Scope<'_>, stamp: Stamp, fact: &Fact, reserved: bool) -> Applied {
+    if let Some((user, operation, keyed)) = key_of(fact) {
+        let secret = scope.layout.manifest.rules().key_secret;
+        let tag = key_tag(secret, user, operation, &keyed.key);
+        scope.shard(user.shard()).keys.insert(tag, stamp.revision, stamp.at);
+    }
+    let mut apply = Apply { state, scope, stamp, reserved };
+    match fact {
+        Fact::HoldPlaced(placed) => apply.hold_placed(placed),
+        Fact::HoldEnded(ended) => apply.hold_ended(ended),
+        Fact::OrderOpened(opened) => apply.order_opened(opened),
+        Fact::OrderConfirmed(confirmed) => apply.order_closed(confirmed.order, fact, &confirmed.lines),
+        Fact::OrderCancelled(cancelled) => apply.order_closed(cancelled.order, fact, &cancelled.lines),
+        Fact::HoldAmended(amended) => apply.hold_amended(amended),
+        Fact::HoldExtended(extended) => apply.hold_extended(extended),
+        Fact::SeatsChanged(changed) => apply.seats_changed(changed),
+        Fact::PlacesChanged(changed) => apply.places_changed(changed),
+        Fact::SaleStateChanged { to } => {
+            let layout = Layout { sale_state: *to, ..apply.scope.layout.clone() };
+            state.layout.store(Arc::new(layout));
+            Ok(())
+        }
+        Fact::AllocationReleased { allocation } => apply.allocation_released(*allocation),
+        Fact::ManifestChanged(change) => apply.manifest_changed(change),
+        Fact::EventDefined(_) => Err(apply.broken(Invariant::I8SameFacts, "an event is defined once")),
+    }
+}
+
+/// The state an event's first fact makes.
+pub(crate) fn define(stamp: Stamp, fact: &Fact) -> Result<State, Violation> {
+    let broken = |what: String| Violation::new(Invariant::I8SameFacts, stamp.revision, what);
+    match fact {
+        Fact::EventDefined(definition) => match Manifest::compile(definition) {
+            Ok(manifest) => Ok(State::new(Arc::new(manifest))),
+            Err(error) => Err(broken(format!("the definition is not valid: {error}"))),
+        },
+        _ => Err(broken("the first fact does not define the event".to_owned())),
+    }
+}
+
+struct Apply<'s, 'a> {
+    state: &'s State,
+    scope: &'s mut Scope<'a>,
+    stamp: Stamp,
+    reserved: bool,
+}
+
+impl Apply<'_, '_> {
+    fn broken(&self, invariant: Invariant, what: impl Into<String>) -> Violation {
+        Violation::new(invariant, self.stamp.revision, what)
+    }
+
+    fn hold_placed(&mut self, placed: &HoldPlaced) -> Applied {
+        let number = HoldNumber::new(self.stamp.revision, placed.user.shard());
+        self.take(number, &placed.lines)?;
+        let deadline = self.stamp.at.plus_ms(placed.ttl_ms);
+        let (stamp, places) = (self.stamp, i64::from(placed.lines.places()));
+        let shard = self.scope.shard(number.shard());
+        shard.forget(stamp.at);
+        shard.add_usage(placed.user, places, 0);
+        let timer = shard.wheel.insert(deadline, number);
+        let hold = HoldRecord {
+            user: placed.user,
+            lines: placed.lines.clone(),
+            deadline,
+            lifetime_end: stamp.at.plus_ms(placed.lifetime_ms),
+            extensions_left: placed.extensions_left,
+            pinned: false,
+            version: stamp.revision,
+            timer,
+        };
+        shard.holds.insert(number, hold);
+        self.state.due_at(deadline);
+        Ok(())
+    }
+
+    fn hold_amended(&mut self, amended: &HoldAmended) -> Applied {
+        let number = amended.hold;
+        self.give(number, &amended.removed)?;
+        self.take(number, &amended.added)?;
+        let grown = i64::from(amended.added.places()) - i64::from(amended.removed.places());
+        let revision = self.stamp.revision;
+        let shard = self.scope.shard(number.shard());
+        let counted = shard.add_usage(amended.user, grown, 0);
+        match shard.holds.get_mut(&number) {
+            Some(hold) if counted => {
+                hold.lines = amended.lines.clone();
+                hold.version = revision;
+                Ok(())
+            }
+            _ => Err(self.broken(Invariant::I8SameFacts, "an amended hold is not there")),
+        }
+    }
+
+    fn hold_extended(&mut self, extended: &HoldExtended) -> Applied {
+        let revision = self.stamp.revision;
+        let shard = self.scope.shard(extended.hold.shard());
+        let Some(hold) = shard.holds.get_mut(&extended.hold) else {
+            return Err(self.broken(Invariant::I8SameFacts, "an extended hold is not there"));
+        };
+        hold.deadline = extended.deadline;
+        hold.extensions_left = extended.extensions_left;
+        hold.version = revision;
+        shard.schedule(extended.hold);
+        self.state.due_at(extended.deadline);
+        Ok(())
+    }
+
+    fn hold_ended(&mut self, ended: &HoldEnded) -> Applied {
+        self.give(ended.hold, &ended.lines)?;
+        let hold = self.remove_hold(ended.hold)?;
+        if !hold.pinned {
+            return Ok(());
+        }
+        self.change_order(ended.hold, &Fact::HoldEnded(ended.clone()), ended.lines.clone())
+    }
+
+    fn order_opened(&mut self, opened: &OrderOpened) -> Applied {
+        let stamp = self.stamp;
+        let shard = self.scope.shard(opened.hold.shard());
+        if shard.orders.contains_key(&opened.hold) {
+            return Err(self.broken(Invariant::I12OneOrder, format!("{:?} has an order", opened.hold)));
+        }
+        let Some(hold) = shard.holds.get_mut(&opened.hold) else {
+            return Err(self.broken(Invariant::I8SameFacts, "an ordered hold is not there"));
+        };
+        if hold.deadline <= stamp.at {
+            return Err(self.broken(Invariant::I4DeadIsDead, format!("{:?} is overdue", opened.hold)));
+        }
+        hold.pinned = true;
+        hold.deadline = opened.payment_deadline;
+        hold.version = stamp.revision;
+        shard.schedule(opened.hold);
+        self.state.due_at(opened.payment_deadline);
+        let order = OrderRecord {
+            user: opened.user,
+            state: OrderState::Open,
+            lines: Lines::default(),
+            version: stamp.revision,
+            generation: generation(stamp.at),
+        };
+        shard.orders.insert(opened.hold, Box::new(order));
+        Ok(())
+    }
+
+    fn order_closed(&mut self, number: HoldNumber, fact: &Fact, lines: &Lines) -> Applied {
+        let sold = matches!(fact, Fact::OrderConfirmed(_));
+        if sold {
+            let at = self.stamp.at;
+            let deadline = self.scope.shard(number.shard()).holds.get(&number).map(|hold| hold.deadline);
+            if deadline.is_none_or(|deadline| deadline <= at) {
+                return Err(self.broken(Invariant::I4DeadIsDead, format!("{number:?} is overdue")));
+            }
+            self.sell(number, lines)?;
+        } else {
+            self.give(number, lines)?;
+        }
+        let hold = self.remove_hold(number)?;
+        if sold {
+            let places = i64::from(lines.places());
+            self.scope.shard(number.shard()).add_usage(hold.user, 0, places);
+        }
+        self.change_order(number, fact, hold.lines)
+    }
+
+    fn change_order(&mut self, number: HoldNumber, fact: &Fact, lines: Lines) -> Applied {
+        let stamp = self.stamp;
+        let order = self.scope.shard(number.shard()).orders.get_mut(&number);
+        let next = OrderState::after(order.as_ref().map(|order| order.state), fact);
+        match (order, next) {
+            (Some(order), Some(next)) => {
+                order.state = next;
+                order.lines = lines;
+                order.version = stamp.revision;
+                order.generation = generation(stamp.at);
+                Ok(())
+            }
+            _ => Err(self.broken(Invariant::I12OneOrder, format!("{number:?} can't change like that"))),
+        }
+    }
+
+    fn remove_hold(&mut self, number: HoldNumber) -> Result<HoldRecord, Violation> {
+        let shard = self.scope.shard(number.shard());
+        let Some(hold) = shard.holds.remove(&number) else {
+            return Err(self.broken(Invariant::I8SameFacts, format!("{number:?} ended and was not there")));
+        };
+        shard.wheel.cancel(hold.timer);
+        if shard.add_usage(hold.user, -i64::from(hold.lines.places()), 0) {
+            Ok(hold)
+        } else {
+            Err(self.broken(Invariant::I10Limits, format!("{:?} holds less than it gives", hold.user)))
+        }
+    }
+
+    /// Free seats and places become held by `number`.
+    fn take(&mut self, number: HoldNumber, lines: &Lines) -> Applied {
+        for line in &lines.seats {
+            let slot = self.scope.seat(line.seat);
+            if slot.state != SeatState::Free {
+                let what = format!("seat {} is {:?} and goes to {number:?}", line.seat.0, slot.state);
+                return Err(self.broken(Invariant::I1OneOwner, what));
+            }
+            let next = SeatSlot {
+                state: SeatState::Held,
+                version: slot.version.wrapping_add(1),
+                owner: number.0,
+                ..slot
+            };
+            self.scope.set_seat(line.seat, next);
+        }
+        if self.reserved {
+            return Ok(());
+        }
+        for (pool, count) in pool_counts(&self.scope.layout.manifest, lines) {
+            if !self.scope.layout.pools.force_take(pool, count) {
+                return Err(self.broken(Invariant::I2Conservation, format!("{pool:?} is over its capacity")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Seats and places of `number` become free.
+    fn give(&mut self, number: HoldNumber, lines: &Lines) -> Applied {
+        self.pass(number, lines, SeatState::Free, 0)?;
+        for (pool, count) in pool_counts(&self.scope.layout.manifest, lines) {
+            if !self.scope.layout.pools.give(pool, count) {
+                return Err(self.broken(Invariant::I2Conservation, format!("{pool:?} falls below zero")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Seats of hold `number` become sold by it.
+    fn sell(&mut self, number: HoldNumber, lines: &Lines) -> Applied {
+        self.pass(number, lines, SeatState::Sold, number.0)
+    }
+
+    fn pass(&mut self, number: HoldNumber, lines: &Lines, state: SeatState, owner: u64) -> Applied {
+        for line in &lines.seats {
+            let slot = self.scope.seat(line.seat);
+            if slot.state != SeatState::Held || slot.owner != number.0 {
+                let what = format!("seat {} is {:?}, not held by {number:?}", line.seat.0, slot.state);
+                return Err(self.broken(Invariant::I1OneOwner, what));
+            }
+            let next = SeatSlot { state, version: slot.version.wrapping_add(1), owner, ..slot };
+            self.scope.set_seat(line.seat, next);
+        }
+        Ok(())
+    }
+
+    fn seats_changed(&mut self, changed: &SeatsChanged) -> Applied {
+        for &seat in &changed.seats {
+            let slot = self.scope.seat(seat);
+            let (legal, next) = match changed.change {
+                SeatChange::Block => {
+                    (slot.state == SeatState::Free, SeatSlot { state: SeatState::Blocked, ..slot })
+                }
+                SeatChange::Unblock => {
+                    (slot.state == SeatState::Blocked, SeatSlot { state: SeatState::Free, ..slot })
+                }
+                SeatChange::Reallocate(allocation) => (
+                    matches!(slot.state, SeatState::Free | SeatState::Blocked),
+                    SeatSlot { allocation, ..slot },
+                ),
+            };
+            if !legal {
+                let what = format!("seat {} is {:?}: {:?}", seat.0, slot.state, changed.change);
+                return Err(self.broken(Invariant::I1OneOwner, what));
+            }
+            self.scope.set_seat(seat, SeatSlot { version: slot.version.wrapping_add(1), ..next });
+        }
+        Ok(())
+    }
+
+    fn places_changed(&mut self, changed: &PlacesChanged) -> Applied {
+        let pool = PoolName::Area(changed.area, changed.allocation);
+        if self.scope.layout.pools.force_block(pool, changed.blocked) {
+            Ok(())
+        } else {
+            Err(self.broken(Invariant::I2Conservation, format!("{pool:?} is over its capacity")))
+        }
+    }
+
+    fn allocation_released(&mut self, allocation: AllocationIndex) -> Applied {
+        if self.scope.layout.is_released(allocation) {
+            return Err(self.broken(Invariant::I8SameFacts, "an allocation is released once"));
+        }
+        let released = self.scope.layout.released | 1 << allocation.0;
+        self.state.layout.store(Arc::new(Layout { released, ..self.scope.layout.clone() }));
+        Ok(())
+    }
+
+    fn manifest_changed(&mut self, change: &ManifestChange) -> Applied {
+        let layout = self.scope.layout;
+        let manifest = match layout.manifest.changed(change) {
+            Ok(manifest) => Arc::new(manifest),
+            Err(error) => return Err(self.broken(Invariant::I8SameFacts, error.to_string())),
+        };
+        self.scope.unlock_stripes();
+        let next = Layout {
+            stripes: Arc::new(layout.stripes.changed(&manifest)),
+            pools: Arc::new(layout.pools.changed(&manifest)),
+            manifest,
+            ..layout.clone()
+        };
+        self.state.layout.store(Arc::new(next));
+        Ok(())
+    }
+}
+
+/// What `lines` count for: places of areas and quotas.
+pub(crate) fn pool_counts(manifest: &Manifest, lines: &Lines) -> impl Iterator<Item = (PoolName, u32)> {
+    let quotas = |mask, count| quota_indices(mask).map(move |quota| (PoolName::Quota(quota), count));
+    let mut counts: smallvec::SmallVec<[(PoolName, u32); 8]> = smallvec::SmallVec::new();
+    let mut add = |name, count| match counts.iter_mut().find(|(pool, _)| *pool == name) {
+        Some((_, sum)) => *sum += count,
+        None => counts.push((name, count)),
+    };
+    for line in &lines.seats {
+        let mask = manifest.seat_quotas(line.ticket_type, manifest.category_of(line.seat));
+        quotas(mask, 1).for_each(|(name, count)| add(name, count));
+    }
+    for line in &lines.areas {
+        add(PoolName::Area(line.area, line.allocation), line.quantity);
+        let mask = manifest.area_quotas(line.ticket_type, line.area);
+        quotas(mask, line.quantity).for_each(|(name, count)| add(name, count));
+    }
+    counts.into_iter()
+}

@@ -1,0 +1,298 @@
+//! Best available: the adjacent free seats with the lowest sum of ranks, found on words of 64 seats.
+//!
+//! The search reads availability words without locks; what it finds is verified under locks by the caller. On a map that nobody
+//! changes meanwhile its answer is exactly that of enumerating every group.
+
+use smallvec::SmallVec;
+
+use crate::id::SeatIndex;
+use crate::manifest::{Manifest, STRIPE_SEATS};
+use crate::request::BestAvailable;
+
+/// A map to search: which seats are free, and which of those the request may have.
+pub(crate) trait SeatWords {
+    /// Free seats of a stripe.
+    fn free(&self, stripe: usize) -> u64;
+    /// Those of `free` (a word of free seats of the stripe) whose allocation is open to the request.
+    fn open(&self, stripe: usize, free: u64) -> u64;
+    /// Stripes in search order with their rank bounds.
+    fn order(&self) -> &[(u32, u32)];
+}
+
+/// Seats that the request itself takes or gives back, over the map.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overlay {
+    taken: SmallVec<[(u32, u64); 8]>,
+    freed: SmallVec<[(u32, u64); 2]>,
+}
+
+impl Overlay {
+    /// The request takes `seat`.
+    pub fn take(&mut self, seat: SeatIndex) {
+        add(&mut self.taken, seat);
+    }
+
+    /// The request gives `seat` back.
+    pub fn free(&mut self, seat: SeatIndex) {
+        add(&mut self.freed, seat);
+    }
+
+    fn over(&self, stripe: usize, free: u64) -> u64 {
+        let of = |list: &[(u32, u64)]| {
+            list.iter().filter(|(at, _)| *at as usize == stripe).fold(0, |word, (_, bits)| word | bits)
+        };
+        (free | of(&self.freed)) & !of(&self.taken)
+    }
+}
+
+fn add<A: smallvec::Array<Item = (u32, u64)>>(list: &mut SmallVec<A>, seat: SeatIndex) {
+    let (stripe, bit) = (seat.0 / STRIPE_SEATS as u32, 1u64 << (seat.at() % STRIPE_SEATS));
+    match list.iter_mut().find(|(at, _)| *at == stripe) {
+        Some((_, bits)) => *bits |= bit,
+        None => list.push((stripe, bit)),
+    }
+}
+
+/// Nothing matches: what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Miss {
+    pub matching: u32,
+    pub largest_adjacent: u32,
+}
+
+/// One search over one map.
+pub(crate) struct Search<'a, W> {
+    pub manifest: &'a Manifest,
+    pub words: &'a W,
+    pub request: &'a BestAvailable,
+    pub orphan_rule: bool,
+}
+
+/// A found group: better ones compare as less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    leaves_orphan: bool,
+    rank_sum: u64,
+    first: usize,
+}
+
+impl<W: SeatWords> Search<'_, W> {
+    /// The seats for the request, in the order they were chosen; they are marked as taken in `overlay`.
+    ///
+    /// Cost: one visit per stripe that may hold a better group than the best found, at most all of them.
+    pub fn run(&self, overlay: &mut Overlay) -> Result<SmallVec<[SeatIndex; 4]>, Miss> {
+        let mut seats = SmallVec::new();
+        let count = self.request.count as usize;
+        let filter = self.filter();
+        if let Some(group) = self.best_group(count, overlay, &filter) {
+            take(&mut seats, overlay, group.first, count);
+            return Ok(seats);
+        }
+        let miss = self.miss(overlay, &filter);
+        if !self.request.allow_split || (miss.matching as usize) < count {
+            return Err(miss);
+        }
+        let before = overlay.clone();
+        let mut size = count - 1;
+        while seats.len() < count && size > 0 {
+            size = size.min(count - seats.len());
+            match self.best_group(size, overlay, &filter) {
+                Some(group) => take(&mut seats, overlay, group.first, size),
+                None => size -= 1,
+            }
+        }
+        if seats.len() == count {
+            Ok(seats)
+        } else {
+            *overlay = before;
+            Err(miss)
+        }
+    }
+
+    /// Categories that match, as a set of bits.
+    fn filter(&self) -> Filter<'_> {
+        let manifest = self.manifest;
+        let request = self.request;
+        let in_price = |category: usize| {
+            let category = crate::id::CategoryIndex::of(category);
+            let price = manifest.price(request.ticket_type, category);
+            price.is_some_and(|price| request.price_minor_max.is_none_or(|max| price <= max))
+                && request.category.is_none_or(|wanted| wanted == category)
+        };
+        let all = manifest.categories().len();
+        let matching: SmallVec<[usize; 8]> = (0..all).filter(|at| in_price(*at)).collect();
+        let words = matching.iter().map(|at| manifest.category_words(crate::id::CategoryIndex::of(*at)));
+        Filter {
+            categories: (matching.len() < all).then(|| words.collect()),
+            section: request.section.map(|section| manifest.section_words(section)),
+            ordinary: (!request.accessible).then(|| manifest.ordinary_words()),
+            full_view: (!request.restricted_view).then(|| manifest.full_view_words()),
+        }
+    }
+
+    fn free(&self, stripe: usize, overlay: &Overlay) -> u64 {
+        if stripe < self.manifest.stripe_count() { overlay.over(stripe, self.words.free(stripe)) } else { 0 }
+    }
+
+    fn matching(&self, stripe: usize, overlay: &Overlay, filter: &Filter<'_>) -> u64 {
+        let free = self.free(stripe, overlay);
+        let wanted = if free == 0 { 0 } else { filter.apply(stripe, free) };
+        if wanted == 0 { 0 } else { self.words.open(stripe, wanted) }
+    }
+
+    fn best_group(&self, count: usize, overlay: &Overlay, filter: &Filter<'_>) -> Option<Group> {
+        let mut best: Option<Group> = None;
+        for &(stripe, bound) in self.words.order() {
+            let stripe = stripe as usize;
+            if best.is_some_and(|b| !b.leaves_orphan && u64::from(bound) * count as u64 > b.rank_sum) {
+                break;
+            }
+            let first_word = self.matching(stripe, overlay, filter);
+            if first_word == 0 {
+                continue;
+            }
+            if count > STRIPE_SEATS {
+                self.long_groups(stripe, first_word, count, overlay, filter, &mut best);
+                continue;
+            }
+            let mut starts = self.starts(stripe, first_word, count, overlay, filter);
+            while starts != 0 {
+                let first = stripe * STRIPE_SEATS + starts.trailing_zeros() as usize;
+                starts &= starts - 1;
+                self.consider(first, count, overlay, &mut best);
+            }
+        }
+        best
+    }
+
+    /// Bit i: a group of `count <= 64` adjacent matching seats starts at seat i of the stripe.
+    fn starts(&self, stripe: usize, word: u64, count: usize, overlay: &Overlay, filter: &Filter<'_>) -> u64 {
+        if count == 1 {
+            return word;
+        }
+        let breaks = self.manifest.breaks();
+        // A group reaches into the next stripe only if its last seats here match and no break lies between.
+        let reaches = word >> (STRIPE_SEATS - 1) == 1 && breaks.get(stripe + 1).is_some_and(|b| b & 1 == 0);
+        let next = if reaches { self.matching(stripe + 1, overlay, filter) } else { 0 };
+        let next_breaks = breaks.get(stripe + 1).copied().unwrap_or(1);
+        let run = u128::from(word) | u128::from(next) << STRIPE_SEATS;
+        let joined = !(u128::from(breaks[stripe]) | u128::from(next_breaks) << STRIPE_SEATS);
+        let linked = run & joined;
+        let mut groups = run;
+        for step in 1..count {
+            groups &= linked >> step;
+            if groups == 0 {
+                break;
+            }
+        }
+        (groups & u128::from(u64::MAX)) as u64
+    }
+
+    /// Groups longer than a stripe: seat by seat.
+    fn long_groups(
+        &self,
+        stripe: usize,
+        word: u64,
+        count: usize,
+        overlay: &Overlay,
+        filter: &Filter<'_>,
+        best: &mut Option<Group>,
+    ) {
+        for bit in (0..STRIPE_SEATS).filter(|bit| word >> bit & 1 == 1) {
+            let first = stripe * STRIPE_SEATS + bit;
+            let fits = (first..first + count - 1).all(|at| {
+                let next = at + 1;
+                self.manifest.next_is_adjacent(SeatIndex::of(at))
+                    && self.matching(next / STRIPE_SEATS, overlay, filter) >> (next % STRIPE_SEATS) & 1 == 1
+            });
+            if fits {
+                self.consider(first, count, overlay, best);
+            }
+        }
+    }
+
+    fn consider(&self, first: usize, count: usize, overlay: &Overlay, best: &mut Option<Group>) {
+        let rank_sum = self.manifest.rank_sum(first, count);
+        if best.is_some_and(|b| !b.leaves_orphan && (b.rank_sum, b.first) <= (rank_sum, first)) {
+            return;
+        }
+        let leaves_orphan = match self.leftover(first, count, overlay) {
+            (1, 0) | (0, 1) => true,
+            (1, _) | (_, 1) if self.orphan_rule => return,
+            (1, _) | (_, 1) => true,
+            _ => false,
+        };
+        let group = Group { leaves_orphan, rank_sum, first };
+        if best.is_none_or(|b| group < b) {
+            *best = Some(group);
+        }
+    }
+
+    /// Free seats that stay to the left and to the right of a group in its stretch, counted up to 2 each.
+    fn leftover(&self, first: usize, count: usize, overlay: &Overlay) -> (u32, u32) {
+        let free = |at: usize| self.free(at / STRIPE_SEATS, overlay) >> (at % STRIPE_SEATS) & 1 == 1;
+        let joined = |at: usize| self.manifest.next_is_adjacent(SeatIndex::of(at));
+        let (mut left, mut at) = (0, first);
+        while left < 2 && at > 0 && joined(at - 1) && free(at - 1) {
+            left += 1;
+            at -= 1;
+        }
+        let (mut right, mut at) = (0, first + count - 1);
+        while right < 2 && joined(at) && free(at + 1) {
+            right += 1;
+            at += 1;
+        }
+        (left, right)
+    }
+
+    fn miss(&self, overlay: &Overlay, filter: &Filter<'_>) -> Miss {
+        let (mut matching, mut largest, mut run) = (0, 0, 0);
+        for stripe in 0..self.manifest.stripe_count() {
+            let word = self.matching(stripe, overlay, filter);
+            matching += word.count_ones();
+            let breaks = self.manifest.breaks()[stripe];
+            for bit in 0..STRIPE_SEATS {
+                if word >> bit & 1 == 0 {
+                    run = 0;
+                } else {
+                    run = if breaks >> bit & 1 == 1 { 1 } else { run + 1 };
+                    largest = largest.max(run);
+                }
+            }
+        }
+        Miss { matching, largest_adjacent: largest }
+    }
+}
+
+fn take(seats: &mut SmallVec<[SeatIndex; 4]>, overlay: &mut Overlay, first: usize, count: usize) {
+    for seat in (first..first + count).map(SeatIndex::of) {
+        overlay.take(seat);
+        seats.push(seat);
+    }
+}
+
+/// What a request restricts beyond allocations.
+struct Filter<'a> {
+    categories: Option<SmallVec<[&'a [u64]; 8]>>,
+    section: Option<(usize, &'a [u64])>,
+    ordinary: Option<&'a [u64]>,
+    full_view: Option<&'a [u64]>,
+}
+
+impl Filter<'_> {
+    fn apply(&self, stripe: usize, mut word: u64) -> u64 {
+        if let Some(categories) = &self.categories {
+            word &= categories.iter().fold(0, |any, words| any | words[stripe]);
+        }
+        if let Some((first, words)) = self.section {
+            word &= stripe.checked_sub(first).and_then(|at| words.get(at)).copied().unwrap_or(0);
+        }
+        if let Some(words) = self.ordinary {
+            word &= words[stripe];
+        }
+        if let Some(words) = self.full_view {
+            word &= words[stripe];
+        }
+        word
+    }
+}

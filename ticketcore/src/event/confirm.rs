@@ -1,0 +1,110 @@
+//! Which refusals the durable view confirms: those may be answered at once (I6), all others wait for what they saw.
+
+use super::EventCore;
+use super::best::{Overlay, Search, SeatWords};
+use crate::command::Command;
+use crate::id::SeatIndex;
+use crate::manifest::STRIPE_SEATS;
+use crate::refusal::{Refusal, SeatState};
+use crate::request::Item;
+use crate::view::SEATS_PER_MAP_WORD;
+
+impl EventCore {
+    /// Whether a refusal can be caused by places that a command under way has reserved and may give back, or by a map read without
+    /// locks. Such a refusal is only final if the durable view says so too, or if the command had the event to itself.
+    pub(super) fn needs_the_event_alone(refusal: &Refusal) -> bool {
+        matches!(
+            refusal,
+            Refusal::AreaExhausted { .. } | Refusal::QuotaExhausted { .. } | Refusal::BestAvailableMiss { .. }
+        )
+    }
+
+    /// Whether the durable view gives the same reason.
+    pub(super) fn view_confirms(&self, refusal: &Refusal, command: &Command) -> bool {
+        match refusal {
+            Refusal::Limit(_) | Refusal::NothingRequested | Refusal::DuplicateSeat(_) => true,
+            Refusal::SeatsUnavailable(conflicts) => {
+                conflicts.iter().all(|conflict| self.view.seat(conflict.seat) == Some(conflict.state))
+            }
+            Refusal::AreaExhausted { area, left } => *left == 0 && self.view.area_left(*area) == 0,
+            Refusal::QuotaExhausted { quota, left } => self.view.quota_left(*quota) == *left,
+            Refusal::BestAvailableMiss { .. } => self.durable_map_misses(command),
+            _ => false,
+        }
+    }
+
+    /// Whether no group of a hold with a single best-available item can be found on the durable map, whatever allocations it unlocks.
+    fn durable_map_misses(&self, command: &Command) -> bool {
+        let Command::Hold(request) = command else { return false };
+        let [Item::Best(request)] = &request.items[..] else { return false };
+        if !self.view.has_free_seats() {
+            return true;
+        }
+        let manifest = self.view.manifest();
+        let mut map = Vec::new();
+        self.view.copy_map(&mut map);
+        let words = DurableWords { map, order: (0..manifest.stripe_count()).map(|s| (SeatIndex::of(s).0, 0)).collect() };
+        let orphan_rule = manifest.rules().orphan_rule;
+        let search = Search { manifest: &manifest, words: &words, request, orphan_rule };
+        search.run(&mut Overlay::default()).is_err()
+    }
+}
+
+/// A copy of the durable map; every allocation counts as open.
+struct DurableWords {
+    map: Vec<u64>,
+    order: Vec<(u32, u32)>,
+}
+
+impl SeatWords for DurableWords {
+    fn free(&self, stripe: usize) -> u64 {
+        let halves = STRIPE_SEATS / SEATS_PER_MAP_WORD;
+        let word = |half: usize| self.map.get(stripe * halves + half).copied().unwrap_or(u64::MAX);
+        u64::from(free_seats(word(0))) | u64::from(free_seats(word(1))) << SEATS_PER_MAP_WORD
+    }
+
+    fn open(&self, _: usize, free: u64) -> u64 {
+        free
+    }
+
+    fn order(&self) -> &[(u32, u32)] {
+        &self.order
+    }
+}
+
+/// The seats of a map word whose two bits are both 0.
+fn free_seats(word: u64) -> u32 {
+    const _: () = assert!(SeatState::Free as u8 == 0);
+    let mut free = !(word | word >> 1) & 0x5555_5555_5555_5555;
+    for shift in [1, 2, 4, 8, 16] {
+        free = (free | free >> shift) & spread(shift);
+    }
+    (free & 0xffff_ffff) as u32
+}
+
+/// The mask after gathering even bits by `shift`.
+const fn spread(shift: u32) -> u64 {
+    match shift {
+        1 => 0x3333_3333_3333_3333,
+        2 => 0x0f0f_0f0f_0f0f_0f0f,
+        4 => 0x00ff_00ff_00ff_00ff,
+        8 => 0x0000_ffff_0000_ffff,
+        _ => 0x0000_0000_ffff_ffff,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_seats_of_a_map_word_are_gathered() {
+        assert_eq!(free_seats(0), u32::MAX);
+        assert_eq!(free_seats(u64::MAX), 0);
+        for seat in 0..32 {
+            for state in [SeatState::Held, SeatState::Sold, SeatState::Blocked] {
+                assert_eq!(free_seats((state as u64) << (2 * seat)), !(1u32 << seat));
+            }
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! The basket: turns request items into lines, all or nothing, with prices, pools and quotas. Shared by hold and amend.
+
+use smallvec::SmallVec;
+
+use super::super::apply::pool_counts;
+use super::super::best::{Overlay, Search, SeatWords};
+use super::super::pool::PoolName;
+use super::super::scope::{Layout, Scope};
+use super::{Decide, Instead, Reserved};
+use crate::fact::{AreaLine, Lines, SeatLine};
+use crate::id::{AllocationIndex, AreaIndex, HoldNumber, SeatIndex, TicketTypeIndex, UserId};
+use crate::limits::{self, within};
+use crate::manifest::{Manifest, STRIPE_SEATS};
+use crate::refusal::{Refusal, SeatConflict, SeatState};
+use crate::request::Item;
+use crate::sale::SaleState;
+
+/// Seats on both sides of a taken one that the orphan rule may have to look at.
+const ORPHAN_MARGIN: usize = 3;
+
+/// A request for lines.
+pub(super) struct Basket<'r> {
+    pub items: &'r [Item],
+    /// What the same command gives back first.
+    pub removed: &'r Lines,
+    /// The hold that gives it back.
+    pub owner: Option<HoldNumber>,
+    pub user: UserId,
+    pub unlocked: u64,
+}
+
+/// Which places a request may have.
+#[derive(Clone, Copy)]
+pub(crate) struct Access {
+    unlocked: u64,
+    released: u64,
+    public: bool,
+}
+
+impl Access {
+    fn new(layout: &Layout, unlocked: u64) -> Self {
+        Self { unlocked, released: layout.released, public: layout.sale_state == SaleState::Onsale }
+    }
+
+    fn opens(self, allocation: Option<AllocationIndex>) -> bool {
+        match allocation {
+            Some(a) => (self.unlocked | if self.public { self.released } else { 0 }) >> a.0 & 1 == 1,
+            None => self.public,
+        }
+    }
+}
+
+/// The live map: availability words, read without locks.
+pub(crate) struct LiveWords<'a> {
+    pub layout: &'a Layout,
+    pub access: Access,
+}
+
+impl SeatWords for LiveWords<'_> {
+    fn free(&self, stripe: usize) -> u64 {
+        self.layout.stripes.free_word(stripe)
+    }
+
+    fn open(&self, stripe: usize, free: u64) -> u64 {
+        let unallocated = self.layout.stripes.unallocated_word(stripe);
+        let mut open = if self.access.public { free & unallocated } else { 0 };
+        let mut allocated = free & !unallocated;
+        if self.access.unlocked | self.access.released == 0 {
+            return open;
+        }
+        while allocated != 0 {
+            let bit = allocated.trailing_zeros() as usize;
+            allocated &= allocated - 1;
+            let seat = SeatIndex::of(stripe * STRIPE_SEATS + bit);
+            if self.access.opens(self.layout.stripes.allocation_of(seat)) {
+                open |= 1 << bit;
+            }
+        }
+        open
+    }
+
+    fn order(&self) -> &[(u32, u32)] {
+        self.layout.stripes.order()
+    }
+}
+
+/// Checks that need no state: counts and duplicates.
+pub(crate) fn check_items(items: &[Item]) -> Result<(), Refusal> {
+    let limit = |what: &str, found: u64, min, max| within(what, found, min, max).map_err(Refusal::Limit);
+    limit("items", items.len() as u64, 0, limits::ITEMS_PER_HOLD_MAX as u64)?;
+    let max = limits::PLACES_PER_HOLD_MAX as u64;
+    let mut places = 0u64;
+    let mut seats: SmallVec<[SeatIndex; 16]> = SmallVec::new();
+    for item in items {
+        places += match item {
+            Item::Seats { seats: named, .. } => {
+                limit("items.seats", named.len() as u64, 1, max)?;
+                seats.extend_from_slice(named);
+                named.len() as u64
+            }
+            Item::Area { quantity, .. } => {
+                limit("items.quantity", u64::from(*quantity), 1, max)?;
+                u64::from(*quantity)
+            }
+            Item::Best(best) => {
+                limit("items.best_available.count", u64::from(best.count), 1, max)?;
+                u64::from(best.count)
+            }
+        };
+    }
+    limit("items: places", places, 0, max)?;
+    seats.sort_unstable();
+    match seats.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Refusal::DuplicateSeat(pair[0])),
+        None => Ok(()),
+    }
+}
+
+/// The allocations that a channel and an access code unlock.
+pub(super) fn unlocked(manifest: &Manifest, channel: Option<&str>, access_code: Option<&str>) -> u64 {
+    if channel.is_none() && access_code.is_none() {
+        return 0;
+    }
+    let opens = |a: &crate::manifest::Allocation| {
+        channel.is_some_and(|channel| a.channels.iter().any(|known| known == channel))
+            || access_code.is_some_and(|code| a.access_code.as_deref() == Some(code))
+    };
+    let all = manifest.allocations().iter().enumerate();
+    all.filter(|(_, a)| opens(a)).fold(0, |mask, (at, _)| mask | 1 << at)
+}
+
+impl Decide<'_, '_> {
+    /// Turns a basket into lines. On success its pools are reserved and its stripes are locked.
+    pub(super) fn fill(&mut self, basket: &Basket<'_>) -> Result<(Lines, Reserved), Instead> {
+        known(&self.scope.layout.manifest, basket.items)?;
+        self.user_limit(basket)?;
+        let access = Access::new(self.scope.layout, basket.unlocked);
+        let mut lines = Lines::default();
+        let mut overlay = Overlay::default();
+        for line in &basket.removed.seats {
+            overlay.free(line.seat);
+        }
+        for item in basket.items {
+            let Item::Seats { seats, ticket_type } = item else { continue };
+            for &seat in seats {
+                overlay.take(seat);
+                lines.seats.push(self.seat_line(seat, *ticket_type));
+            }
+        }
+        let named = lines.seats.len();
+        let miss = self.find_best(basket, access, &mut overlay, &mut lines);
+        let rule = self.scope.layout.manifest.rules().orphan_rule;
+        let margin = if rule { ORPHAN_MARGIN } else { 0 };
+        let touched = lines.seats.iter().chain(&basket.removed.seats).map(|line| line.seat);
+        let touched: SmallVec<[SeatIndex; 8]> = touched.collect();
+        self.scope.lock_stripes(touched.into_iter(), margin);
+        self.check_seats(basket, access, &lines, named)?;
+        let mut reserved = Reserved::default();
+        let filled = self.fill_pools(basket, access, &mut lines, &mut reserved, miss, rule);
+        if let Err(instead) = filled {
+            reserved.give_back(self.scope);
+            return Err(instead);
+        }
+        Ok((lines, reserved))
+    }
+
+    fn fill_pools(
+        &mut self,
+        basket: &Basket<'_>,
+        access: Access,
+        lines: &mut Lines,
+        reserved: &mut Reserved,
+        miss: Option<Refusal>,
+        orphan_rule: bool,
+    ) -> Result<(), Instead> {
+        for item in basket.items {
+            let Item::Area { area, quantity, ticket_type } = item else { continue };
+            self.take_area(basket, access, *area, *quantity, *ticket_type, lines, reserved)?;
+        }
+        if let Some(miss) = miss {
+            return Err(Instead::Overdue(miss, Vec::new()));
+        }
+        lines.seats.sort_unstable_by_key(|line| line.seat);
+        lines.areas.sort_unstable_by_key(area_key);
+        merge_areas(lines);
+        if orphan_rule {
+            let orphans = orphans(self.scope, lines, basket.removed);
+            if !orphans.is_empty() {
+                return Err(Refusal::OrphanSeat(orphans).into());
+            }
+        }
+        let counts: SmallVec<[(PoolName, u32); 8]> =
+            pool_counts(&self.scope.layout.manifest, lines).collect();
+        let mut quotas: SmallVec<[(PoolName, u32); 8]> =
+            counts.into_iter().filter(|(pool, _)| matches!(pool, PoolName::Quota(_))).collect();
+        quotas.sort_unstable();
+        for (pool, count) in quotas {
+            let credit = self.credit(basket.removed, pool);
+            if let (Err(left), PoolName::Quota(quota)) = (self.reserve(reserved, pool, count, credit), pool) {
+                return Err(Instead::Overdue(Refusal::QuotaExhausted { quota, left }, Vec::new()));
+            }
+        }
+        Ok(())
+    }
+
+    fn seat_line(&self, seat: SeatIndex, ticket_type: TicketTypeIndex) -> SeatLine {
+        let manifest = &self.scope.layout.manifest;
+        let price_minor = manifest.price(ticket_type, manifest.category_of(seat)).unwrap_or_default();
+        SeatLine { seat, ticket_type, price_minor }
+    }
+
+    fn user_limit(&mut self, basket: &Basket<'_>) -> Result<(), Instead> {
+        let limit = self.scope.layout.manifest.rules().tickets_per_user_max;
+        let usage = self.scope.shard(basket.user.shard()).usage(basket.user);
+        let count = |item: &Item| match item {
+            Item::Seats { seats, .. } => u32::try_from(seats.len()).unwrap_or(u32::MAX),
+            Item::Area { quantity, .. } => *quantity,
+            Item::Best(best) => best.count,
+        };
+        let asked: u32 = basket.items.iter().map(count).sum();
+        let asked = asked.saturating_sub(basket.removed.places());
+        let used = usage.held + usage.owned;
+        if asked > 0 && used.saturating_add(asked) > limit {
+            return Err(Instead::Overdue(Refusal::UserLimit { limit, used, asked }, Vec::new()));
+        }
+        Ok(())
+    }
+
+    fn find_best(
+        &mut self,
+        basket: &Basket<'_>,
+        access: Access,
+        overlay: &mut Overlay,
+        lines: &mut Lines,
+    ) -> Option<Refusal> {
+        let layout = self.scope.layout;
+        let words = LiveWords { layout, access };
+        for item in basket.items {
+            let Item::Best(request) = item else { continue };
+            let orphan_rule = layout.manifest.rules().orphan_rule;
+            let search = Search { manifest: &layout.manifest, words: &words, request, orphan_rule };
+            match search.run(overlay) {
+                Ok(seats) => {
+                    let seats = seats.into_iter().map(|seat| self.seat_line(seat, request.ticket_type));
+                    lines.seats.extend(seats);
+                }
+                Err(miss) => {
+                    return Some(Refusal::BestAvailableMiss {
+                        asked: request.count,
+                        matching: miss.matching,
+                        largest_adjacent: miss.largest_adjacent,
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether the named seats may be had and are free, and the found ones still are.
+    fn check_seats(&self, basket: &Basket<'_>, access: Access, lines: &Lines, named: usize) -> Result<(), Instead> {
+        let mut locked = Vec::new();
+        let mut conflicts = Vec::new();
+        let mut owners = Vec::new();
+        for (at, line) in lines.seats.iter().enumerate() {
+            let slot = self.scope.seat(line.seat);
+            let own = basket.owner.is_some_and(|owner| slot.owner == owner.0)
+                && basket.removed.seats.iter().any(|removed| removed.seat == line.seat);
+            let free = slot.state == SeatState::Free || own;
+            if at >= named {
+                if !free || !access.opens(slot.allocation) {
+                    return Err(Instead::Changed);
+                }
+                continue;
+            }
+            if !access.opens(slot.allocation) {
+                locked.push(line.seat);
+            }
+            if !free {
+                if slot.state == SeatState::Held {
+                    owners.push(HoldNumber(slot.owner));
+                }
+                conflicts.push(SeatConflict { seat: line.seat, state: slot.state, until: None });
+            }
+        }
+        if !locked.is_empty() {
+            locked.sort_unstable();
+            return Err(Refusal::AllocationLocked(locked).into());
+        }
+        if !conflicts.is_empty() {
+            conflicts.sort_unstable_by_key(|conflict: &SeatConflict| conflict.seat);
+            return Err(Instead::Overdue(Refusal::SeatsUnavailable(conflicts), owners));
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one item against everything that is being filled")]
+    fn take_area(
+        &self,
+        basket: &Basket<'_>,
+        access: Access,
+        area: AreaIndex,
+        quantity: u32,
+        ticket_type: TicketTypeIndex,
+        lines: &mut Lines,
+        reserved: &mut Reserved,
+    ) -> Result<(), Instead> {
+        let layout = self.scope.layout;
+        let category = layout.manifest.areas()[area.at()].category;
+        let price_minor = layout.manifest.price(ticket_type, category).unwrap_or_default();
+        let mut allocations: SmallVec<[AllocationIndex; 8]> = layout.pools.allocations_in(area).collect();
+        allocations.sort_unstable();
+        let unlocked = |a: &AllocationIndex| access.unlocked >> a.0 & 1 == 1;
+        let order = allocations.iter().filter(|a| unlocked(a)).map(|a| Some(*a)).chain([None]);
+        let order = order.chain(allocations.iter().filter(|a| !unlocked(a)).map(|a| Some(*a)));
+        let mut missing = quantity;
+        let mut left = 0u32;
+        for allocation in order.filter(|allocation| access.opens(*allocation)) {
+            let pool = PoolName::Area(area, allocation);
+            let credit = self.credit(basket.removed, pool);
+            let mut wanted = missing;
+            // Somebody may take places between the answer and the next try, never more often than there are places.
+            while wanted > 0 {
+                match self.reserve(reserved, pool, wanted, credit) {
+                    Ok(()) => break,
+                    Err(fewer) => wanted = fewer.min(wanted - 1),
+                }
+            }
+            left += wanted;
+            missing -= wanted;
+            if wanted > 0 {
+                lines.areas.push(AreaLine { area, allocation, ticket_type, quantity: wanted, price_minor });
+            }
+            if missing == 0 {
+                return Ok(());
+            }
+        }
+        Err(Instead::Overdue(Refusal::AreaExhausted { area, left }, Vec::new()))
+    }
+}
+
+/// Refusals for what is not there, in their order of precedence.
+fn known(manifest: &Manifest, items: &[Item]) -> Result<(), Refusal> {
+    let named = items.iter().filter_map(|item| match item {
+        Item::Seats { seats, .. } => Some(seats),
+        _ => None,
+    });
+    let mut unknown: Vec<SeatIndex> = named.flatten().copied().filter(|seat| !manifest.is_real(*seat)).collect();
+    if !unknown.is_empty() {
+        unknown.sort_unstable();
+        return Err(Refusal::UnknownSeats(unknown));
+    }
+    let best = || items.iter().filter_map(|item| if let Item::Best(best) = item { Some(best) } else { None });
+    let sections = manifest.section_names().len();
+    if let Some(section) = best().filter_map(|b| b.section).find(|s| s.at() >= sections) {
+        return Err(Refusal::UnknownSection(section));
+    }
+    let categories = manifest.categories().len();
+    if let Some(category) = best().filter_map(|b| b.category).find(|c| c.at() >= categories) {
+        return Err(Refusal::UnknownCategory(category));
+    }
+    let areas = items.iter().filter_map(|item| match item {
+        Item::Area { area, .. } => Some(*area),
+        _ => None,
+    });
+    if let Some(area) = areas.clone().find(|area| area.at() >= manifest.areas().len()) {
+        return Err(Refusal::UnknownArea(area));
+    }
+    let types = items.iter().map(|item| match item {
+        Item::Seats { ticket_type, .. } | Item::Area { ticket_type, .. } => *ticket_type,
+        Item::Best(best) => best.ticket_type,
+    });
+    if let Some(unknown) = types.clone().find(|t| t.at() >= manifest.ticket_types().len()) {
+        return Err(Refusal::UnknownTicketType(unknown));
+    }
+    for item in items {
+        let sold = |ticket_type, category| {
+            let priced = manifest.price(ticket_type, category).is_some();
+            if priced { Ok(()) } else { Err(Refusal::NotSold { ticket_type, category }) }
+        };
+        match item {
+            Item::Seats { seats, ticket_type } => {
+                seats.iter().try_for_each(|seat| sold(*ticket_type, manifest.category_of(*seat)))?;
+            }
+            Item::Area { area, ticket_type, .. } => {
+                sold(*ticket_type, manifest.areas()[area.at()].category)?;
+            }
+            Item::Best(best) => {
+                best.category.map_or(Ok(()), |category| sold(best.ticket_type, category))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn area_key(line: &AreaLine) -> (AreaIndex, Option<AllocationIndex>, TicketTypeIndex, i64) {
+    (line.area, line.allocation, line.ticket_type, line.price_minor)
+}
+
+fn merge_areas(lines: &mut Lines) {
+    let mut merged: SmallVec<[AreaLine; 1]> = SmallVec::new();
+    for line in lines.areas.drain(..) {
+        match merged.last_mut() {
+            Some(last) if area_key(last) == area_key(&line) => last.quantity += line.quantity,
+            _ => merged.push(line),
+        }
+    }
+    lines.areas = merged;
+}
+
+/// `kept` and `added` together, in the order of [`Lines`].
+pub(super) fn join(kept: Lines, added: &Lines) -> Lines {
+    let mut all = kept;
+    all.seats.extend_from_slice(&added.seats);
+    all.seats.sort_unstable_by_key(|line| line.seat);
+    all.areas.extend_from_slice(&added.areas);
+    all.areas.sort_unstable_by_key(area_key);
+    merge_areas(&mut all);
+    all
+}
+
+/// Single free seats that taking `lines` would leave although it could be avoided. The stripes of the seats and of
+/// [`ORPHAN_MARGIN`] seats around them are locked.
+fn orphans(scope: &Scope<'_>, lines: &Lines, removed: &Lines) -> Vec<SeatIndex> {
+    let manifest = &scope.layout.manifest;
+    let taken = |seat: SeatIndex| lines.seats.binary_search_by_key(&seat, |line| line.seat).is_ok();
+    let before = |seat: SeatIndex| {
+        scope.is_free(seat) || removed.seats.binary_search_by_key(&seat, |line| line.seat).is_ok()
+    };
+    let after = |seat: SeatIndex| !taken(seat) && before(seat);
+    let left_of = |seat: SeatIndex| {
+        let left = SeatIndex(seat.0.checked_sub(1)?);
+        manifest.next_is_adjacent(left).then_some(left)
+    };
+    let right_of = |seat: SeatIndex| manifest.next_is_adjacent(seat).then_some(SeatIndex(seat.0 + 1));
+    // Another free seat of the same stretch, beyond a run of taken ones.
+    let more = |from: SeatIndex, step: &dyn Fn(SeatIndex) -> Option<SeatIndex>| {
+        let mut at = step(from);
+        while let Some(seat) = at.filter(|seat| taken(*seat)) {
+            at = step(seat);
+        }
+        at.is_some_and(before)
+    };
+    let mut found = Vec::new();
+    for line in &lines.seats {
+        for seat in [left_of(line.seat), right_of(line.seat)].into_iter().flatten() {
+            let lonely = after(seat)
+                && !left_of(seat).is_some_and(after)
+                && !right_of(seat).is_some_and(after);
+            if lonely && (more(seat, &left_of) || more(seat, &right_of)) {
+                found.push(seat);
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}

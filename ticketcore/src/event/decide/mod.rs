@@ -1,0 +1,142 @@
+//! `decide`: what a command would do to the state, as a fact, or why not. Pure: it reads what is locked, reserves pools, and
+//! changes nothing else. See `docs/SEMANTICS.md`, from which it is written.
+
+mod basket;
+mod hold;
+mod order;
+mod staff;
+
+use super::apply::pool_counts;
+use super::pool::PoolName;
+use super::scope::Scope;
+use crate::answer::Answer;
+use crate::canary::{Canaries, Canary};
+use crate::command::{Command, CommandKey};
+use crate::fact::{Fact, Keyed};
+use crate::id::{EventId, HoldNumber, Revision};
+use crate::key::key_tag;
+use crate::refusal::Refusal;
+use crate::sale::Activity;
+use crate::time::UtcMs;
+
+pub(crate) use basket::LiveWords;
+
+/// What a command would do.
+pub(crate) struct Decision {
+    pub fact: Fact,
+    /// The fact may be logged before this instant; from then on the command must be decided again.
+    pub valid_until: UtcMs,
+    /// Pools that were reserved and must be given back if the fact is not logged.
+    pub reserved: Reserved,
+}
+
+/// Pool places taken by a decision.
+#[derive(Debug, Default)]
+pub(crate) struct Reserved(smallvec::SmallVec<[(PoolName, u32); 8]>);
+
+impl Reserved {
+    pub fn give_back(self, scope: &Scope<'_>) {
+        for (pool, count) in self.0 {
+            let given = scope.layout.pools.give(pool, count);
+            debug_assert!(given, "what was reserved can be given back");
+        }
+    }
+}
+
+/// Why a command logs no fact.
+pub(crate) enum Instead {
+    /// It is refused.
+    Refused(Refusal),
+    /// It was carried out before, at this revision.
+    Replay(Revision),
+    /// There is nothing to do; this is the answer.
+    Answer(Answer),
+    /// Overdue holds may be in its way: numbers of owners met, none if only counters are.
+    Overdue(Refusal, Vec<HoldNumber>),
+    /// What it saw without locks has changed: decide again.
+    Changed,
+}
+
+impl From<Refusal> for Instead {
+    fn from(refusal: Refusal) -> Self {
+        Instead::Refused(refusal)
+    }
+}
+
+type Decided = Result<Decision, Instead>;
+
+/// Decides `command` at time `now`. The command's shards must be locked; stripes are locked here and stay locked.
+pub(crate) fn decide(scope: &mut Scope<'_>, event: EventId, command: &Command, now: UtcMs, canaries: Canaries) -> Decided {
+    let mut decide = Decide { scope, event, now, canaries };
+    let keyed = decide.idempotency(command)?;
+    match command {
+        Command::Hold(request) => decide.hold(request, keyed),
+        Command::Amend(request) => decide.amend(request, keyed),
+        Command::Extend(request) => decide.extend(request, keyed),
+        Command::Release(request) => decide.release(request, keyed),
+        Command::Expire(number) => decide.expire(*number),
+        Command::OpenOrder(request) => decide.open_order(request, keyed),
+        Command::ConfirmOrder(request) => decide.confirm_order(request, keyed),
+        Command::CancelOrder(request) => decide.cancel_order(request, keyed),
+        Command::Seats(request) => decide.seats(request, keyed),
+        Command::Places(request) => decide.places(request, keyed),
+        Command::ForceRelease(request) => decide.force_release(request, keyed),
+        Command::ReleaseAllocation(allocation) => decide.release_allocation(*allocation),
+        Command::ReleaseDue(allocation) => decide.release_due(*allocation),
+        Command::SaleState(request) => decide.sale_state(request.to),
+        Command::Manifest(request) => decide.manifest(request),
+    }
+}
+
+struct Decide<'s, 'a> {
+    scope: &'s mut Scope<'a>,
+    event: EventId,
+    now: UtcMs,
+    canaries: Canaries,
+}
+
+impl Decide<'_, '_> {
+    fn idempotency(&mut self, command: &Command) -> Result<Option<Keyed>, Instead> {
+        let Some(CommandKey { user, operation, key, fingerprint }) = command.key() else { return Ok(None) };
+        let secret = self.scope.layout.manifest.rules().key_secret;
+        let tag = key_tag(secret, user, operation, key);
+        let now = self.now;
+        match self.scope.shard(user.shard()).keys.find(tag, now) {
+            Some(revision) if !self.canaries.on(Canary::ForgetIdempotency) => Err(Instead::Replay(revision)),
+            _ => Ok(Some(Keyed { key: key.clone(), fingerprint })),
+        }
+    }
+
+    fn allowed(&self, activity: Activity) -> Result<(), Instead> {
+        let state = self.scope.layout.sale_state;
+        if state.allows(activity) { Ok(()) } else { Err(Refusal::SaleState { state, activity }.into()) }
+    }
+
+    /// A fact that holds whenever it is logged.
+    fn always(fact: Fact) -> Decided {
+        Self::until(fact, UtcMs::NEVER)
+    }
+
+    /// A fact that must be logged before `valid_until`.
+    fn until(fact: Fact, valid_until: UtcMs) -> Decided {
+        Ok(Decision { fact, valid_until, reserved: Reserved::default() })
+    }
+
+    /// The instant from which a fact that names times made from `now` must be made again.
+    fn this_instant(&self) -> UtcMs {
+        self.now.plus_ms(1)
+    }
+
+    /// Reserves `count` places of a pool, those that the fact itself gives back counted as left.
+    fn reserve(&self, reserved: &mut Reserved, pool: PoolName, count: u32, credit: u32) -> Result<(), u32> {
+        self.scope.layout.pools.take(pool, count, credit)?;
+        reserved.0.push((pool, count));
+        Ok(())
+    }
+
+    /// What a set of lines gives back to a pool.
+    fn credit(&self, removed: &crate::fact::Lines, pool: PoolName) -> u32 {
+        let counts = pool_counts(&self.scope.layout.manifest, removed);
+        counts.filter(|(name, _)| *name == pool).map(|(_, count)| count).sum()
+    }
+}

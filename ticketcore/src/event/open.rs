@@ -1,0 +1,157 @@
+//! Opening an event: the latest snapshot, then the facts after it.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::EventCore;
+use super::apply::{apply, define, seats_of, shards_of};
+use super::scope::{State, with_shards};
+use crate::canary::Canaries;
+use crate::fact::{Fact, Stamp};
+use crate::id::{EventId, Revision};
+use crate::invariant::{Invariant, Violation};
+use crate::log::{Follower, Log};
+use crate::store::{ReadError, Record, Records, Store, StoreFailure, StreamId, Tail};
+use crate::time::{Clock, UtcMs};
+use crate::view::View;
+
+/// An event can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// Its journal is empty: it was never defined.
+    #[error("the event is not defined")]
+    Undefined,
+    /// The journal is damaged, or this version can't read it.
+    #[error(transparent)]
+    Violated(#[from] Violation),
+    /// The store can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The store can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
+
+/// State and view after a fold, and where it stands.
+pub(super) struct Folded {
+    pub state: State,
+    pub view: View,
+    pub revision: Revision,
+    pub at: UtcMs,
+}
+
+impl Folded {
+    /// Folds one more record.
+    fn record(folded: &mut Option<Folded>, record: Record<'_>) -> Result<(), Violation> {
+        let broken = |what| Violation::new(Invariant::I8SameFacts, record.stamp.revision, what);
+        let fact = Fact::decode(record.body).map_err(|error| broken(error.to_string()))?;
+        match folded {
+            None => *folded = Some(Self::first(record.stamp, &fact)?),
+            Some(folded) => {
+                folded.fact(record.stamp, &fact)?;
+                let mut one = Records::default();
+                one.push(record.stamp.at, record.body);
+                folded.view.fold(record.stamp.revision, &one)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn first(stamp: Stamp, fact: &Fact) -> Result<Self, Violation> {
+        let state = define(stamp, fact)?;
+        let view = View::new(stamp, Arc::clone(&state.layout.load().manifest));
+        Ok(Self { state, view, revision: stamp.revision, at: stamp.at })
+    }
+
+    fn fact(&mut self, stamp: Stamp, fact: &Fact) -> Result<(), Violation> {
+        if stamp.revision != self.revision.next() || stamp.at < self.at {
+            let what = format!("follows {} logged at {}", self.revision, self.at);
+            return Err(Violation::new(Invariant::I8SameFacts, stamp.revision, what));
+        }
+        with_shards(&self.state, shards_of(fact), |scope| {
+            scope.lock_stripes(seats_of(fact).into_iter(), 0);
+            apply(&self.state, scope, stamp, fact, false)
+        })?;
+        self.revision = stamp.revision;
+        self.at = stamp.at;
+        Ok(())
+    }
+}
+
+/// Folds a stream from its latest snapshot on.
+pub(super) fn fold(store: &dyn Store, stream: StreamId) -> Result<(Folded, Tail), OpenError> {
+    let (mut folded, mut tail) = match store.load_snapshot(stream)? {
+        Some(snapshot) => (Some(super::snapshot::decode(&snapshot)?), snapshot.tail),
+        None => (None, Tail::default()),
+    };
+    let after = folded.as_ref().map_or(Revision::ZERO, |folded| folded.revision);
+    let mut failed = None;
+    let (last, end) = store.read(stream, after, &mut |record| match Folded::record(&mut folded, record) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(violation) => {
+            failed = Some(violation);
+            ControlFlow::Break(())
+        }
+    })?;
+    if let Some(violation) = failed {
+        return Err(violation.into());
+    }
+    if last > after {
+        tail = end;
+    }
+    Ok((folded.ok_or(OpenError::Undefined)?, tail))
+}
+
+/// Follows the journal of one event: into the durable view, or into a conflict.
+struct EventFollower {
+    view: Arc<View>,
+    conflict: Arc<AtomicBool>,
+    notify: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Follower for EventFollower {
+    fn appended(&self, first: Revision, records: &Records) -> Result<(), Violation> {
+        self.view.fold(first, records)
+    }
+
+    fn conflict(&self) {
+        self.conflict.store(true, Ordering::Release);
+        (self.notify)();
+    }
+}
+
+impl EventCore {
+    /// Opens an event. `notify` is called when it has to be rebased.
+    pub fn open(
+        id: EventId,
+        store: &Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        node: u64,
+        canaries: Canaries,
+        notify: Box<dyn Fn() + Send + Sync>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let stream = StreamId::Event(id);
+        let (folded, tail) = fold(&**store, stream)?;
+        let view = Arc::new(folded.view);
+        let conflict = Arc::new(AtomicBool::new(false));
+        let follower = EventFollower { view: Arc::clone(&view), conflict: Arc::clone(&conflict), notify };
+        let end = (folded.revision, tail, folded.at);
+        let log = Log::new(stream, Arc::clone(store), node, Box::new(follower), canaries, end);
+        Ok(Arc::new(Self {
+            id,
+            state: folded.state,
+            log,
+            view,
+            clock,
+            canaries,
+            conflict,
+            unanswered: Mutex::new(VecDeque::new()),
+            epoch: AtomicU64::new(0),
+            reopened: (Mutex::new(()), Condvar::new()),
+        }))
+    }
+}

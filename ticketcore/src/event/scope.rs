@@ -1,0 +1,197 @@
+//! The state of one event and the scope of a command: which parts of it are locked.
+//!
+//! Lock order, by class, then by index: user shards, then stripes, then the sequencer. Every command locks at least one shard,
+//! so holding all shards is having the event to oneself; that is the gate, and it costs the others nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use crossbeam_utils::CachePadded;
+use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
+
+use super::pool::Pools;
+use super::shard::{Gate, Shard};
+use super::stripe::{SeatSlot, Stripe, Stripes};
+use crate::id::{AllocationIndex, SHARDS, SeatIndex};
+use crate::manifest::{Manifest, STRIPE_SEATS};
+use crate::sale::SaleState;
+use crate::time::UtcMs;
+
+/// What changes only while all shards are locked.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub manifest: Arc<Manifest>,
+    pub sale_state: SaleState,
+    /// Allocations that have been released: bit a for allocation a.
+    pub released: u64,
+    pub stripes: Arc<Stripes>,
+    pub pools: Arc<Pools>,
+}
+
+impl Layout {
+    pub fn new(manifest: Arc<Manifest>) -> Self {
+        let stripes = Arc::new(Stripes::new(&manifest));
+        let pools = Arc::new(Pools::new(&manifest));
+        Self { manifest, sale_state: SaleState::Draft, released: 0, stripes, pools }
+    }
+
+    pub const fn is_released(&self, allocation: AllocationIndex) -> bool {
+        self.released >> allocation.0 & 1 == 1
+    }
+}
+
+/// The state of one event. Everything in it follows from its journal.
+pub(crate) struct State {
+    pub layout: ArcSwap<Layout>,
+    pub shards: Box<[CachePadded<Mutex<Shard>>]>,
+    /// No live hold has an effective deadline before this, in ms. Not exact, never too late for long.
+    pub next_due: CachePadded<AtomicU64>,
+}
+
+impl State {
+    pub fn new(manifest: Arc<Manifest>) -> Self {
+        Self {
+            layout: ArcSwap::from_pointee(Layout::new(manifest)),
+            next_due: CachePadded::new(AtomicU64::new(u64::MAX)),
+            shards: (0..SHARDS).map(|_| CachePadded::new(Mutex::new(Shard::new()))).collect(),
+        }
+    }
+}
+
+impl State {
+    /// A hold is due at `deadline`.
+    pub fn due_at(&self, deadline: UtcMs) {
+        // Later than the earliest nearly always: a read of a line that nobody writes.
+        if deadline.0 < self.next_due.load(Ordering::Relaxed) {
+            self.next_due.fetch_min(deadline.0, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Shards that a command locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShardSet {
+    One(usize),
+    /// Ascending and different.
+    Two(usize, usize),
+    All,
+}
+
+impl ShardSet {
+    pub fn two(a: usize, b: usize) -> Self {
+        match a.cmp(&b) {
+            std::cmp::Ordering::Less => Self::Two(a, b),
+            std::cmp::Ordering::Equal => Self::One(a),
+            std::cmp::Ordering::Greater => Self::Two(b, a),
+        }
+    }
+}
+
+/// Locked shards and, later, stripes.
+pub(crate) struct Scope<'a> {
+    pub layout: &'a Layout,
+    shards: SmallVec<[(usize, MutexGuard<'a, Shard>); 2]>,
+    stripes: SmallVec<[(usize, MutexGuard<'a, Stripe>); 6]>,
+}
+
+/// Locks `set`, then loads the layout (which can't change from then on) and runs `body`.
+pub(crate) fn with_shards<R>(state: &State, set: ShardSet, body: impl FnOnce(&mut Scope<'_>) -> R) -> R {
+    let mut shards = SmallVec::new();
+    let mut lock = |at: usize| shards.push((at, state.shards[at].lock()));
+    match set {
+        ShardSet::One(a) => lock(a),
+        ShardSet::Two(a, b) => {
+            lock(a);
+            lock(b);
+        }
+        ShardSet::All => (0..SHARDS).for_each(lock),
+    }
+    let layout = state.layout.load();
+    body(&mut Scope { layout: &layout, shards, stripes: SmallVec::new() })
+}
+
+impl<'a> Scope<'a> {
+    /// Whether the command has the event to itself.
+    pub fn is_exclusive(&self) -> bool {
+        self.shards.len() == SHARDS
+    }
+
+    /// A locked shard.
+    ///
+    /// # Panics
+    /// If the shard is not locked: a defect that stops the event.
+    pub fn shard(&mut self, at: usize) -> &mut Shard {
+        let found = if self.is_exclusive() {
+            Some(&mut self.shards[at])
+        } else {
+            self.shards.iter_mut().find(|(shard, _)| *shard == at)
+        };
+        &mut found.expect("the shard is locked").1
+    }
+
+    /// Whether commands may come in, as far as the locked shards know.
+    pub fn gate(&self) -> Gate {
+        self.shards[0].1.gate
+    }
+
+    /// Locks the stripes of `seats` (and of the `margin` seats on both sides of each), letting go of others.
+    pub fn lock_stripes(&mut self, seats: impl Iterator<Item = SeatIndex>, margin: usize) {
+        self.stripes.clear();
+        let last = self.layout.manifest.seat_count().saturating_sub(1);
+        let mut wanted: SmallVec<[usize; 8]> = SmallVec::new();
+        for seat in seats {
+            let from = seat.at().saturating_sub(margin) / STRIPE_SEATS;
+            let to = (seat.at() + margin).min(last) / STRIPE_SEATS;
+            for stripe in from..=to {
+                if wanted.last() != Some(&stripe) {
+                    wanted.push(stripe);
+                }
+            }
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let layout = self.layout;
+        self.stripes.extend(wanted.iter().map(|&at| (at, layout.stripes.lock(at))));
+    }
+
+    /// Lets go of all stripes.
+    pub fn unlock_stripes(&mut self) {
+        self.stripes.clear();
+    }
+
+    fn stripe(&self, seat: SeatIndex) -> usize {
+        let at = seat.at() / STRIPE_SEATS;
+        // Nearly always one to four stripes: a linear search beats a binary one.
+        let found = if self.stripes.len() <= 8 {
+            self.stripes.iter().position(|(stripe, _)| *stripe == at)
+        } else {
+            self.stripes.binary_search_by_key(&at, |(stripe, _)| *stripe).ok()
+        };
+        found.expect("the stripe is locked")
+    }
+
+    /// A seat of a locked stripe.
+    ///
+    /// # Panics
+    /// If the stripe is not locked: a defect that stops the event.
+    pub fn seat(&self, seat: SeatIndex) -> SeatSlot {
+        self.layout.stripes.read(&self.stripes[self.stripe(seat)].1, seat)
+    }
+
+    /// Whether the seat is free, if its stripe is locked.
+    pub fn is_free(&self, seat: SeatIndex) -> bool {
+        use crate::refusal::SeatState;
+        self.stripes[self.stripe(seat)].1.state(seat.at() % STRIPE_SEATS) == SeatState::Free
+    }
+
+    /// Writes a seat of a locked stripe.
+    ///
+    /// # Panics
+    /// If the stripe is not locked: a defect that stops the event.
+    pub fn set_seat(&mut self, seat: SeatIndex, slot: SeatSlot) {
+        let at = self.stripe(seat);
+        self.layout.stripes.write(&mut self.stripes[at].1, seat, slot);
+    }
+}

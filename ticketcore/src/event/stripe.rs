@@ -1,0 +1,182 @@
+//! Stripes: 64 consecutive seats behind one lock, with lock-free availability words beside them.
+
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
+
+use crate::id::{AllocationIndex, SeatIndex};
+use crate::manifest::{Manifest, STRIPE_SEATS};
+use crate::refusal::SeatState;
+
+const NO_ALLOCATION: u16 = u16::MAX;
+
+/// What is known of one seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SeatSlot {
+    pub state: SeatState,
+    /// Grows by one with every change of state or allocation.
+    pub version: u32,
+    /// The number of the hold or order that has the seat; 0 if nobody has.
+    pub owner: u64,
+    pub allocation: Option<AllocationIndex>,
+}
+
+/// The seats of one stripe, column by column.
+#[derive(Debug)]
+pub(crate) struct Stripe {
+    states: [SeatState; STRIPE_SEATS],
+    versions: [u32; STRIPE_SEATS],
+    owners: [u64; STRIPE_SEATS],
+}
+
+impl Stripe {
+    pub fn state(&self, bit: usize) -> SeatState {
+        self.states[bit]
+    }
+}
+
+/// All seats of an event.
+#[derive(Debug)]
+pub(crate) struct Stripes {
+    locks: Box<[CachePadded<Mutex<Stripe>>]>,
+    /// Bit i of word w: seat 64 w + i is free. Written under the stripe's lock, read without.
+    free: Box<[AtomicU64]>,
+    /// Likewise: the seat has no allocation.
+    unallocated: Box<[AtomicU64]>,
+    /// The allocation of each seat, written and read likewise.
+    allocations: Box<[AtomicU16]>,
+    /// Stripes in the order in which a search visits them: each with a rank that no seat of a group starting in it beats.
+    order: Box<[(u32, u32)]>,
+}
+
+impl Stripes {
+    /// All seats of `manifest`, free; dropped seats blocked.
+    pub fn new(manifest: &Manifest) -> Self {
+        Self::build(manifest, |seat| {
+            let state = if manifest.is_real(seat) { SeatState::Free } else { SeatState::Blocked };
+            SeatSlot { state, version: 0, owner: 0, allocation: manifest.first_allocation_of(seat) }
+        })
+    }
+
+    /// The same seats under a changed manifest: new seats come free, dropped ones become blocked.
+    pub fn changed(&self, manifest: &Manifest) -> Self {
+        let old = Self::seats_of(self);
+        Self::build(manifest, |seat| {
+            let mut slot = old.get(seat.at()).copied().unwrap_or(SeatSlot {
+                state: SeatState::Free,
+                version: 0,
+                owner: 0,
+                allocation: manifest.first_allocation_of(seat),
+            });
+            if !manifest.is_real(seat) && slot.state != SeatState::Blocked {
+                slot.state = SeatState::Blocked;
+                slot.version += 1;
+            }
+            slot
+        })
+    }
+
+    /// Every seat, by index. Locks one stripe after the other.
+    pub fn seats_of(&self) -> Vec<SeatSlot> {
+        let stripe = |(at, lock): (usize, &CachePadded<Mutex<Stripe>>)| {
+            let stripe = lock.lock();
+            let first = at * STRIPE_SEATS;
+            let seats = first..(first + STRIPE_SEATS).min(self.allocations.len());
+            seats.map(|seat| self.read(&stripe, SeatIndex::of(seat))).collect::<Vec<_>>()
+        };
+        self.locks.iter().enumerate().flat_map(stripe).collect()
+    }
+
+    fn build(manifest: &Manifest, slot_of: impl Fn(SeatIndex) -> SeatSlot) -> Self {
+        let words = || (0..manifest.stripe_count()).map(|_| AtomicU64::new(0)).collect();
+        let empty = |_| {
+            CachePadded::new(Mutex::new(Stripe {
+                states: [SeatState::Blocked; STRIPE_SEATS],
+                versions: [0; STRIPE_SEATS],
+                owners: [0; STRIPE_SEATS],
+            }))
+        };
+        let stripes = Self {
+            locks: (0..manifest.stripe_count()).map(empty).collect(),
+            free: words(),
+            unallocated: words(),
+            allocations: (0..manifest.seat_count()).map(|_| AtomicU16::new(NO_ALLOCATION)).collect(),
+            order: search_order(manifest),
+        };
+        for at in 0..manifest.seat_count() {
+            let seat = SeatIndex::of(at);
+            stripes.write(&mut stripes.locks[at / STRIPE_SEATS].lock(), seat, slot_of(seat));
+        }
+        stripes
+    }
+
+    pub fn lock(&self, stripe: usize) -> parking_lot::MutexGuard<'_, Stripe> {
+        self.locks[stripe].lock()
+    }
+
+    /// Reads a seat of the locked stripe.
+    pub fn read(&self, stripe: &Stripe, seat: SeatIndex) -> SeatSlot {
+        let bit = seat.at() % STRIPE_SEATS;
+        SeatSlot {
+            state: stripe.states[bit],
+            version: stripe.versions[bit],
+            owner: stripe.owners[bit],
+            allocation: self.allocation_of(seat),
+        }
+    }
+
+    /// The allocation of a seat, as it was a moment ago if its stripe is not locked.
+    pub fn allocation_of(&self, seat: SeatIndex) -> Option<AllocationIndex> {
+        let allocation = self.allocations[seat.at()].load(Ordering::Relaxed);
+        (allocation != NO_ALLOCATION).then_some(AllocationIndex(allocation))
+    }
+
+    /// Stripes in the order a search for low ranks visits them, with the bound of each.
+    pub fn order(&self) -> &[(u32, u32)] {
+        &self.order
+    }
+
+    /// Writes a seat of the locked stripe and its words.
+    pub fn write(&self, stripe: &mut Stripe, seat: SeatIndex, slot: SeatSlot) {
+        let (word, bit) = (seat.at() / STRIPE_SEATS, seat.at() % STRIPE_SEATS);
+        stripe.states[bit] = slot.state;
+        stripe.versions[bit] = slot.version;
+        stripe.owners[bit] = slot.owner;
+        self.allocations[seat.at()].store(slot.allocation.map_or(NO_ALLOCATION, |a| a.0), Ordering::Relaxed);
+        let put = |words: &[AtomicU64], on: bool| {
+            let old = words[word].load(Ordering::Relaxed);
+            let new = if on { old | 1 << bit } else { old & !(1 << bit) };
+            if new != old {
+                words[word].store(new, Ordering::Release);
+            }
+        };
+        put(&self.free, slot.state == SeatState::Free);
+        put(&self.unallocated, slot.allocation.is_none());
+    }
+
+    /// Free seats of a stripe, as they were a moment ago.
+    pub fn free_word(&self, stripe: usize) -> u64 {
+        self.free[stripe].load(Ordering::Acquire)
+    }
+
+    /// Seats of a stripe without an allocation, as they were a moment ago.
+    pub fn unallocated_word(&self, stripe: usize) -> u64 {
+        self.unallocated[stripe].load(Ordering::Acquire)
+    }
+}
+
+/// A group that starts in a stripe may reach into the next one: the bound of a stripe is the best rank of both.
+fn search_order(manifest: &Manifest) -> Box<[(u32, u32)]> {
+    let best: Vec<u32> = (0..manifest.stripe_count())
+        .map(|stripe| {
+            let first = stripe * STRIPE_SEATS;
+            let seats = first..(first + STRIPE_SEATS).min(manifest.seat_count());
+            seats.map(|seat| manifest.rank_of(SeatIndex::of(seat))).min().unwrap_or(u32::MAX)
+        })
+        .collect();
+    let bound = |at: usize| best[at].min(best.get(at + 1).copied().unwrap_or(u32::MAX));
+    let mut order: Vec<(u32, u32)> = (0..best.len()).map(|at| (SeatIndex::of(at).0, bound(at))).collect();
+    order.sort_by_key(|&(stripe, bound)| (bound, stripe));
+    order.into()
+}

@@ -1,0 +1,413 @@
+//! The way of a command through an open event.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::decide::{Decision, Instead, decide};
+use super::scope::{Scope, ShardSet, with_shards};
+use super::shard::Gate;
+use super::{EventCore, Unanswered, apply, undo::Undo};
+use crate::answer::{Answer, CommandError, answer};
+use crate::canary::Canary;
+use crate::command::Command;
+use crate::fact::{Fact, Stamp};
+use crate::id::Revision;
+use crate::limits::DECIDE_ATTEMPTS_MAX;
+use crate::log::{NotSequenced, Slot, Stop};
+use crate::refusal::Refusal;
+use crate::time::UtcMs;
+
+/// What a caller gets in the end.
+pub(crate) type Outcome = Result<Answer, CommandError>;
+
+/// A command that has been decided and may not be answered before something is durable.
+pub(crate) enum Staged {
+    /// It has a fact. On a shared store its slot is filled by whoever makes it durable, or decided again.
+    Accepted { answer: Answer, revision: Revision, slot: Option<Arc<Slot<Outcome>>> },
+    /// It has none; the outcome depends on nothing after `seen`.
+    Instead { outcome: Outcome, seen: Seen, command: Command },
+    /// Its key has an accepted outcome.
+    Replay { seen: Seen, command: Command },
+    /// It can be answered now.
+    Ready(Outcome),
+    /// The event was closed meanwhile.
+    Closed(Command),
+}
+
+/// A command that has been handed in.
+pub(crate) enum Submitted {
+    Ready(Outcome),
+    Waiting(Arc<Slot<Outcome>>),
+    Closed(Command),
+}
+
+/// What a decision without a fact rests on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    /// Nothing after this revision.
+    revision: Revision,
+    /// Decided before this many rebases; facts it saw may be undone by the next one.
+    epoch: u64,
+}
+
+enum Step {
+    Accepted { answer: Answer, stamp: Stamp, slot: Option<Arc<Slot<Outcome>>> },
+    Instead { instead: Instead, seen: Seen, now: UtcMs, command: Command },
+    Ready(Outcome),
+    Closed(Command),
+    Rebasing(Command),
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A panic under a lock must not leave an event that looks healthy: parking_lot does not poison, so this does.
+struct StopOnPanic<'a>(&'a EventCore);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.log.stop(Stop::Unknown("a panic while the event was locked".to_owned()));
+        }
+    }
+}
+
+impl EventCore {
+    /// Decides a command, sequences and applies its fact. Nothing has been sent to the store when this returns.
+    pub fn stage(self: &Arc<Self>, mut command: Command, slot: Option<&Arc<Slot<Outcome>>>) -> Staged {
+        let mut shards = command.shards();
+        for attempt in 0.. {
+            let last = attempt >= DECIDE_ATTEMPTS_MAX;
+            if last {
+                shards = ShardSet::All;
+            }
+            let (instead, seen, now, back) = match self.step(command, shards, slot) {
+                Step::Accepted { answer, stamp, slot } => {
+                    return Staged::Accepted { answer, revision: stamp.revision, slot };
+                }
+                Step::Ready(outcome) => return Staged::Ready(outcome),
+                Step::Closed(command) => return Staged::Closed(command),
+                Step::Rebasing(back) => {
+                    self.wait_for_rebase();
+                    command = back;
+                    continue;
+                }
+                Step::Instead { instead, seen, now, command } => (instead, seen, now, command),
+            };
+            command = back;
+            match instead {
+                Instead::Replay(revision) => {
+                    let seen = Seen { revision, ..seen };
+                    return Staged::Replay { seen, command };
+                }
+                Instead::Answer(answer) => return Staged::Instead { outcome: Ok(answer), seen, command },
+                Instead::Changed => {}
+                Instead::Refused(refusal) => return self.refused(refusal, seen, command),
+                Instead::Overdue(mut refusal, owners) => {
+                    let (expired, known) = self.make_way(&owners, now, &mut refusal);
+                    if expired && !last {
+                        continue;
+                    }
+                    let alone = shards == ShardSet::All;
+                    if Self::needs_the_event_alone(&refusal) && !alone && !self.view_confirms(&refusal, &command) {
+                        shards = ShardSet::All;
+                        continue;
+                    }
+                    let seen = Seen { revision: seen.revision.max(known), ..seen };
+                    return self.refused(refusal, seen, command);
+                }
+            }
+        }
+        Staged::Ready(Err(Refusal::Overloaded { retry_after_ms: 1 }.into()))
+    }
+
+    fn refused(&self, refusal: Refusal, seen: Seen, command: Command) -> Staged {
+        let at_once = self.is_settled(seen, self.log.durable() >= seen.revision)
+            || self.canaries.on(Canary::StaleRefusal)
+            || self.view_confirms(&refusal, &command);
+        let outcome = Err(CommandError::Refused(refusal));
+        if at_once { Staged::Ready(outcome) } else { Staged::Instead { outcome, seen, command } }
+    }
+
+    fn step(self: &Arc<Self>, command: Command, shards: ShardSet, slot: Option<&Arc<Slot<Outcome>>>) -> Step {
+        let _stop_on_panic = StopOnPanic(self);
+        with_shards(&self.state, shards, |scope| {
+            match scope.gate() {
+                Gate::Open => {}
+                Gate::Rebasing => return Step::Rebasing(command),
+                Gate::Closed => return Step::Closed(command),
+            }
+            if let Some(stop) = self.log.stopped() {
+                return Step::Ready(Err(stop.refusal()));
+            }
+            self.decide_and_log(scope, command, slot)
+        })
+    }
+
+    /// Decides and, if the answer is a fact, sequences and applies it.
+    fn decide_and_log(
+        self: &Arc<Self>,
+        scope: &mut Scope<'_>,
+        command: Command,
+        slot: Option<&Arc<Slot<Outcome>>>,
+    ) -> Step {
+        let clock = self.clock.now();
+        let mut now = self.log.now(clock);
+        loop {
+            let decision = match decide(scope, self.id, &command, now, self.canaries) {
+                Ok(decision) => decision,
+                Err(instead) => {
+                    let seen =
+                        Seen { revision: self.log.sequenced(), epoch: self.epoch.load(Ordering::Acquire) };
+                    return Step::Instead { instead, seen, now, command };
+                }
+            };
+            let Decision { fact, valid_until, reserved } = decision;
+            let undo = self.log.is_shared().then(|| Undo::capture(&self.state, scope, &fact));
+            let sequenced = SCRATCH.with_borrow_mut(|body| {
+                fact.encode(body);
+                self.log.sequence(clock, valid_until, body)
+            });
+            match sequenced {
+                Ok(stamp) => return self.accept(scope, command, stamp, fact, undo, slot),
+                Err(NotSequenced::Again(at)) => {
+                    reserved.give_back(scope);
+                    scope.unlock_stripes();
+                    now = at;
+                }
+                Err(NotSequenced::Overloaded) => {
+                    reserved.give_back(scope);
+                    return Step::Ready(Err(Refusal::Overloaded { retry_after_ms: 100 }.into()));
+                }
+            }
+        }
+    }
+
+    fn accept(
+        self: &Arc<Self>,
+        scope: &mut Scope<'_>,
+        command: Command,
+        stamp: Stamp,
+        fact: Fact,
+        undo: Option<Undo>,
+        slot: Option<&Arc<Slot<Outcome>>>,
+    ) -> Step {
+        let applied = if self.canaries.on(Canary::HalfHold) {
+            apply::apply(&self.state, scope, stamp, &half(&fact), true)
+        } else {
+            apply::apply(&self.state, scope, stamp, &fact, true)
+        };
+        if let Err(violation) = applied {
+            self.log.stop(Stop::Violated(violation));
+        }
+        let answer = answer(self.id, stamp, &fact, false);
+        let Some(undo) = undo else { return Step::Accepted { answer, stamp, slot: None } };
+        let slot = slot.cloned().unwrap_or_else(Slot::new);
+        let entry = Unanswered {
+            revision: stamp.revision,
+            fact: Some((stamp, undo)),
+            command,
+            slot: Arc::clone(&slot),
+        };
+        self.remember(entry, &mut self.unanswered.lock());
+        self.fill_when_durable(stamp.revision, Ok(answer.clone()), &slot);
+        Step::Accepted { answer, stamp, slot: Some(slot) }
+    }
+
+    fn remember(&self, entry: Unanswered, unanswered: &mut VecDeque<Unanswered>) {
+        let durable = self.log.durable();
+        while unanswered.front().is_some_and(|first| first.revision <= durable) {
+            unanswered.pop_front();
+        }
+        unanswered.push_back(entry);
+    }
+
+    /// Whether a decision can be answered, given that what it saw is durable: not if it was taken back meanwhile.
+    fn is_settled(&self, seen: Seen, durable: bool) -> bool {
+        durable && self.epoch.load(Ordering::Acquire) == seen.epoch
+    }
+
+    /// Answers what can be answered and lets the rest wait. Call [`Log::pump`](crate::log::Log::pump) first.
+    pub fn settle(self: &Arc<Self>, staged: Staged, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
+        match staged {
+            Staged::Ready(outcome) => ready(outcome, slot),
+            Staged::Closed(command) => Submitted::Closed(command),
+            Staged::Accepted { slot: Some(slot), .. } => taken(slot),
+            Staged::Accepted { answer, revision, slot: None } => {
+                if slot.is_none() && self.log.spin_until_durable(revision) {
+                    return Submitted::Ready(Ok(answer));
+                }
+                let slot = slot.unwrap_or_else(Slot::new);
+                self.fill_when_durable(revision, Ok(answer), &slot);
+                taken(slot)
+            }
+            Staged::Instead { outcome, seen, command } => {
+                if self.is_settled(seen, self.log.spin_until_durable(seen.revision)) {
+                    return ready(outcome, slot);
+                }
+                self.wait_for_seen(seen, command, slot, |_, _| outcome)
+            }
+            Staged::Replay { seen, command } => {
+                if self.is_settled(seen, self.log.spin_until_durable(seen.revision)) {
+                    return ready(self.replay(seen.revision, &command), slot);
+                }
+                self.wait_for_seen(seen, command, slot, move |core, command| core.replay(seen.revision, command))
+            }
+        }
+    }
+
+    /// Lets an outcome without a fact wait for what it saw. On a shared store the command is remembered, and decided again if another
+    /// writer is first.
+    fn wait_for_seen(
+        self: &Arc<Self>,
+        seen: Seen,
+        command: Command,
+        slot: Option<Arc<Slot<Outcome>>>,
+        outcome: impl FnOnce(&Self, &Command) -> Outcome + Send + 'static,
+    ) -> Submitted {
+        let slot = slot.unwrap_or_else(Slot::new);
+        if self.log.is_shared() {
+            let mut unanswered = self.unanswered.lock();
+            if self.epoch.load(Ordering::Acquire) != seen.epoch {
+                drop(unanswered);
+                return self.submit(command, Some(slot));
+            }
+            let entry = Unanswered {
+                revision: seen.revision,
+                fact: None,
+                command: command.clone(),
+                slot: Arc::clone(&slot),
+            };
+            self.remember(entry, &mut unanswered);
+            self.wake_later(seen.revision, &slot, command, outcome);
+        } else {
+            self.wake_later(seen.revision, &slot, command, outcome);
+        }
+        taken(slot)
+    }
+
+    fn wake_later(
+        self: &Arc<Self>,
+        revision: Revision,
+        slot: &Arc<Slot<Outcome>>,
+        command: Command,
+        outcome: impl FnOnce(&Self, &Command) -> Outcome + Send + 'static,
+    ) {
+        let (slot, core) = (Arc::clone(slot), Arc::clone(self));
+        let wake = move |result: Result<(), &Stop>| {
+            slot.fill(match result {
+                Ok(()) => outcome(&core, &command),
+                Err(stop) => Err(stop.error()),
+            });
+        };
+        self.log.when_durable(revision, Box::new(wake));
+    }
+
+    fn fill_when_durable(&self, revision: Revision, outcome: Outcome, slot: &Arc<Slot<Outcome>>) {
+        let slot = Arc::clone(slot);
+        let wake = move |result: Result<(), &Stop>| slot.fill(result.map_or_else(|stop| Err(stop.error()), |()| outcome));
+        self.log.when_durable(revision, Box::new(wake));
+    }
+
+    /// The outcome that the key of `command` names: read back from the journal.
+    fn replay(&self, revision: Revision, command: &Command) -> Outcome {
+        let Some(asked) = command.key() else {
+            return Err(CommandError::Failed { reason: "a replay without a key".to_owned() });
+        };
+        let (stamp, fact) = self.read_fact(revision)?;
+        let logged = apply::key_of(&fact);
+        let same = logged.is_some_and(|(user, operation, keyed)| {
+            user == asked.user
+                && operation == asked.operation
+                && keyed.key == *asked.key
+                && keyed.fingerprint == asked.fingerprint
+        });
+        if same { Ok(answer(self.id, stamp, &fact, true)) } else { Err(Refusal::KeyReused { revision }.into()) }
+    }
+
+    /// One fact of the journal.
+    fn read_fact(&self, revision: Revision) -> Result<(Stamp, Fact), CommandError> {
+        let failed = |reason: String| CommandError::Failed { reason };
+        let mut found = None;
+        let before = Revision(revision.0.saturating_sub(1));
+        let read = self.log.store().read(self.log.stream(), before, &mut |record| {
+            found = Some((record.stamp, Fact::decode(record.body)));
+            std::ops::ControlFlow::Break(())
+        });
+        read.map_err(|error| failed(error.to_string()))?;
+        let (stamp, fact) = found.ok_or_else(|| failed(format!("{revision} is not in the journal")))?;
+        Ok((stamp, fact.map_err(|error| failed(error.to_string()))?))
+    }
+
+    /// Decides, sends and answers one command.
+    pub fn submit(self: &Arc<Self>, command: Command, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
+        let staged = self.stage(command, slot.as_ref());
+        if !matches!(staged, Staged::Ready(_)) {
+            self.log.pump();
+        }
+        self.settle(staged, slot)
+    }
+
+    /// Decides a remembered command again, while nobody else is in the event.
+    pub(super) fn decide_again(self: &Arc<Self>, command: Command, slot: &Arc<Slot<Outcome>>) {
+        let step =
+            with_shards(&self.state, ShardSet::All, |scope| self.decide_and_log(scope, command, Some(slot)));
+        let (outcome, seen, command) = match step {
+            Step::Accepted { .. } => return,
+            Step::Ready(outcome) => return slot.fill(outcome),
+            Step::Closed(_) | Step::Rebasing(_) => {
+                return slot.fill(Err(CommandError::Unknown { reason: "the event was closed".to_owned() }));
+            }
+            Step::Instead { instead, seen, command, .. } => match instead {
+                Instead::Refused(refusal) | Instead::Overdue(refusal, _) => (Err(refusal.into()), seen, command),
+                Instead::Answer(answer) => (Ok(answer), seen, command),
+                Instead::Changed => (Err(Refusal::Overloaded { retry_after_ms: 1 }.into()), seen, command),
+                Instead::Replay(revision) => {
+                    let replay = move |core: &Self, command: &Command| core.replay(revision, command);
+                    self.wait_for_seen(Seen { revision, ..seen }, command, Some(Arc::clone(slot)), replay);
+                    return;
+                }
+            },
+        };
+        self.wait_for_seen(seen, command, Some(Arc::clone(slot)), |_, _| outcome);
+    }
+
+    fn wait_for_rebase(&self) {
+        let mut waiting = self.reopened.0.lock();
+        let rebasing = || with_shards(&self.state, ShardSet::One(0), |scope| scope.gate() == Gate::Rebasing);
+        while rebasing() {
+            self.reopened.1.wait(&mut waiting);
+        }
+    }
+}
+
+fn ready(outcome: Outcome, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
+    match slot {
+        Some(slot) => {
+            slot.fill(outcome);
+            Submitted::Waiting(slot)
+        }
+        None => Submitted::Ready(outcome),
+    }
+}
+
+fn taken(slot: Arc<Slot<Outcome>>) -> Submitted {
+    match slot.try_take() {
+        Some(outcome) => Submitted::Ready(outcome),
+        None => Submitted::Waiting(slot),
+    }
+}
+
+/// The canary `half_hold`: what is applied of a hold leaves out its last seat.
+fn half(fact: &Fact) -> Fact {
+    let mut half = fact.clone();
+    if let Fact::HoldPlaced(placed) = &mut half {
+        if placed.lines.seats.len() > 1 {
+            placed.lines.seats.pop();
+        }
+    }
+    half
+}

@@ -1,0 +1,143 @@
+//! Undo: before-images of what a fact touches, so that facts which another writer overtook can be taken back. Images are put
+//! back in reverse order of revision, while nobody else is in the event.
+
+use std::sync::Arc;
+
+use super::apply::{key_of, pool_counts};
+use super::scope::{Layout, Scope, State};
+use super::shard::{HoldRecord, OrderRecord, Usage};
+use super::stripe::SeatSlot;
+use crate::fact::{Fact, Lines, Stamp};
+use crate::id::{HoldNumber, SeatIndex, UserId};
+use crate::key::key_tag;
+
+/// What a fact changed, as it was before.
+pub(crate) struct Undo {
+    /// The layout, if the fact replaces it.
+    layout: Option<Arc<Layout>>,
+    seats: Vec<(SeatIndex, SeatSlot)>,
+    /// What the fact took from pools, and what it gave back.
+    taken: Lines,
+    given: Lines,
+    blocked: Option<(super::pool::PoolName, u32)>,
+    usage: Option<(UserId, Usage)>,
+    /// Known only after sequencing for a hold that is placed.
+    hold: Option<(HoldNumber, Option<HoldRecord>)>,
+    placed_by: Option<UserId>,
+    order: Option<(HoldNumber, Option<Box<OrderRecord>>)>,
+    key: Option<(UserId, u64)>,
+}
+
+impl Undo {
+    /// Notes what `fact` is about to change. Its shards and stripes are locked.
+    pub fn capture(state: &State, scope: &mut Scope<'_>, fact: &Fact) -> Self {
+        let mut undo = Self {
+            layout: None,
+            seats: Vec::new(),
+            taken: Lines::default(),
+            given: Lines::default(),
+            blocked: None,
+            usage: None,
+            hold: None,
+            placed_by: None,
+            order: None,
+            key: None,
+        };
+        match fact {
+            Fact::HoldPlaced(placed) => {
+                undo.placed_by = Some(placed.user);
+                undo.usage = Some((placed.user, scope.shard(placed.user.shard()).usage(placed.user)));
+                undo.taken = placed.lines.clone();
+            }
+            Fact::HoldAmended(amended) => {
+                undo.records(scope, amended.hold, amended.user);
+                undo.taken = amended.added.clone();
+                undo.given = amended.removed.clone();
+            }
+            Fact::HoldExtended(extended) => undo.records(scope, extended.hold, extended.user),
+            Fact::HoldEnded(ended) => {
+                undo.records(scope, ended.hold, ended.user);
+                undo.given = ended.lines.clone();
+            }
+            Fact::OrderOpened(opened) => undo.records(scope, opened.hold, opened.user),
+            Fact::OrderConfirmed(confirmed) => undo.records(scope, confirmed.order, confirmed.user),
+            Fact::OrderCancelled(cancelled) => {
+                undo.records(scope, cancelled.order, cancelled.user);
+                undo.given = cancelled.lines.clone();
+            }
+            Fact::PlacesChanged(changed) => {
+                let pool = super::pool::PoolName::Area(changed.area, changed.allocation);
+                undo.blocked = Some((pool, scope.layout.pools.level(pool).blocked));
+            }
+            Fact::SeatsChanged(_) => {}
+            Fact::SaleStateChanged { .. }
+            | Fact::AllocationReleased { .. }
+            | Fact::ManifestChanged(_)
+            | Fact::EventDefined(_) => undo.layout = Some(state.layout.load_full()),
+        }
+        undo.seats = super::apply::seats_of(fact).into_iter().map(|seat| (seat, scope.seat(seat))).collect();
+        undo.key = key_of(fact).map(|(user, operation, keyed)| {
+            (user, key_tag(scope.layout.manifest.rules().key_secret, user, operation, &keyed.key))
+        });
+        undo
+    }
+
+    fn records(&mut self, scope: &mut Scope<'_>, number: HoldNumber, user: UserId) {
+        let shard = scope.shard(number.shard());
+        self.usage = Some((user, shard.usage(user)));
+        self.hold = Some((number, shard.holds.get(&number).cloned()));
+        self.order = Some((number, shard.orders.get(&number).cloned()));
+    }
+
+    /// Puts everything back. All shards are locked.
+    pub fn restore(mut self, state: &State, scope: &mut Scope<'_>, stamp: Stamp, seats: bool) {
+        if let Some(layout) = self.layout {
+            state.layout.store(layout);
+            return;
+        }
+        if let Some((user, tag)) = self.key {
+            scope.shard(user.shard()).keys.remove(tag, stamp.revision);
+        }
+        if let Some(user) = self.placed_by {
+            self.hold = Some((HoldNumber::new(stamp.revision, user.shard()), None));
+        }
+        if let Some((user, usage)) = self.usage {
+            scope.shard(user.shard()).set_usage(user, usage);
+        }
+        if let Some((number, before)) = self.hold {
+            restore_hold(state, scope, number, before);
+        }
+        if let Some((number, before)) = self.order {
+            let orders = &mut scope.shard(number.shard()).orders;
+            match before {
+                Some(order) => orders.insert(number, order),
+                None => orders.remove(&number),
+            };
+        }
+        let pools = &scope.layout.pools;
+        let counts = |lines| pool_counts(&scope.layout.manifest, lines);
+        let given = counts(&self.taken).all(|(pool, count)| pools.give(pool, count));
+        let taken = counts(&self.given).all(|(pool, count)| pools.force_take(pool, count));
+        let blocked = self.blocked.is_none_or(|(pool, blocked)| pools.force_block(pool, blocked));
+        debug_assert!(given && taken && blocked, "pools come back to where they were");
+        if seats {
+            scope.lock_stripes(self.seats.iter().map(|(seat, _)| *seat), 0);
+            for (seat, slot) in self.seats.into_iter().rev() {
+                scope.set_seat(seat, slot);
+            }
+            scope.unlock_stripes();
+        }
+    }
+}
+
+fn restore_hold(state: &State, scope: &mut Scope<'_>, number: HoldNumber, before: Option<HoldRecord>) {
+    let shard = scope.shard(number.shard());
+    if let Some(now) = shard.holds.remove(&number) {
+        shard.wheel.cancel(now.timer);
+    }
+    if let Some(mut hold) = before {
+        hold.timer = shard.wheel.insert(hold.deadline, number);
+        state.due_at(hold.deadline);
+        shard.holds.insert(number, hold);
+    }
+}

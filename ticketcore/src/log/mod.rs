@@ -1,0 +1,393 @@
+//! The log of one stream: sequencer, commit pipeline, waiters.
+//!
+//! Facts pile up in the sequencer while an append is in flight; when it ends, whatever has piled up is the next batch
+//! (back-pressure, no timer). After each append the batch is folded into the durable view, then the durable revision is
+//! published, then waiters wake: nobody is told what a crash could still undo (I6).
+
+mod sequencer;
+mod slot;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
+
+pub(crate) use sequencer::NotSequenced;
+use sequencer::Sequencer;
+pub(crate) use slot::{Slot, SlotFuture};
+
+use crate::answer::CommandError;
+use crate::canary::{Canaries, Canary};
+use crate::fact::Stamp;
+use crate::id::Revision;
+use crate::invariant::Violation;
+use crate::limits::APPEND_ATTEMPTS_MAX;
+use crate::store::{
+    Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, Records, Store, StreamId, Tail,
+};
+use crate::time::UtcMs;
+
+/// What follows a stream's journal.
+pub(crate) trait Follower: Send + Sync {
+    /// The records are durable. Called in order, before anybody who waits for them is woken.
+    fn appended(&self, first: Revision, records: &Records) -> Result<(), Violation>;
+
+    /// Another writer was first: the log stands still until [`Log::rebased`]. Must not block.
+    fn conflict(&self);
+}
+
+/// Why a stream takes no more commands until it is opened again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// An invariant does not hold.
+    Violated(Violation),
+    /// The store failed and nobody knows what it kept.
+    Unknown(String),
+    /// The store failed and certainly kept nothing of what was sent last.
+    Failed(String),
+}
+
+impl Stop {
+    /// What a waiting caller is told.
+    pub fn error(&self) -> CommandError {
+        match self {
+            Stop::Violated(violation) => CommandError::Unknown { reason: violation.to_string() },
+            Stop::Unknown(reason) => CommandError::Unknown { reason: reason.clone() },
+            Stop::Failed(reason) => CommandError::Failed { reason: reason.clone() },
+        }
+    }
+
+    /// What a caller is told who comes later.
+    pub fn refusal(&self) -> CommandError {
+        let reason = match self {
+            Stop::Violated(violation) => violation.to_string(),
+            Stop::Unknown(reason) | Stop::Failed(reason) => reason.clone(),
+        };
+        CommandError::Failed { reason: format!("stopped before: {reason}") }
+    }
+}
+
+/// Called once the revision it waits for is durable, or the log has stopped.
+pub(crate) type Wake = Box<dyn FnOnce(Result<(), &Stop>) + Send>;
+
+struct Waiter {
+    revision: Revision,
+    wake: Wake,
+}
+
+/// See the module.
+pub(crate) struct Log {
+    stream: StreamId,
+    store: Arc<dyn Store>,
+    capabilities: Capabilities,
+    node: u64,
+    follower: Box<dyn Follower>,
+    canaries: Canaries,
+    me: Weak<Log>,
+    sequencer: CachePadded<Mutex<Sequencer>>,
+    /// Logged time of the last fact, in ms; may lag behind the sequencer for a moment.
+    logged: CachePadded<AtomicU64>,
+    /// The last revision given out; likewise.
+    sequenced: AtomicU64,
+    durable: CachePadded<AtomicU64>,
+    waiters: Mutex<Vec<Waiter>>,
+    stopped: AtomicBool,
+    stop: OnceLock<Stop>,
+}
+
+impl Log {
+    /// The log of a stream whose journal ends at `revision`, logged at `logged`.
+    pub fn new(
+        stream: StreamId,
+        store: Arc<dyn Store>,
+        node: u64,
+        follower: Box<dyn Follower>,
+        canaries: Canaries,
+        end: (Revision, Tail, UtcMs),
+    ) -> Arc<Self> {
+        let (revision, tail, logged) = end;
+        Arc::new_cyclic(|me| Self {
+            stream,
+            capabilities: store.capabilities(),
+            store,
+            node,
+            follower,
+            canaries,
+            me: me.clone(),
+            sequencer: CachePadded::new(Mutex::new(Sequencer::new(revision, tail, logged))),
+            logged: CachePadded::new(AtomicU64::new(logged.0)),
+            sequenced: AtomicU64::new(revision.0),
+            durable: CachePadded::new(AtomicU64::new(revision.0)),
+            waiters: Mutex::new(Vec::new()),
+            stopped: AtomicBool::new(false),
+            stop: OnceLock::new(),
+        })
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> StreamId {
+        self.stream
+    }
+
+    /// Whether other writers may be first.
+    pub fn is_shared(&self) -> bool {
+        self.capabilities.shared
+    }
+
+    /// The time a fact logged now would get.
+    pub fn now(&self, clock: UtcMs) -> UtcMs {
+        if clock.0 >= self.logged.load(Ordering::Relaxed) {
+            clock
+        } else {
+            self.sequencer.lock().time.peek(clock)
+        }
+    }
+
+    /// Every fact up to this revision is durable and in the durable view.
+    pub fn durable(&self) -> Revision {
+        Revision(self.durable.load(Ordering::Acquire))
+    }
+
+    /// Every fact that a decision made before this call can have seen has at most this revision.
+    pub fn sequenced(&self) -> Revision {
+        Revision(self.sequenced.load(Ordering::Acquire))
+    }
+
+    /// Gives an encoded fact its stamp and its place among the pending records.
+    pub fn sequence(&self, clock: UtcMs, valid_until: UtcMs, body: &[u8]) -> Result<Stamp, NotSequenced> {
+        let mut sequencer = self.sequencer.lock();
+        let stamp = sequencer.push(clock, valid_until, body)?;
+        if stamp.at.0 != self.logged.load(Ordering::Relaxed) {
+            self.logged.store(stamp.at.0, Ordering::Relaxed);
+        }
+        self.sequenced.store(stamp.revision.0, Ordering::Release);
+        Ok(stamp)
+    }
+
+    /// Whether `revision` may be acknowledged.
+    pub fn is_durable(&self, revision: Revision) -> bool {
+        self.durable() >= revision || self.canaries.on(Canary::AckEarly)
+    }
+
+    /// Sends what is pending unless an append is in flight. With an inline store it is durable when this returns, unless another
+    /// thread is sending it.
+    pub fn pump(&self) {
+        loop {
+            let batch = {
+                let mut sequencer = self.sequencer.lock();
+                if sequencer.pumping || sequencer.in_flight || self.stopped.load(Ordering::Acquire) {
+                    return;
+                }
+                let Some(batch) = self.next_batch(&mut sequencer) else { return };
+                sequencer.in_flight = true;
+                sequencer.pumping = true;
+                batch
+            };
+            self.submit(batch);
+            // Whoever completed it meanwhile has left the next batch to this loop.
+            self.sequencer.lock().pumping = false;
+        }
+    }
+
+    fn next_batch(&self, sequencer: &mut Sequencer) -> Option<Batch> {
+        if let Some(batch) = sequencer.held.take() {
+            return Some(batch);
+        }
+        if sequencer.pending.count() == 0 {
+            return None;
+        }
+        let spare = std::mem::take(&mut sequencer.spare);
+        let records = std::mem::replace(&mut sequencer.pending, spare);
+        sequencer.batches += 1;
+        sequencer.attempts = 0;
+        Some(Batch {
+            stream: self.stream,
+            expected: sequencer.tail,
+            id: BatchId(u128::from(self.node) << 64 | u128::from(sequencer.batches)),
+            first_revision: Revision(sequencer.next.0 - u64::from(records.count())),
+            records,
+        })
+    }
+
+    fn submit(&self, batch: Batch) {
+        match self.me.upgrade() {
+            Some(sink) => self.store.submit(Completion::new(sink, batch)),
+            None => self.stop(Stop::Unknown("the log is gone".to_owned())),
+        }
+    }
+
+    /// Runs `wake` once `revision` is durable or the log has stopped; at once if either is so already.
+    pub fn when_durable(&self, revision: Revision, wake: Wake) {
+        let mut waiters = self.waiters.lock();
+        if self.is_durable(revision) {
+            drop(waiters);
+            wake(Ok(()));
+        } else if let Some(stop) = self.stop.get() {
+            drop(waiters);
+            wake(Err(stop));
+        } else {
+            waiters.push(Waiter { revision, wake });
+        }
+    }
+
+    /// Waits a little while another thread sends `revision`: with an inline store that takes about as long as a lock.
+    pub fn spin_until_durable(&self, revision: Revision) -> bool {
+        if !self.capabilities.inline {
+            return self.is_durable(revision);
+        }
+        for round in 0..200u32 {
+            if self.is_durable(revision) {
+                return true;
+            }
+            if round % 50 == 49 {
+                self.pump();
+                std::thread::yield_now();
+            } else {
+                std::hint::spin_loop();
+            }
+        }
+        self.is_durable(revision)
+    }
+
+    /// Why the log has stopped, if it has.
+    pub fn stopped(&self) -> Option<&Stop> {
+        if self.stopped.load(Ordering::Acquire) { self.stop.get() } else { None }
+    }
+
+    /// Stops the log for good: waiters are told, nothing more is acknowledged (I9).
+    pub fn stop(&self, stop: Stop) {
+        let first = self.stop.get_or_init(|| stop);
+        self.stopped.store(true, Ordering::Release);
+        let waiters = std::mem::take(&mut *self.waiters.lock());
+        for waiter in waiters {
+            (waiter.wake)(Err(first));
+        }
+    }
+
+    fn wake(&self, durable: Revision) {
+        let mut ready = Vec::new();
+        {
+            let mut waiters = self.waiters.lock();
+            if waiters.is_empty() {
+                return;
+            }
+            ready.extend(waiters.extract_if(.., |waiter| waiter.revision <= durable));
+        }
+        for waiter in ready {
+            (waiter.wake)(Ok(()));
+        }
+    }
+
+    /// Whether nothing is pending or in flight and nobody waits.
+    pub fn is_idle(&self) -> bool {
+        let sequencer = self.sequencer.lock();
+        sequencer.pending.count() == 0 && !sequencer.in_flight && self.waiters.lock().is_empty()
+    }
+
+    /// Where the durable journal ends, if no append is in flight.
+    pub fn settled_end(&self) -> Option<(Revision, Tail)> {
+        let sequencer = self.sequencer.lock();
+        (!sequencer.in_flight).then_some((self.durable(), sequencer.tail))
+    }
+
+    /// After a conflict: forgets everything that was not appended. The caller has the event to itself.
+    pub fn forget_pending(&self) {
+        let mut sequencer = self.sequencer.lock();
+        sequencer.pending.clear();
+        sequencer.held = None;
+        sequencer.next = self.durable().next();
+        self.sequenced.store(self.durable().0, Ordering::Release);
+    }
+
+    /// After a conflict: follows records that another writer appended. The caller has the event to itself.
+    pub fn follow(&self, first: Revision, records: &Records, tail: Tail) -> Result<(), Violation> {
+        self.follower.appended(first, records)?;
+        let mut sequencer = self.sequencer.lock();
+        let last = Revision(first.0 + u64::from(records.count()) - 1);
+        if let Some(record) = records.iter(first).last() {
+            sequencer.time.seen(record.stamp.at);
+            self.logged.fetch_max(record.stamp.at.0, Ordering::Relaxed);
+        }
+        sequencer.next = last.next();
+        sequencer.tail = tail;
+        self.sequenced.store(last.0, Ordering::Release);
+        self.durable.store(last.0, Ordering::Release);
+        drop(sequencer);
+        self.wake(last);
+        Ok(())
+    }
+
+    /// After a conflict has been dealt with: appends go on.
+    pub fn rebased(&self) {
+        self.sequencer.lock().in_flight = false;
+        self.pump();
+    }
+
+    fn appended(&self, batch: Batch) {
+        let tail = batch.tail();
+        let last = Revision(batch.first_revision.0 + u64::from(batch.records.count()) - 1);
+        if let Err(violation) = self.follower.appended(batch.first_revision, &batch.records) {
+            self.stop(Stop::Violated(violation));
+            return;
+        }
+        self.durable.store(last.0, Ordering::Release);
+        self.wake(last);
+        let mut records = batch.records;
+        records.clear();
+        let pump = {
+            let mut sequencer = self.sequencer.lock();
+            sequencer.tail = tail;
+            sequencer.in_flight = false;
+            sequencer.spare = records;
+            !sequencer.pumping && sequencer.pending.count() > 0
+        };
+        if pump {
+            self.pump();
+        }
+    }
+
+    fn again(&self, batch: Batch, stop: Stop) {
+        let attempts = {
+            let mut sequencer = self.sequencer.lock();
+            sequencer.attempts += 1;
+            sequencer.attempts
+        };
+        if attempts >= APPEND_ATTEMPTS_MAX {
+            self.stop(stop);
+            return;
+        }
+        let pump = {
+            let mut sequencer = self.sequencer.lock();
+            sequencer.held = Some(batch);
+            sequencer.in_flight = false;
+            !sequencer.pumping
+        };
+        if pump {
+            self.pump();
+        }
+    }
+}
+
+impl CompletionSink for Log {
+    fn complete(&self, batch: Batch, outcome: Appended) {
+        match outcome {
+            Appended::Yes => self.appended(batch),
+            Appended::Conflict { .. } if self.capabilities.shared => {
+                self.sequencer.lock().held = Some(batch);
+                self.follower.conflict();
+            }
+            Appended::Conflict { tail } => {
+                let reason = format!("another writer is at batch {} of a store for one writer", tail.seq);
+                self.stop(Stop::Failed(reason));
+            }
+            Appended::Failed(failure) => self.again(batch, Stop::Failed(failure.to_string())),
+            Appended::Unknown(failure) => self.again(batch, Stop::Unknown(failure.to_string())),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The sequencer: gives every fact its time and revision and packs it into the stream's pending records. That is all it does,
+//! under one lock, for a few dozen nanoseconds.
+
+use crate::fact::Stamp;
+use crate::id::Revision;
+use crate::limits::PENDING_BYTES_MAX;
+use crate::store::{Batch, Records, Tail};
+use crate::time::UtcMs;
+
+/// Logged time: follows the clock, never decreases. When the clock is behind it, it goes on at half the clock's speed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LoggedTime {
+    logged: UtcMs,
+    /// What the clock showed when `logged` was set.
+    clock: UtcMs,
+}
+
+impl LoggedTime {
+    /// The logged time of a fact logged now.
+    pub fn peek(self, clock: UtcMs) -> UtcMs {
+        if clock >= self.logged { clock } else { self.logged.plus_ms(clock.since_ms(self.clock) / 2) }
+    }
+
+    fn advance(&mut self, clock: UtcMs) -> UtcMs {
+        let at = self.peek(clock);
+        if clock >= self.logged {
+            *self = Self { logged: at, clock };
+        } else if clock < self.clock {
+            self.clock = clock;
+        } else {
+            // Only what was used up is consumed, so that many small steps add up.
+            self.clock = self.clock.plus_ms(2 * at.since_ms(self.logged));
+            self.logged = at;
+        }
+        at
+    }
+
+    /// Another writer logged `at`.
+    pub fn seen(&mut self, at: UtcMs) {
+        if at > self.logged {
+            *self = Self { logged: at, clock: self.clock };
+        }
+    }
+}
+
+/// Why a fact was not sequenced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotSequenced {
+    /// A deadline it relied on has come: decide again at this time.
+    Again(UtcMs),
+    /// Too much waits for the store.
+    Overloaded,
+}
+
+/// The unsent end of a stream.
+#[derive(Debug)]
+pub(super) struct Sequencer {
+    pub time: LoggedTime,
+    /// The revision the next fact gets.
+    pub next: Revision,
+    /// Where the journal ends, as far as this writer knows.
+    pub tail: Tail,
+    /// Facts that wait for the append in flight to end.
+    pub pending: Records,
+    /// A used buffer for the next batch.
+    pub spare: Records,
+    /// A batch is with the store, or must be dealt with before the next one may be.
+    pub in_flight: bool,
+    /// Somebody is in the loop that submits; whoever ends an append leaves the next one to them.
+    pub pumping: bool,
+    /// Batches made by this writer.
+    pub batches: u64,
+    /// How often the batch in flight has been sent again.
+    pub attempts: u32,
+    /// The batch that must be sent again or dealt with.
+    pub held: Option<Batch>,
+}
+
+impl Sequencer {
+    pub fn new(revision: Revision, tail: Tail, logged: UtcMs) -> Self {
+        let mut time = LoggedTime::default();
+        time.seen(logged);
+        Self {
+            time,
+            next: revision.next(),
+            tail,
+            pending: Records::default(),
+            spare: Records::default(),
+            in_flight: false,
+            pumping: false,
+            batches: 0,
+            attempts: 0,
+            held: None,
+        }
+    }
+
+    /// Stamps a fact and packs it.
+    pub fn push(&mut self, clock: UtcMs, valid_until: UtcMs, body: &[u8]) -> Result<Stamp, NotSequenced> {
+        let at = self.time.peek(clock);
+        if at >= valid_until {
+            return Err(NotSequenced::Again(at));
+        }
+        if self.pending.bytes().len() + body.len() > PENDING_BYTES_MAX {
+            return Err(NotSequenced::Overloaded);
+        }
+        let stamp = Stamp { revision: self.next, at: self.time.advance(clock) };
+        self.pending.push(stamp.at, body);
+        self.next = self.next.next();
+        Ok(stamp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logged_time_follows_the_clock_and_goes_on_at_half_speed_after_a_step_back() {
+        let mut time = LoggedTime::default();
+        let mut at = |clock| time.advance(UtcMs(clock)).0;
+        assert_eq!([at(1_000), at(1_000), at(5_000)], [1_000, 1_000, 5_000]);
+        assert_eq!([at(2_000), at(2_000)], [5_000, 5_000], "a step back stops it for a moment");
+        let small_steps: Vec<u64> = (1..=10).map(|step| at(2_000 + step)).collect();
+        assert_eq!(small_steps, [5_000, 5_001, 5_001, 5_002, 5_002, 5_003, 5_003, 5_004, 5_004, 5_005]);
+        assert_eq!(at(4_000), 6_000);
+        assert_eq!([at(6_000), at(7_000)], [6_000 + 1_000, 7_500], "still ahead, still half");
+        assert_eq!(at(9_000), 9_000, "caught up");
+    }
+}

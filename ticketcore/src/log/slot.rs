@@ -1,0 +1,96 @@
+//! Slots: where a caller waits for an outcome, blocking or as a future.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+/// A place for one value that somebody waits for.
+pub(crate) struct Slot<T> {
+    state: Mutex<SlotState<T>>,
+    filled: Condvar,
+}
+
+enum SlotState<T> {
+    Empty(Option<Waker>),
+    Full(T),
+    Taken,
+}
+
+impl<T> Slot<T> {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(SlotState::Empty(None)), filled: Condvar::new() })
+    }
+
+    /// Fills the slot and wakes who waits. Only the first value counts.
+    pub fn fill(&self, value: T) {
+        let mut state = self.state.lock();
+        if let SlotState::Empty(waker) = &mut *state {
+            let waker = waker.take();
+            *state = SlotState::Full(value);
+            drop(state);
+            self.filled.notify_all();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Takes the value if it is there.
+    pub fn try_take(&self) -> Option<T> {
+        let mut state = self.state.lock();
+        match &*state {
+            SlotState::Full(_) => match std::mem::replace(&mut *state, SlotState::Taken) {
+                SlotState::Full(value) => Some(value),
+                SlotState::Empty(_) | SlotState::Taken => None,
+            },
+            SlotState::Empty(_) | SlotState::Taken => None,
+        }
+    }
+
+    /// Waits for the value, not longer than `timeout` if one is given.
+    pub fn wait(&self, timeout: Option<Duration>) -> Option<T> {
+        let until = timeout.map(|timeout| Instant::now() + timeout);
+        loop {
+            if let Some(value) = self.try_take() {
+                return Some(value);
+            }
+            let mut state = self.state.lock();
+            if !matches!(&*state, SlotState::Empty(_)) {
+                continue;
+            }
+            match until {
+                Some(until) => {
+                    if self.filled.wait_until(&mut state, until).timed_out() {
+                        drop(state);
+                        return self.try_take();
+                    }
+                }
+                None => self.filled.wait(&mut state),
+            }
+        }
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<T> {
+        let mut state = self.state.lock();
+        if let SlotState::Empty(waker) = &mut *state {
+            *waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        drop(state);
+        self.try_take().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// A future for a slot's value.
+pub(crate) struct SlotFuture<'a, T>(pub &'a Slot<T>);
+
+impl<T> Future for SlotFuture<'_, T> {
+    type Output = T;
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        self.0.poll(context)
+    }
+}

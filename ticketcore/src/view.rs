@@ -1,0 +1,396 @@
+//! The durable view of one event: everything that may be told to anybody. It is folded from what the store has accepted, batch by
+//! batch, and published before anybody who waits for a batch is woken. Maps, counters and lists read only this.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::fact::{Fact, Lines, SeatChange, Stamp};
+use crate::id::{AllocationIndex, AreaIndex, HoldNumber, QuotaIndex, Revision, SeatIndex};
+use crate::invariant::{Invariant, Violation};
+use crate::manifest::{Manifest, quota_indices};
+use crate::refusal::SeatState;
+use crate::sale::SaleState;
+use crate::store::{Record, Records};
+use crate::time::UtcMs;
+
+/// Seats of a 2-bit map per word.
+pub const SEATS_PER_MAP_WORD: usize = 32;
+
+/// How much of something is in which state. free + held + sold + blocked = capacity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the states of a seat")]
+pub struct Counts {
+    pub free: u32,
+    pub held: u32,
+    pub sold: u32,
+    pub blocked: u32,
+}
+
+impl Counts {
+    /// All of it.
+    #[must_use]
+    pub const fn capacity(self) -> u32 {
+        self.free + self.held + self.sold + self.blocked
+    }
+
+    fn slot(&mut self, state: SeatState) -> &mut u32 {
+        match state {
+            SeatState::Free => &mut self.free,
+            SeatState::Held => &mut self.held,
+            SeatState::Sold => &mut self.sold,
+            SeatState::Blocked => &mut self.blocked,
+        }
+    }
+
+    fn shift(&mut self, from: SeatState, to: SeatState, count: u32) -> bool {
+        let source = self.slot(from);
+        let Some(left) = source.checked_sub(count) else { return false };
+        *source = left;
+        *self.slot(to) += count;
+        true
+    }
+
+    fn resize(&mut self, capacity: u32) -> bool {
+        match capacity.checked_sub(self.held + self.sold + self.blocked) {
+            Some(free) => {
+                self.free = free;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// The places of one area that belong to one allocation, or to none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceCounts {
+    /// The area.
+    pub area: AreaIndex,
+    /// The allocation.
+    pub allocation: Option<AllocationIndex>,
+    /// Its places.
+    pub counts: Counts,
+}
+
+/// What is left of an event at one revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Availability {
+    /// The revision.
+    pub revision: Revision,
+    /// Its logged time.
+    pub at: UtcMs,
+    /// Where the event stands.
+    pub sale_state: SaleState,
+    /// Seats by section.
+    pub sections: Vec<Counts>,
+    /// Seats by allocation.
+    pub allocations: Vec<Counts>,
+    /// Places by area and allocation.
+    pub places: Vec<PlaceCounts>,
+    /// Tickets by quota (nothing of a quota is ever blocked).
+    pub quotas: Vec<Counts>,
+    /// Live holds, and open orders among them.
+    pub holds: u32,
+    /// Open orders.
+    pub open_orders: u32,
+}
+
+/// See the module.
+pub(crate) struct View {
+    /// Two bits a seat. Written under `state`'s lock, read without for single seats.
+    map: ArcSwap<Vec<AtomicU64>>,
+    state: Mutex<ViewState>,
+}
+
+struct ViewState {
+    revision: Revision,
+    at: UtcMs,
+    manifest: Arc<Manifest>,
+    sale_state: SaleState,
+    allocation_of: Vec<Option<AllocationIndex>>,
+    sections: Vec<Counts>,
+    allocations: Vec<Counts>,
+    places: Vec<PlaceCounts>,
+    quotas: Vec<Counts>,
+    holds: u32,
+    open_orders: HashMap<HoldNumber, UtcMs>,
+}
+
+impl View {
+    /// The view of an event that has just been defined.
+    pub fn new(stamp: Stamp, manifest: Arc<Manifest>) -> Self {
+        let mut state = ViewState {
+            revision: stamp.revision,
+            at: stamp.at,
+            manifest: Arc::clone(&manifest),
+            sale_state: SaleState::Draft,
+            allocation_of: Vec::new(),
+            sections: Vec::new(),
+            allocations: Vec::new(),
+            places: Vec::new(),
+            quotas: Vec::new(),
+            holds: 0,
+            open_orders: HashMap::new(),
+        };
+        let map = ArcSwap::from_pointee(Vec::new());
+        state.grow(&map, &manifest);
+        Self { map, state: Mutex::new(state) }
+    }
+
+    /// The state of a seat, if there is such a seat. No lock.
+    pub fn seat(&self, seat: SeatIndex) -> Option<SeatState> {
+        let map = self.map.load();
+        let word = map.get(seat.at() / SEATS_PER_MAP_WORD)?.load(Ordering::Acquire);
+        Some(SeatState::from_bits(word >> (seat.at() % SEATS_PER_MAP_WORD * 2)))
+    }
+
+    /// Copies the 2-bit map of all seats and says which revision it shows.
+    pub fn copy_map(&self, into: &mut Vec<u64>) -> Revision {
+        let state = self.state.lock();
+        let map = self.map.load();
+        into.clear();
+        into.extend(map.iter().map(|word| word.load(Ordering::Relaxed)));
+        state.revision
+    }
+
+    /// What is left.
+    pub fn availability(&self) -> Availability {
+        let state = self.state.lock();
+        Availability {
+            revision: state.revision,
+            at: state.at,
+            sale_state: state.sale_state,
+            sections: state.sections.clone(),
+            allocations: state.allocations.clone(),
+            places: state.places.clone(),
+            quotas: state.quotas.clone(),
+            holds: state.holds,
+            open_orders: u32::try_from(state.open_orders.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The manifest at the durable revision.
+    pub fn manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.state.lock().manifest)
+    }
+
+    /// Tickets left of a quota.
+    pub fn quota_left(&self, quota: QuotaIndex) -> u32 {
+        self.state.lock().quotas.get(quota.at()).map_or(0, |counts| counts.free)
+    }
+
+    /// Places left of an area, over all its pools.
+    pub fn area_left(&self, area: AreaIndex) -> u32 {
+        self.state.lock().places.iter().filter(|p| p.area == area).map(|p| p.counts.free).sum()
+    }
+
+    /// Whether the manifest has seats and none of them is free.
+    pub fn has_free_seats(&self) -> bool {
+        self.state.lock().sections.iter().any(|counts| counts.free > 0)
+    }
+
+    /// Open orders with their payment deadlines, by number: what effects are due for.
+    pub fn open_orders(&self) -> Vec<(HoldNumber, UtcMs)> {
+        let mut orders: Vec<_> =
+            self.state.lock().open_orders.iter().map(|(number, deadline)| (*number, *deadline)).collect();
+        orders.sort_unstable();
+        orders
+    }
+
+    /// Folds records, the first of which has revision `first`.
+    pub fn fold(&self, first: Revision, records: &Records) -> Result<(), Violation> {
+        let mut state = self.state.lock();
+        records.iter(first).try_for_each(|record| self.fold_record(&mut state, record))
+    }
+
+    fn fold_record(&self, state: &mut ViewState, record: Record<'_>) -> Result<(), Violation> {
+        let broken = |what: String| Violation::new(Invariant::I8SameFacts, record.stamp.revision, what);
+        let fact = Fact::decode(record.body).map_err(|error| broken(error.to_string()))?;
+        self.fold_fact(state, record.stamp, &fact)
+    }
+
+    fn fold_fact(&self, state: &mut ViewState, stamp: Stamp, fact: &Fact) -> Result<(), Violation> {
+        use SeatState::{Blocked, Free, Held, Sold};
+        let broken = |what: &str| Violation::new(Invariant::I2Conservation, stamp.revision, what);
+        if stamp.revision != state.revision.next() {
+            return Err(broken(&format!("the view is at {}", state.revision)));
+        }
+        let map = self.map.load();
+        let fits = match fact {
+            Fact::HoldPlaced(placed) => {
+                state.holds += 1;
+                state.shift_lines(&map, &placed.lines, Free, Held)
+            }
+            Fact::HoldAmended(amended) => {
+                state.shift_lines(&map, &amended.removed, Held, Free)
+                    && state.shift_lines(&map, &amended.added, Free, Held)
+            }
+            Fact::HoldExtended(_) => true,
+            Fact::HoldEnded(ended) => {
+                state.end_hold(ended.hold) && state.shift_lines(&map, &ended.lines, Held, Free)
+            }
+            Fact::OrderOpened(opened) => {
+                state.open_orders.insert(opened.hold, opened.payment_deadline).is_none()
+            }
+            Fact::OrderConfirmed(f) => state.end_hold(f.order) && state.shift_lines(&map, &f.lines, Held, Sold),
+            Fact::OrderCancelled(f) => state.end_hold(f.order) && state.shift_lines(&map, &f.lines, Held, Free),
+            Fact::SeatsChanged(changed) => changed.seats.iter().all(|&seat| match changed.change {
+                SeatChange::Block => state.shift_seat(&map, seat, Free, Blocked),
+                SeatChange::Unblock => state.shift_seat(&map, seat, Blocked, Free),
+                SeatChange::Reallocate(to) => state.reallocate(&map, seat, to),
+            }),
+            Fact::PlacesChanged(changed) => {
+                let pool = |p: &&mut PlaceCounts| (p.area, p.allocation) == (changed.area, changed.allocation);
+                state.places.iter_mut().find(pool).is_some_and(|pool| {
+                    let capacity = pool.counts.capacity();
+                    pool.counts.blocked = changed.blocked;
+                    pool.counts.resize(capacity)
+                })
+            }
+            Fact::SaleStateChanged { to } => {
+                state.sale_state = *to;
+                true
+            }
+            Fact::AllocationReleased { .. } => true,
+            Fact::ManifestChanged(change) => match state.manifest.changed(change) {
+                Ok(manifest) => {
+                    for &seat in &change.dropped {
+                        state.drop_seat(&map, seat);
+                    }
+                    state.grow(&self.map, &Arc::new(manifest))
+                }
+                Err(_) => false,
+            },
+            Fact::EventDefined(_) => false,
+        };
+        state.revision = stamp.revision;
+        state.at = stamp.at;
+        if fits { Ok(()) } else { Err(broken("the durable counters do not add up")) }
+    }
+}
+
+impl ViewState {
+    fn end_hold(&mut self, number: HoldNumber) -> bool {
+        self.open_orders.remove(&number);
+        self.holds = self.holds.wrapping_sub(1);
+        self.holds != u32::MAX
+    }
+
+    fn shift_lines(&mut self, map: &[AtomicU64], lines: &Lines, from: SeatState, to: SeatState) -> bool {
+        let mut fits = true;
+        for line in &lines.seats {
+            fits &= self.shift_seat(map, line.seat, from, to);
+            let category = self.manifest.category_of(line.seat);
+            fits &= self.shift_quotas(self.manifest.seat_quotas(line.ticket_type, category), 1, from, to);
+        }
+        for line in &lines.areas {
+            let pool = |p: &&mut PlaceCounts| (p.area, p.allocation) == (line.area, line.allocation);
+            let pool = self.places.iter_mut().find(pool);
+            fits &= pool.is_some_and(|pool| pool.counts.shift(from, to, line.quantity));
+            let mask = self.manifest.area_quotas(line.ticket_type, line.area);
+            fits &= self.shift_quotas(mask, line.quantity, from, to);
+        }
+        fits
+    }
+
+    fn shift_quotas(&mut self, mask: u64, count: u32, from: SeatState, to: SeatState) -> bool {
+        quota_indices(mask).all(|quota| self.quotas[quota.at()].shift(from, to, count))
+    }
+
+    fn shift_seat(&mut self, map: &[AtomicU64], seat: SeatIndex, from: SeatState, to: SeatState) -> bool {
+        let section = self.manifest.section_of(seat);
+        let mut fits = self.sections[section.at()].shift(from, to, 1);
+        if let Some(allocation) = self.allocation_of[seat.at()] {
+            fits &= self.allocations[allocation.at()].shift(from, to, 1);
+        }
+        fits && write_seat(map, seat, to) == from
+    }
+
+    fn reallocate(&mut self, map: &[AtomicU64], seat: SeatIndex, to: Option<AllocationIndex>) -> bool {
+        let state = read_seat(map, seat);
+        let from = std::mem::replace(&mut self.allocation_of[seat.at()], to);
+        if let Some(to) = to {
+            *self.allocations[to.at()].slot(state) += 1;
+        }
+        match from {
+            Some(from) => {
+                let slot = self.allocations[from.at()].slot(state);
+                let left = slot.checked_sub(1);
+                *slot = left.unwrap_or_default();
+                left.is_some()
+            }
+            None => true,
+        }
+    }
+
+    /// A seat leaves the plan: it counts nowhere any more.
+    fn drop_seat(&mut self, map: &[AtomicU64], seat: SeatIndex) {
+        let state = write_seat(map, seat, SeatState::Blocked);
+        let uncount = |counts: &mut Counts| {
+            let slot = counts.slot(state);
+            *slot = slot.saturating_sub(1);
+        };
+        uncount(&mut self.sections[self.manifest.section_of(seat).at()]);
+        if let Some(allocation) = self.allocation_of[seat.at()].take() {
+            uncount(&mut self.allocations[allocation.at()]);
+        }
+    }
+
+    /// Takes on a manifest: the first one, or one that has grown. False if something does not fit in it.
+    fn grow(&mut self, map: &ArcSwap<Vec<AtomicU64>>, manifest: &Arc<Manifest>) -> bool {
+        let old = map.load();
+        let words = manifest.seat_count().div_ceil(SEATS_PER_MAP_WORD);
+        let next: Vec<AtomicU64> = (0..words)
+            .map(|at| AtomicU64::new(old.get(at).map_or(0, |word| word.load(Ordering::Relaxed))))
+            .collect();
+        self.sections.resize(manifest.section_names().len(), Counts::default());
+        self.allocations.resize(manifest.allocations().len(), Counts::default());
+        for at in self.allocation_of.len()..manifest.seat_count() {
+            let seat = SeatIndex::of(at);
+            let allocation = manifest.first_allocation_of(seat);
+            self.allocation_of.push(allocation);
+            self.sections[manifest.section_of(seat).at()].free += 1;
+            if let Some(allocation) = allocation {
+                self.allocations[allocation.at()].free += 1;
+            }
+        }
+        let mut fits = true;
+        let old_places = std::mem::take(&mut self.places);
+        for at in 0..manifest.areas().len() {
+            let area = AreaIndex::of(at);
+            let allocated = manifest.areas()[at].allocated.iter().map(|(allocation, _)| Some(*allocation));
+            for allocation in std::iter::once(None).chain(allocated) {
+                let known = old_places.iter().find(|p| (p.area, p.allocation) == (area, allocation));
+                let mut counts = known.map_or(Counts::default(), |pool| pool.counts);
+                fits &= counts.resize(manifest.area_places(area, allocation));
+                self.places.push(PlaceCounts { area, allocation, counts });
+            }
+        }
+        self.quotas.resize(manifest.quotas().len(), Counts::default());
+        for (counts, quota) in self.quotas.iter_mut().zip(manifest.quotas()) {
+            fits &= counts.resize(quota.cap);
+        }
+        self.manifest = Arc::clone(manifest);
+        map.store(Arc::new(next));
+        fits
+    }
+}
+
+fn read_seat(map: &[AtomicU64], seat: SeatIndex) -> SeatState {
+    let word = map[seat.at() / SEATS_PER_MAP_WORD].load(Ordering::Relaxed);
+    SeatState::from_bits(word >> (seat.at() % SEATS_PER_MAP_WORD * 2))
+}
+
+/// Writes a seat and returns what it was. Only one thread writes at a time.
+fn write_seat(map: &[AtomicU64], seat: SeatIndex, to: SeatState) -> SeatState {
+    let shift = seat.at() % SEATS_PER_MAP_WORD * 2;
+    let word = &map[seat.at() / SEATS_PER_MAP_WORD];
+    let old = word.load(Ordering::Relaxed);
+    word.store(old & !(3 << shift) | (to as u64) << shift, Ordering::Release);
+    SeatState::from_bits(old >> shift)
+}

@@ -10,6 +10,8 @@ mod refusal;
 mod request;
 mod sale;
 pub mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod time;
 pub mod wheel;
 

@@ -3,7 +3,7 @@
 //! A store is a conditional append: a batch of records goes to the end of a stream's journal if that journal still
 //! ends where the caller thinks. That is all a fleet of nodes needs to stay correct.
 
-// mod memory;
+mod memory;
 mod record;
 
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-// pub use memory::MemoryStore;
+pub use memory::MemoryStore;
 pub use record::{Record, RecordIter, Records, RecordsError};
 
 use crate::id::{EventId, Revision};

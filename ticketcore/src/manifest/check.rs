@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{Area, Definition, Price, Rules, Section};
+use super::definition::{Area, Definition, Point, Price, Row, Rules, Seat, Section};
 use crate::limits;
 
 /// A definition, or a change of one, is not valid.
@@ -53,8 +53,24 @@ fn names<'a>(list: &str, member: &str, names: impl Iterator<Item = &'a str>) -> 
     Ok(())
 }
 
+/// Colours reach drawings and pages: nothing but `#rrggbb`, or nothing at all.
+fn color(place: impl FnOnce() -> String, color: &str) -> Checked {
+    let hex = color
+        .strip_prefix('#')
+        .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    if hex || color.is_empty() { Ok(()) } else { Err(fail(place(), "is not a colour `#rrggbb`")) }
+}
+
 fn below(place: impl FnOnce() -> String, index: usize, len: usize, what: &str) -> Checked {
     if index < len { Ok(()) } else { Err(fail(place(), format!("there is no {what} {index}"))) }
+}
+
+fn finite(place: impl FnOnce() -> String, point: Point) -> Checked {
+    if point.x.is_finite() && point.y.is_finite() {
+        Ok(())
+    } else {
+        Err(fail(place(), "is not a finite number"))
+    }
 }
 
 impl Definition {
@@ -69,12 +85,19 @@ impl Definition {
         size("areas", self.areas.len(), limits::AREAS_MAX)?;
         size("allocations", self.allocations.len(), limits::ALLOCATIONS_MAX)?;
         size("quotas", self.quotas.len(), limits::QUOTAS_MAX)?;
+        size("sections", self.sections.len(), limits::SECTIONS_MAX)?;
         names("categories", "name", self.categories.iter().map(|c| c.name.as_str()))?;
         names("ticket_types", "name", self.ticket_types.iter().map(|t| t.name.as_str()))?;
         names("sections", "name", self.sections.iter().map(|s| s.name.as_str()))?;
         names("areas", "name", self.areas.iter().map(|a| a.name.as_str()))?;
         names("allocations", "name", self.allocations.iter().map(|a| a.name.as_str()))?;
         names("quotas", "name", self.quotas.iter().map(|q| q.name.as_str()))?;
+        for (at, category) in self.categories.iter().enumerate() {
+            color(|| format!("categories[{at}].color"), &category.color)?;
+        }
+        if let Some(point) = self.focal_point {
+            finite(|| "focal_point".to_owned(), point)?;
+        }
         self.check_prices(&self.prices)?;
         self.check_allocations()?;
         self.check_areas(&self.areas)?;
@@ -122,8 +145,11 @@ impl Definition {
             let place = |member: &str| format!("areas[{at}].{member}");
             below(|| place("category"), area.category.at(), self.categories.len(), "category")?;
             if area.capacity > limits::AREA_PLACES_MAX {
-                return Err(fail(place("capacity"), format!("{} is too many", area.capacity)));
+                let max = limits::AREA_PLACES_MAX;
+                return Err(fail(place("capacity"), format!("{} is more than {max}", area.capacity)));
             }
+            finite(|| place("at"), area.at)?;
+            finite(|| place("size"), area.size)?;
             let mut seen = HashSet::new();
             let mut sum = 0u64;
             for (allocated_at, (allocation, places)) in area.allocated.iter().enumerate() {
@@ -142,62 +168,85 @@ impl Definition {
     }
 
     fn check_quotas(&self) -> Checked {
+        fn list(place: &str, at: impl Iterator<Item = usize>, len: usize, what: &str) -> Checked {
+            let mut seen = HashSet::new();
+            for (position, index) in at.enumerate() {
+                let place = || format!("{place}[{position}]");
+                below(place, index, len, what)?;
+                if !seen.insert(index) {
+                    return Err(fail(place(), format!("the {what} is there twice")));
+                }
+            }
+            Ok(())
+        }
         for (at, quota) in self.quotas.iter().enumerate() {
-            for index in &quota.ticket_types {
-                let place = || format!("quotas[{at}].ticket_types");
-                below(place, index.at(), self.ticket_types.len(), "ticket type")?;
-            }
-            for index in &quota.categories {
-                let place = || format!("quotas[{at}].categories");
-                below(place, index.at(), self.categories.len(), "category")?;
-            }
-            for index in &quota.areas {
-                below(|| format!("quotas[{at}].areas"), index.at(), self.areas.len(), "area")?;
-            }
+            let place = |member: &str| format!("quotas[{at}].{member}");
+            let types = quota.ticket_types.iter().map(|index| index.at());
+            list(&place("ticket_types"), types, self.ticket_types.len(), "ticket type")?;
+            let categories = quota.categories.iter().map(|index| index.at());
+            list(&place("categories"), categories, self.categories.len(), "category")?;
+            let areas = quota.areas.iter().map(|index| index.at());
+            list(&place("areas"), areas, self.areas.len(), "area")?;
         }
         Ok(())
     }
 
     fn check_sections(&self, sections: &[Section]) -> Checked {
-        size("sections", sections.len(), limits::SECTIONS_MAX)?;
         let mut rows = 0;
         let mut ids = HashSet::new();
         let mut ranked = None;
         for (section_at, section) in sections.iter().enumerate() {
             rows += section.rows.len();
-            size("sections: rows", rows, limits::ROWS_MAX)?;
+            if rows > limits::ROWS_MAX {
+                let place = format!("sections[{section_at}].rows");
+                return Err(fail(place, format!("with these more than {} rows", limits::ROWS_MAX)));
+            }
             for (row_at, row) in section.rows.iter().enumerate() {
-                let row_place = || format!("sections[{section_at}].rows[{row_at}]");
-                if row.label.len() > limits::SEAT_NAME_BYTES_MAX {
-                    return Err(fail(row_place(), "its label is too long"));
-                }
-                for (seat_at, seat) in row.seats.iter().enumerate() {
-                    let place = |member: &str| format!("{}.seats[{seat_at}].{member}", row_place());
-                    text(|| place("id"), &seat.id, limits::SEAT_NAME_BYTES_MAX)?;
-                    if seat.label.len() > limits::SEAT_NAME_BYTES_MAX {
-                        return Err(fail(place("label"), "is too long"));
-                    }
-                    below(|| place("category"), seat.category.at(), self.categories.len(), "category")?;
-                    if let Some(allocation) = seat.allocation {
-                        let len = self.allocations.len();
-                        below(|| place("allocation"), allocation.at(), len, "allocation")?;
-                    }
-                    if !(seat.at.x.is_finite() && seat.at.y.is_finite()) {
-                        return Err(fail(place("at"), "is not a finite number"));
-                    }
-                    if *ranked.get_or_insert(seat.rank.is_some()) != seat.rank.is_some() {
-                        return Err(fail(place("rank"), "some seats have one and some have none"));
-                    }
-                    if !ids.insert(seat.id.as_str()) {
-                        return Err(fail(place("id"), format!("`{}` is there twice", seat.id)));
-                    }
-                    if ids.len() > limits::SEATS_MAX {
-                        return Err(fail("sections", format!("more than {} seats", limits::SEATS_MAX)));
-                    }
-                }
+                let place = || format!("sections[{section_at}].rows[{row_at}]");
+                self.check_row(row, place, &mut ids, &mut ranked)?;
             }
         }
         Ok(())
+    }
+
+    /// Checks a row; `ids` are those of all seats before, `ranked` is whether they have ranks.
+    fn check_row<'a>(
+        &self,
+        row: &'a Row,
+        row_place: impl Fn() -> String,
+        ids: &mut HashSet<&'a str>,
+        ranked: &mut Option<bool>,
+    ) -> Checked {
+        if row.label.len() > limits::SEAT_NAME_BYTES_MAX {
+            return Err(fail(format!("{}.label", row_place()), "is too long"));
+        }
+        for (seat_at, seat) in row.seats.iter().enumerate() {
+            let place = |member: &str| format!("{}.seats[{seat_at}].{member}", row_place());
+            self.check_seat(seat, place)?;
+            if *ranked.get_or_insert(seat.rank.is_some()) != seat.rank.is_some() {
+                return Err(fail(place("rank"), "some seats have one and some have none"));
+            }
+            if !ids.insert(seat.id.as_str()) {
+                return Err(fail(place("id"), format!("`{}` is there twice", seat.id)));
+            }
+        }
+        if ids.len() > limits::SEATS_MAX {
+            let place = format!("{}.seats", row_place());
+            return Err(fail(place, format!("with these more than {} seats", limits::SEATS_MAX)));
+        }
+        Ok(())
+    }
+
+    fn check_seat(&self, seat: &Seat, place: impl Fn(&str) -> String) -> Checked {
+        text(|| place("id"), &seat.id, limits::SEAT_NAME_BYTES_MAX)?;
+        if seat.label.len() > limits::SEAT_NAME_BYTES_MAX {
+            return Err(fail(place("label"), "is too long"));
+        }
+        below(|| place("category"), seat.category.at(), self.categories.len(), "category")?;
+        if let Some(allocation) = seat.allocation {
+            below(|| place("allocation"), allocation.at(), self.allocations.len(), "allocation")?;
+        }
+        finite(|| place("at"), seat.at)
     }
 }
 
@@ -232,5 +281,103 @@ impl Rules {
             return Err(fail("rules.tickets_per_user_max", "is 0"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{AllocationIndex, AreaIndex, CategoryIndex, TicketTypeIndex};
+    use crate::manifest::fixture::{definition, row, seat};
+
+    /// Breaks a valid definition and tells where the check finds it.
+    fn place_of(break_it: impl FnOnce(&mut Definition)) -> String {
+        let mut broken = definition();
+        assert_eq!(broken.check(), Ok(()));
+        break_it(&mut broken);
+        broken.check().expect_err("the definition is broken").place
+    }
+
+    #[test]
+    fn every_list_names_the_place_of_its_error() {
+        let long = "x".repeat(limits::NAME_BYTES_MAX + 1);
+        assert_eq!(place_of(|d| d.categories[1].name.clear()), "categories[1].name");
+        assert_eq!(place_of(|d| d.categories[1].name = "first".to_owned()), "categories[1].name");
+        assert_eq!(place_of(|d| d.categories[0].color = "red;x".to_owned()), "categories[0].color");
+        assert_eq!(place_of(|d| d.ticket_types[0].name = long), "ticket_types[0].name");
+        assert_eq!(place_of(|d| d.sections[1].name = "A".to_owned()), "sections[1].name");
+        assert_eq!(place_of(|d| d.areas[0].name.clear()), "areas[0].name");
+        assert_eq!(place_of(|d| d.allocations[0].name.clear()), "allocations[0].name");
+        assert_eq!(place_of(|d| d.quotas[1].name = "children".to_owned()), "quotas[1].name");
+        let category = definition().categories[0].clone();
+        assert_eq!(place_of(|d| d.categories = vec![category; limits::CATEGORIES_MAX + 1]), "categories");
+        let many = Section { name: "x".to_owned(), rows: Vec::new() };
+        assert_eq!(place_of(|d| d.sections = vec![many; limits::SECTIONS_MAX + 1]), "sections");
+        assert_eq!(place_of(|d| d.focal_point = Some(Point { x: f32::NAN, y: 0.0 })), "focal_point");
+    }
+
+    #[test]
+    fn prices_allocations_areas_and_quotas_name_the_place_of_their_error() {
+        assert_eq!(place_of(|d| d.prices[2].ticket_type = TicketTypeIndex(2)), "prices[2].ticket_type");
+        assert_eq!(place_of(|d| d.prices[2].category = CategoryIndex(2)), "prices[2].category");
+        assert_eq!(place_of(|d| d.prices[1].minor = -1), "prices[1].minor");
+        assert_eq!(place_of(|d| d.prices[1].minor = limits::PRICE_MINOR_MAX + 1), "prices[1].minor");
+        assert_eq!(place_of(|d| d.prices[1].category = CategoryIndex(0)), "prices[1]");
+        assert_eq!(place_of(|d| d.allocations[0].channels.push(String::new())), "allocations[0].channels[1]");
+        let channels = vec!["c".to_owned(); limits::CHANNELS_PER_ALLOCATION_MAX + 1];
+        assert_eq!(place_of(|d| d.allocations[0].channels = channels), "allocations[0].channels");
+        assert_eq!(
+            place_of(|d| d.allocations[0].access_code = Some(String::new())),
+            "allocations[0].access_code"
+        );
+        assert_eq!(place_of(|d| d.areas[0].category = CategoryIndex(2)), "areas[0].category");
+        assert_eq!(place_of(|d| d.areas[0].capacity = limits::AREA_PLACES_MAX + 1), "areas[0].capacity");
+        assert_eq!(place_of(|d| d.areas[0].capacity = 49), "areas[0].allocated");
+        assert_eq!(place_of(|d| d.areas[0].allocated[0].0 = AllocationIndex(1)), "areas[0].allocated[0]");
+        assert_eq!(place_of(|d| d.areas[0].allocated.push((AllocationIndex(0), 1))), "areas[0].allocated[1]");
+        assert_eq!(place_of(|d| d.areas[0].at.x = f32::INFINITY), "areas[0].at");
+        assert_eq!(place_of(|d| d.areas[0].size.y = f32::NAN), "areas[0].size");
+        assert_eq!(place_of(|d| d.quotas[0].ticket_types[0].0 = 2), "quotas[0].ticket_types[0]");
+        assert_eq!(place_of(|d| d.quotas[0].categories.push(CategoryIndex(2))), "quotas[0].categories[0]");
+        assert_eq!(place_of(|d| d.quotas[1].areas.push(AreaIndex(1))), "quotas[1].areas[1]");
+        assert_eq!(place_of(|d| d.quotas[1].areas.push(AreaIndex(0))), "quotas[1].areas[1]");
+    }
+
+    #[test]
+    fn rows_and_seats_name_the_place_of_their_error() {
+        fn seat_of(definition: &mut Definition) -> &mut Seat {
+            &mut definition.sections[0].rows[1].seats[1]
+        }
+        let at = |member: &str| format!("sections[0].rows[1].seats[1]{member}");
+        let long = "x".repeat(limits::SEAT_NAME_BYTES_MAX + 1);
+        assert_eq!(place_of(|d| seat_of(d).id.clear()), at(".id"));
+        assert_eq!(place_of(|d| seat_of(d).id.clone_from(&long)), at(".id"));
+        assert_eq!(place_of(|d| seat_of(d).id = "A-1-1".to_owned()), at(".id"));
+        assert_eq!(place_of(|d| seat_of(d).label.clone_from(&long)), at(".label"));
+        assert_eq!(place_of(|d| seat_of(d).category = CategoryIndex(2)), at(".category"));
+        assert_eq!(place_of(|d| seat_of(d).allocation = Some(AllocationIndex(1))), at(".allocation"));
+        assert_eq!(place_of(|d| seat_of(d).at.x = f32::NAN), at(".at"));
+        assert_eq!(place_of(|d| seat_of(d).rank = Some(1)), at(".rank"));
+        assert_eq!(place_of(|d| d.sections[1].rows[0].label.clone_from(&long)), "sections[1].rows[0].label");
+        let rows = vec![row("", &[]); limits::ROWS_MAX];
+        assert_eq!(place_of(|d| d.sections[1].rows = rows), "sections[1].rows");
+        let seats = (0..limits::SEATS_MAX).map(|at| seat(&at.to_string())).collect();
+        assert_eq!(place_of(|d| d.sections[1].rows[0].seats = seats), "sections[1].rows[0].seats");
+    }
+
+    #[test]
+    fn rules_name_the_place_of_their_error() {
+        let place = |break_it: fn(&mut Rules)| place_of(|definition| break_it(&mut definition.rules));
+        assert_eq!(place(|rules| rules.name.clear()), "rules.name");
+        assert_eq!(place(|rules| rules.zone = "Mars/Base".to_owned()), "rules.zone");
+        assert_eq!(place(|rules| rules.hold_ttl_ms_min = 999), "rules.hold_ttl_ms_min");
+        assert_eq!(place(|rules| rules.hold_ttl_ms = 1), "rules.hold_ttl_ms");
+        assert_eq!(place(|rules| rules.hold_ttl_ms_max = 1), "rules.hold_ttl_ms_max");
+        assert_eq!(place(|rules| rules.hold_lifetime_ms_max = 1), "rules.hold_lifetime_ms_max");
+        let too_long = |rules: &mut Rules| rules.hold_lifetime_ms_max = limits::HOLD_LIFETIME_MS_MAX + 1;
+        assert_eq!(place(too_long), "rules.hold_lifetime_ms_max");
+        assert_eq!(place(|rules| rules.payment_ttl_ms = 0), "rules.payment_ttl_ms");
+        assert_eq!(place(|rules| rules.payment_ttl_ms = u64::MAX), "rules.payment_ttl_ms");
+        assert_eq!(place(|rules| rules.tickets_per_user_max = 0), "rules.tickets_per_user_max");
     }
 }

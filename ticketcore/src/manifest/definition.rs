@@ -237,7 +237,8 @@ pub struct ManifestChange {
     pub allocations: Vec<Allocation>,
     /// The quotas from now on. Existing quotas keep what they count; only names and caps change; then new ones.
     pub quotas: Vec<Quota>,
-    /// Seats that change: category (only free or blocked ones), label, flags, place or rank.
+    /// Seats that change: category (only free or blocked ones), label, flags, aisle, place or rank; id and
+    /// allocation stay.
     pub changed: Vec<(SeatIndex, Seat)>,
     /// Seats that go; they must be free or blocked. Their index stays and is never used again.
     pub dropped: Vec<SeatIndex>,

@@ -1,9 +1,16 @@
 //! The manifest of an event: what is for sale, compiled from a [`Definition`] into dense columns.
 
+mod accessors;
+mod change;
 mod check;
+mod columns;
 mod compiled;
 mod definition;
+mod derive;
 mod diff;
+mod diff_seats;
+#[cfg(test)]
+mod fixture;
 
 pub use check::ManifestError;
 pub use compiled::{Manifest, STRIPE_SEATS};

@@ -107,6 +107,20 @@ pub(crate) struct View {
     state: Mutex<ViewState>,
 }
 
+/// What a view is made of when it does not start at the first fact.
+pub(crate) struct Restored<'a> {
+    pub stamp: Stamp,
+    pub manifest: &'a Arc<Manifest>,
+    pub sale_state: SaleState,
+    /// Every real seat with its allocation and whether it is blocked.
+    pub seats: Vec<(SeatIndex, Option<AllocationIndex>, bool)>,
+    pub blocked_places: Vec<(AreaIndex, Option<AllocationIndex>, u32)>,
+    /// Live holds; those that an order pins with its deadline.
+    pub holds: Vec<(HoldNumber, &'a Lines, Option<UtcMs>)>,
+    /// Lines of confirmed orders.
+    pub sold: Vec<&'a Lines>,
+}
+
 struct ViewState {
     revision: Revision,
     at: UtcMs,
@@ -140,6 +154,36 @@ impl View {
         let map = ArcSwap::from_pointee(Vec::new());
         state.grow(&map, &manifest);
         Self { map, state: Mutex::new(state) }
+    }
+
+    /// The view of an event read from a snapshot.
+    pub fn restored(from: &Restored<'_>) -> Result<Self, Violation> {
+        use SeatState::{Blocked, Free, Held, Sold};
+        let view = Self::new(from.stamp, Arc::clone(from.manifest));
+        let mut state = view.state.lock();
+        let map = view.map.load();
+        state.sale_state = from.sale_state;
+        let mut fits = true;
+        for (seat, allocation, blocked) in &from.seats {
+            fits &= state.reallocate(&map, *seat, *allocation);
+            fits &= !blocked || state.shift_seat(&map, *seat, Free, Blocked);
+        }
+        for (area, allocation, blocked) in &from.blocked_places {
+            fits &= state.block_places(*area, *allocation, *blocked);
+        }
+        for (number, lines, deadline) in &from.holds {
+            state.holds += 1;
+            if let Some(deadline) = deadline {
+                state.open_orders.insert(*number, *deadline);
+            }
+            fits &= state.shift_lines(&map, lines, Free, Held);
+        }
+        for lines in &from.sold {
+            fits &= state.shift_lines(&map, lines, Free, Sold);
+        }
+        drop(state);
+        let what = "the snapshot's counters do not add up";
+        if fits { Ok(view) } else { Err(Violation::new(Invariant::I2Conservation, from.stamp.revision, what)) }
     }
 
     /// The state of a seat, if there is such a seat. No lock.
@@ -208,6 +252,11 @@ impl View {
         records.iter(first).try_for_each(|record| self.fold_record(&mut state, record))
     }
 
+    /// Folds one fact.
+    pub fn fold_one(&self, stamp: Stamp, fact: &Fact) -> Result<(), Violation> {
+        self.fold_fact(&mut self.state.lock(), stamp, fact)
+    }
+
     fn fold_record(&self, state: &mut ViewState, record: Record<'_>) -> Result<(), Violation> {
         let broken = |what: String| Violation::new(Invariant::I8SameFacts, record.stamp.revision, what);
         let fact = Fact::decode(record.body).map_err(|error| broken(error.to_string()))?;
@@ -244,14 +293,7 @@ impl View {
                 SeatChange::Unblock => state.shift_seat(&map, seat, Blocked, Free),
                 SeatChange::Reallocate(to) => state.reallocate(&map, seat, to),
             }),
-            Fact::PlacesChanged(changed) => {
-                let pool = |p: &&mut PlaceCounts| (p.area, p.allocation) == (changed.area, changed.allocation);
-                state.places.iter_mut().find(pool).is_some_and(|pool| {
-                    let capacity = pool.counts.capacity();
-                    pool.counts.blocked = changed.blocked;
-                    pool.counts.resize(capacity)
-                })
-            }
+            Fact::PlacesChanged(f) => state.block_places(f.area, f.allocation, f.blocked),
             Fact::SaleStateChanged { to } => {
                 state.sale_state = *to;
                 true
@@ -296,6 +338,15 @@ impl ViewState {
             fits &= self.shift_quotas(mask, line.quantity, from, to);
         }
         fits
+    }
+
+    fn block_places(&mut self, area: AreaIndex, allocation: Option<AllocationIndex>, blocked: u32) -> bool {
+        let pool = self.places.iter_mut().find(|p| (p.area, p.allocation) == (area, allocation));
+        pool.is_some_and(|pool| {
+            let capacity = pool.counts.capacity();
+            pool.counts.blocked = blocked;
+            pool.counts.resize(capacity)
+        })
     }
 
     fn shift_quotas(&mut self, mask: u64, count: u32, from: SeatState, to: SeatState) -> bool {
@@ -352,6 +403,11 @@ impl ViewState {
         self.allocations.resize(manifest.allocations().len(), Counts::default());
         for at in self.allocation_of.len()..manifest.seat_count() {
             let seat = SeatIndex::of(at);
+            if !manifest.is_real(seat) {
+                self.allocation_of.push(None);
+                write_seat(&next, seat, SeatState::Blocked);
+                continue;
+            }
             let allocation = manifest.first_allocation_of(seat);
             self.allocation_of.push(allocation);
             self.sections[manifest.section_of(seat).at()].free += 1;

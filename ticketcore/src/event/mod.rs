@@ -11,6 +11,7 @@ mod expiry;
 mod keys;
 mod open;
 mod pool;
+mod query;
 mod rebase;
 mod scope;
 mod shard;
@@ -25,8 +26,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use parking_lot::{Condvar, Mutex};
 
+pub(crate) use decide::check_items;
 pub(crate) use open::OpenError;
 pub(crate) use scope::ShardSet;
+#[cfg(feature = "testkit")]
+pub(crate) use snapshot::folded_bytes;
+pub(crate) use snapshot::save as save_snapshot;
+pub(crate) use stripe::SeatSlot;
 pub(crate) use submit::{Outcome, Staged, Submitted};
 
 use crate::canary::Canaries;

@@ -53,9 +53,7 @@ impl Folded {
             None => *folded = Some(Self::first(record.stamp, &fact)?),
             Some(folded) => {
                 folded.fact(record.stamp, &fact)?;
-                let mut one = Records::default();
-                one.push(record.stamp.at, record.body);
-                folded.view.fold(record.stamp.revision, &one)?;
+                folded.view.fold_one(record.stamp, &fact)?;
             }
         }
         Ok(())

@@ -98,6 +98,8 @@ pub(crate) struct Scope<'a> {
 
 /// Locks `set`, then loads the layout (which can't change from then on) and runs `body`.
 pub(crate) fn with_shards<R>(state: &State, set: ShardSet, body: impl FnOnce(&mut Scope<'_>) -> R) -> R {
+    // Declared before the guards, so that it outlives them.
+    let layout;
     let mut shards = SmallVec::new();
     let mut lock = |at: usize| shards.push((at, state.shards[at].lock()));
     match set {
@@ -108,7 +110,7 @@ pub(crate) fn with_shards<R>(state: &State, set: ShardSet, body: impl FnOnce(&mu
         }
         ShardSet::All => (0..SHARDS).for_each(lock),
     }
-    let layout = state.layout.load();
+    layout = state.layout.load();
     body(&mut Scope { layout: &layout, shards, stripes: SmallVec::new() })
 }
 

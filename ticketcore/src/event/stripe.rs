@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{AllocationIndex, SeatIndex};
 use crate::manifest::{Manifest, STRIPE_SEATS};
@@ -12,7 +13,7 @@ use crate::refusal::SeatState;
 const NO_ALLOCATION: u16 = u16::MAX;
 
 /// What is known of one seat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SeatSlot {
     pub state: SeatState,
     /// Grows by one with every change of state or allocation.

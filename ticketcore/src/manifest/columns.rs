@@ -1,5 +1,8 @@
 //! The columns of a compiled manifest: one entry per seat, dropped ones included.
 
+use serde::{Deserialize, Serialize};
+
+use super::check::{ManifestError, fail};
 use super::definition::{Point, Seat, SeatFlags};
 use crate::id::{AllocationIndex, CategoryIndex, RowIndex};
 
@@ -10,7 +13,7 @@ const RESTRICTED_VIEW: u8 = 4;
 const DROPPED: u8 = 8;
 
 /// Seats as columns, by position.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Columns {
     ids: Texts,
     labels: Texts,
@@ -24,6 +27,28 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Checks columns that were read from a snapshot: equally long, and no reference beyond the lists they refer to.
+    pub(super) fn check(&self, rows: usize, categories: usize, allocations: usize) -> Result<(), ManifestError> {
+        let len = self.row.len();
+        let lengths = [
+            self.ids.ends.len(),
+            self.labels.ends.len(),
+            self.category.len(),
+            self.allocation.len(),
+            self.flags.len(),
+            self.after_aisle.len(),
+            self.at.len(),
+            self.rank.len(),
+        ];
+        let fits = lengths.iter().all(|other| *other == len)
+            && self.ids.is_sound()
+            && self.labels.is_sound()
+            && self.row.iter().all(|row| row.at() < rows)
+            && self.category.iter().all(|category| category.at() < categories)
+            && self.allocation.iter().all(|a| *a == NO_ALLOCATION || usize::from(*a) < allocations);
+        if fits { Ok(()) } else { Err(fail("seats", "the columns do not fit together")) }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.row.len()
     }
@@ -97,13 +122,19 @@ fn pack(flags: SeatFlags) -> u8 {
 }
 
 /// Many short texts in one buffer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Texts {
     bytes: String,
     ends: Vec<u32>,
 }
 
 impl Texts {
+    /// Whether every text is a part of the buffer.
+    fn is_sound(&self) -> bool {
+        let boundary = |end: &u32| self.bytes.is_char_boundary(*end as usize);
+        self.ends.is_sorted() && self.ends.iter().all(boundary)
+    }
+
     fn push(&mut self, text: &str) {
         self.bytes.push_str(text);
         let end = u32::try_from(self.bytes.len());

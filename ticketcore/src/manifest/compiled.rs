@@ -1,5 +1,7 @@
 //! The compiled manifest: dense columns by [`SeatIndex`] and bit words by stripe.
 
+use serde::{Deserialize, Serialize};
+
 use super::check::ManifestError;
 use super::columns::Columns;
 use super::definition::{
@@ -12,7 +14,7 @@ use crate::id::{QuotaIndex, RowIndex, SeatIndex, SectionIndex};
 pub const STRIPE_SEATS: usize = 64;
 
 /// What is for sale. Immutable; a change makes a new one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     pub(super) rules: Rules,
     pub(super) categories: Vec<Category>,
@@ -25,10 +27,25 @@ pub struct Manifest {
     pub(super) section_names: Vec<String>,
     pub(super) rows: Vec<(SectionIndex, String)>,
     pub(super) seats: Columns,
+    #[serde(skip)]
     pub(super) derived: Derived,
 }
 
 impl Manifest {
+    /// A manifest that was just deserialised, with all that is computed from the rest.
+    ///
+    /// # Errors
+    /// If its columns do not fit together.
+    pub(crate) fn restored(mut self) -> Result<Self, ManifestError> {
+        self.seats.check(self.rows.len(), self.categories.len(), self.allocations.len())?;
+        if self.rows.iter().any(|(section, _)| section.at() >= self.section_names.len()) {
+            return Err(super::check::fail("rows", "a row is in no section"));
+        }
+        self.definition().check()?;
+        self.derive();
+        Ok(self)
+    }
+
     /// Checks and compiles a definition. O(seats log seats).
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 use crate::sale::Activity;
 use crate::time::UtcMs;
 
-pub(crate) use basket::LiveWords;
+pub(crate) use basket::check_items;
 
 /// What a command would do.
 pub(crate) struct Decision {

@@ -1,0 +1,106 @@
+//! Reads of the live state by those who may see it. What they return must wait until it is durable.
+
+use std::sync::Arc;
+
+use super::EventCore;
+use super::decide::{Instead, decide};
+use super::scope::{ShardSet, with_shards};
+use super::stripe::SeatSlot;
+use crate::answer::{CommandError, Hold, Order};
+use crate::command::Command;
+use crate::fact::Fact;
+use crate::id::{HoldId, OrderId, SeatIndex, UserId};
+use crate::log::{Slot, Stop};
+use crate::manifest::ManifestChange;
+use crate::order::OrderState;
+use crate::refusal::Refusal;
+use crate::request::ManifestRequest;
+
+impl EventCore {
+    /// Runs `read` on the live state and returns what it found once all of that is durable. Reads again if another writer was first.
+    pub fn read_durably<R>(self: &Arc<Self>, read: impl Fn(&Self) -> R) -> Result<R, CommandError> {
+        loop {
+            let epoch = self.epoch.load(std::sync::atomic::Ordering::Acquire);
+            let found = read(self);
+            let seen = self.log.sequenced();
+            if self.log.durable() < seen {
+                self.log.pump();
+                let slot: Arc<Slot<Result<(), CommandError>>> = Slot::new();
+                let fill = Arc::clone(&slot);
+                let wake = move |result: Result<(), &Stop>| fill.fill(result.map_err(Stop::error));
+                self.log.when_durable(seen, Box::new(wake));
+                slot.wait(None).unwrap_or(Ok(()))?;
+            }
+            if self.epoch.load(std::sync::atomic::Ordering::Acquire) == epoch {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// States and versions of seats.
+    pub fn seats(&self, seats: &[SeatIndex]) -> Vec<(SeatIndex, SeatSlot)> {
+        with_shards(&self.state, ShardSet::One(0), |scope| {
+            let real: Vec<SeatIndex> =
+                seats.iter().copied().filter(|seat| scope.layout.manifest.is_real(*seat)).collect();
+            scope.lock_stripes(real.iter().copied(), 0);
+            real.iter().map(|&seat| (seat, scope.seat(seat))).collect()
+        })
+    }
+
+    /// A live hold of a user.
+    pub fn find_hold(&self, id: HoldId, user: UserId) -> Result<Hold, Refusal> {
+        let at = self.log.now(self.clock.now());
+        with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
+            let hold = scope.shard(id.number.shard()).holds.get(&id.number);
+            let hold = hold.filter(|hold| hold.user == user && hold.deadline > at).ok_or(Refusal::UnknownHold)?;
+            Ok(Hold {
+                id,
+                user,
+                lines: hold.lines.clone(),
+                total_minor: hold.lines.total_minor().unwrap_or(i64::MAX),
+                deadline: hold.deadline,
+                at,
+                extensions_left: hold.extensions_left,
+                version: hold.version,
+                replayed: false,
+            })
+        })
+    }
+
+    /// An order of a user.
+    pub fn find_order(&self, id: OrderId, user: UserId) -> Result<Order, Refusal> {
+        with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
+            let shard = scope.shard(id.number.shard());
+            let order = shard.orders.get(&id.number).filter(|order| order.user == user);
+            let order = order.ok_or(Refusal::UnknownOrder)?;
+            let hold = shard.holds.get(&id.number);
+            let lines = hold.map_or(&order.lines, |hold| &hold.lines);
+            let payment_deadline =
+                hold.filter(|_| order.state == OrderState::Open).map(|hold| hold.deadline);
+            Ok(Order {
+                id,
+                user,
+                state: order.state,
+                lines: lines.clone(),
+                total_minor: lines.total_minor().unwrap_or(i64::MAX),
+                payment_deadline,
+                version: order.version,
+                replayed: false,
+            })
+        })
+    }
+
+    /// What a change of the manifest would be, if it is allowed now.
+    pub fn plan_manifest_change(&self, request: &ManifestRequest) -> Result<ManifestChange, CommandError> {
+        let now = self.log.now(self.clock.now());
+        let command = Command::Manifest(Box::new(request.clone()));
+        let decided = with_shards(&self.state, command.shards(), |scope| {
+            decide(scope, self.id, &command, now, self.canaries)
+        });
+        match decided.map(|decision| decision.fact) {
+            Ok(Fact::ManifestChanged(change)) => Ok(*change),
+            Err(Instead::Refused(refusal) | Instead::Overdue(refusal, _)) => Err(refusal.into()),
+            Ok(_) | Err(_) => Err(CommandError::Failed { reason: "not a manifest change".to_owned() }),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Snapshots: the folded state of an event in canonical form, so that equal states are equal bytes (I8).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::open::{Folded, OpenError, fold};
+use super::pool::PoolName;
+use super::scope::{Layout, ShardSet, State, with_shards};
+use super::shard::{HoldRecord, OrderRecord};
+use super::stripe::SeatSlot;
+use super::{EventCore, apply::pool_counts};
+use crate::fact::{Lines, Stamp, decode_versioned, encode_versioned};
+use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SHARDS, SeatIndex, UserId};
+use crate::invariant::{Invariant, Violation};
+use crate::manifest::Manifest;
+use crate::order::OrderState;
+use crate::refusal::SeatState;
+use crate::sale::SaleState;
+use crate::store::{Snapshot, Store, StreamId};
+use crate::time::UtcMs;
+use crate::view::{Restored, View};
+
+/// The format byte in front of every encoded snapshot of an event.
+const SNAPSHOT_FORMAT: u8 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    revision: Revision,
+    at: UtcMs,
+    manifest: Manifest,
+    sale_state: SaleState,
+    released: u64,
+    seats: Vec<SeatSlot>,
+    blocked_places: Vec<(AreaIndex, Option<AllocationIndex>, u32)>,
+    holds: Vec<HoldBody>,
+    orders: Vec<OrderBody>,
+    /// Shard, generation, tag, revision; by revision.
+    keys: Vec<(u8, u64, u64, Revision)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HoldBody {
+    number: HoldNumber,
+    user: UserId,
+    lines: Lines,
+    deadline: UtcMs,
+    lifetime_end: UtcMs,
+    extensions_left: u32,
+    pinned: bool,
+    version: Revision,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OrderBody {
+    number: HoldNumber,
+    user: UserId,
+    state: OrderState,
+    lines: Lines,
+    version: Revision,
+    generation: u64,
+}
+
+/// The state in canonical form. Locks every shard.
+pub(super) fn encode(state: &State, revision: Revision, at: UtcMs) -> Vec<u8> {
+    let body = with_shards(state, ShardSet::All, |scope| {
+        let layout = scope.layout;
+        let blocked = |name| match name {
+            PoolName::Area(area, allocation) => {
+                let blocked = layout.pools.level(name).blocked;
+                (blocked > 0).then_some((area, allocation, blocked))
+            }
+            PoolName::Quota(_) => None,
+        };
+        let mut body = Body {
+            revision,
+            at,
+            manifest: (*layout.manifest).clone(),
+            sale_state: layout.sale_state,
+            released: layout.released,
+            seats: layout.stripes.seats_of(),
+            blocked_places: layout.pools.names().filter_map(blocked).collect(),
+            holds: Vec::new(),
+            orders: Vec::new(),
+            keys: Vec::new(),
+        };
+        for at in 0..SHARDS {
+            let shard = scope.shard(at);
+            body.holds.extend(shard.holds.iter().map(|(number, hold)| HoldBody {
+                number: *number,
+                user: hold.user,
+                lines: hold.lines.clone(),
+                deadline: hold.deadline,
+                lifetime_end: hold.lifetime_end,
+                extensions_left: hold.extensions_left,
+                pinned: hold.pinned,
+                version: hold.version,
+            }));
+            body.orders.extend(shard.orders.iter().map(|(number, order)| OrderBody {
+                number: *number,
+                user: order.user,
+                state: order.state,
+                lines: order.lines.clone(),
+                version: order.version,
+                generation: order.generation,
+            }));
+            let shard_at = u8::try_from(at).unwrap_or(u8::MAX);
+            let records = shard.keys.records().into_iter();
+            body.keys.extend(records.map(|(generation, tag, revision)| (shard_at, generation, tag, revision)));
+        }
+        body.holds.sort_unstable_by_key(|hold| hold.number);
+        body.orders.sort_unstable_by_key(|order| order.number);
+        body.keys.sort_unstable_by_key(|key| key.3);
+        body
+    });
+    let mut bytes = Vec::new();
+    encode_versioned(SNAPSHOT_FORMAT, &body, &mut bytes);
+    bytes
+}
+
+/// State and view of a snapshot.
+pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
+    let broken = |what: String| Violation::new(Invariant::I8SameFacts, snapshot.revision, what);
+    let body: Body =
+        decode_versioned(SNAPSHOT_FORMAT, &snapshot.bytes).map_err(|error| broken(error.to_string()))?;
+    if body.revision != snapshot.revision {
+        return Err(broken(format!("the snapshot says {}", body.revision)));
+    }
+    let manifest = body.manifest.restored().map_err(|error| broken(error.to_string()))?;
+    let manifest = Arc::new(manifest);
+    if body.seats.len() != manifest.seat_count() {
+        return Err(broken("the snapshot has other seats than its manifest".to_owned()));
+    }
+    let state = State::new(Arc::clone(&manifest));
+    let layout = Layout { sale_state: body.sale_state, released: body.released, ..Layout::new(Arc::clone(&manifest)) };
+    for (at, slot) in body.seats.iter().enumerate() {
+        let seat = SeatIndex::of(at);
+        layout.stripes.write(&mut layout.stripes.lock(at / crate::manifest::STRIPE_SEATS), seat, *slot);
+    }
+    let kept = body.holds.iter().map(|hold| &hold.lines);
+    let sold: Vec<&Lines> = body.orders.iter().filter(|o| o.state == OrderState::Confirmed).map(|o| &o.lines).collect();
+    let known = |lines: &Lines| lines.seats.iter().all(|line| manifest.is_real(line.seat));
+    for lines in kept.chain(sold.iter().copied()) {
+        let fits = known(lines)
+            && pool_counts(&manifest, lines).all(|(pool, count)| layout.pools.force_take(pool, count));
+        if !fits {
+            return Err(broken("the snapshot's pools do not add up".to_owned()));
+        }
+    }
+    for &(area, allocation, blocked) in &body.blocked_places {
+        if !layout.pools.force_block(PoolName::Area(area, allocation), blocked) {
+            return Err(broken("the snapshot's blocked places do not fit".to_owned()));
+        }
+    }
+    let stamp = Stamp { revision: body.revision, at: body.at };
+    let real = manifest.seats();
+    let view = View::restored(&Restored {
+        stamp,
+        manifest: &manifest,
+        sale_state: body.sale_state,
+        seats: real
+            .map(|seat| {
+                let slot = body.seats[seat.at()];
+                (seat, slot.allocation, slot.state == SeatState::Blocked)
+            })
+            .collect(),
+        blocked_places: body.blocked_places.clone(),
+        holds: body.holds.iter().map(|h| (h.number, &h.lines, h.pinned.then_some(h.deadline))).collect(),
+        sold,
+    })?;
+    state.layout.store(Arc::new(layout));
+    restore_shards(&state, body.holds, body.orders, &body.keys);
+    Ok(Folded { state, view, revision: body.revision, at: body.at })
+}
+
+fn restore_shards(
+    state: &State,
+    holds: Vec<HoldBody>,
+    orders: Vec<OrderBody>,
+    keys: &[(u8, u64, u64, Revision)],
+) {
+    with_shards(state, ShardSet::All, |scope| {
+        for order in orders {
+            let shard = scope.shard(order.number.shard());
+            if order.state == OrderState::Confirmed {
+                shard.add_usage(order.user, 0, i64::from(order.lines.places()));
+            }
+            let record = OrderRecord {
+                user: order.user,
+                state: order.state,
+                lines: order.lines,
+                version: order.version,
+                generation: order.generation,
+            };
+            shard.orders.insert(order.number, Box::new(record));
+        }
+        for hold in holds {
+            let shard = scope.shard(hold.number.shard());
+            shard.add_usage(hold.user, i64::from(hold.lines.places()), 0);
+            let timer = shard.wheel.insert(hold.deadline, hold.number);
+            state.due_at(hold.deadline);
+            let record = HoldRecord {
+                user: hold.user,
+                lines: hold.lines,
+                deadline: hold.deadline,
+                lifetime_end: hold.lifetime_end,
+                extensions_left: hold.extensions_left,
+                pinned: hold.pinned,
+                version: hold.version,
+                timer,
+            };
+            shard.holds.insert(hold.number, record);
+        }
+        for &(shard, generation, tag, revision) in keys {
+            scope.shard(usize::from(shard) % SHARDS).keys.restore(generation, tag, revision);
+        }
+    });
+}
+
+/// Folds a stream up to its durable end in the background and saves the result. Live traffic is not touched.
+pub(crate) fn save(store: &dyn Store, stream: StreamId) -> Result<Revision, OpenError> {
+    let (folded, tail) = fold(store, stream)?;
+    let bytes = encode(&folded.state, folded.revision, folded.at);
+    let snapshot = Snapshot { revision: folded.revision, tail, bytes: bytes.into() };
+    store.save_snapshot(stream, snapshot)?;
+    Ok(folded.revision)
+}
+
+impl EventCore {
+    /// The whole live state in canonical form: equal states give equal bytes. For tests and audits; locks the event.
+    #[cfg(feature = "testkit")]
+    pub fn state_bytes(&self) -> Vec<u8> {
+        let (revision, _) = self.log.settled_end().unwrap_or_default();
+        encode(&self.state, revision, self.view.availability().at)
+    }
+}
+
+/// The state that the journal alone leads to, in the same form.
+#[cfg(feature = "testkit")]
+pub(crate) fn folded_bytes(store: &dyn Store, stream: StreamId) -> Result<Vec<u8>, OpenError> {
+    let (folded, _) = fold(store, stream)?;
+    Ok(encode(&folded.state, folded.revision, folded.at))
+}
+

@@ -1,0 +1,179 @@
+//! Maintenance: expiry, opening and closing events, rebases, snapshots. On its own thread, or called by the host.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use parking_lot::{Condvar, Mutex};
+
+use super::{BoxOffice, Office};
+use crate::answer::CommandError;
+use crate::event::save_snapshot;
+use crate::id::{EventId, Revision};
+use crate::limits::EXPIRE_BATCH_MAX;
+use crate::store::StreamId;
+use crate::time::UtcMs;
+
+/// How often the maintenance thread looks for overdue holds, in milliseconds.
+const TICK_MS: u64 = 20;
+
+/// Work for the maintenance thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Job {
+    Open(EventId),
+    Rebase(EventId),
+}
+
+/// The queue of jobs.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    queue: Mutex<(VecDeque<Job>, bool)>,
+    wake: Condvar,
+}
+
+impl Jobs {
+    pub fn push(&self, job: Job) {
+        self.queue.lock().0.push_back(job);
+        self.wake.notify_one();
+    }
+
+    pub fn end(&self) {
+        self.queue.lock().1 = true;
+        self.wake.notify_one();
+    }
+
+    fn take(&self) -> VecDeque<Job> {
+        std::mem::take(&mut self.queue.lock().0)
+    }
+
+    /// Waits for a job or a tick. False once the end has come.
+    fn wait(&self) -> bool {
+        let mut queue = self.queue.lock();
+        if queue.0.is_empty() && !queue.1 {
+            let _timed_out = self.wake.wait_for(&mut queue, Duration::from_millis(TICK_MS));
+        }
+        !queue.1
+    }
+}
+
+/// What one call of [`BoxOffice::maintain`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Maintained {
+    /// Holds that were expired and allocations that were released.
+    pub ended: usize,
+    /// Whether more is due: call again.
+    pub more: bool,
+}
+
+/// When each open event was last seen to move.
+#[derive(Default)]
+struct Rounds {
+    seen: HashMap<EventId, (Revision, UtcMs)>,
+    snapshots: HashMap<EventId, Revision>,
+}
+
+pub(super) fn start(office: &Arc<Office>) -> Result<JoinHandle<()>, CommandError> {
+    let office = Arc::clone(office);
+    let work = move || {
+        let mut rounds = Rounds::default();
+        while office.jobs.wait() {
+            office.work_off();
+            while office.expire().more {
+                office.work_off();
+            }
+            office.tidy(&mut rounds);
+        }
+    };
+    let thread = std::thread::Builder::new().name("ticketcore-maintenance".to_owned());
+    thread.spawn(work).map_err(|error| CommandError::Failed { reason: error.to_string() })
+}
+
+impl Office {
+    fn work_off(self: &Arc<Self>) {
+        for job in self.jobs.take() {
+            match job {
+                Job::Open(event) => self.open_queued(event),
+                Job::Rebase(event) => {
+                    if let Some(core) = self.events.load().get(&event) {
+                        core.rebase();
+                    }
+                }
+            }
+        }
+    }
+
+    fn expire(self: &Arc<Self>) -> Maintained {
+        let mut maintained = Maintained::default();
+        for core in self.events.load().values() {
+            // A rebase whose read failed is tried again here.
+            core.rebase();
+            let round = core.expire(EXPIRE_BATCH_MAX);
+            maintained.ended += round.ended;
+            maintained.more |= round.more;
+        }
+        maintained
+    }
+
+    /// Saves snapshots and closes what is idle.
+    fn tidy(self: &Arc<Self>, rounds: &mut Rounds) {
+        let now = self.clock.now();
+        for (event, core) in &**self.events.load() {
+            let revision = core.log.durable();
+            let (last, since) = *rounds.seen.entry(*event).or_insert((revision, now));
+            if revision != last {
+                rounds.seen.insert(*event, (revision, now));
+            } else if now.since_ms(since) >= self.close_idle_after_ms && core.close_if_idle() {
+                self.forget(core);
+                rounds.seen.remove(event);
+            }
+            let saved = *rounds.snapshots.entry(*event).or_insert(revision);
+            if self.snapshot_every > 0 && revision.0 - saved.0.min(revision.0) >= self.snapshot_every {
+                // A failure leaves the old snapshot: opening takes longer, and the next round tries again.
+                if let Ok(revision) = save_snapshot(&*self.store, StreamId::Event(*event)) {
+                    rounds.snapshots.insert(*event, revision);
+                }
+            }
+        }
+    }
+}
+
+impl BoxOffice {
+    /// One step of maintenance: expires overdue holds (a bounded number per event), releases due allocations, opens and rebases what
+    /// waits for it. Hosts with [`manual_expiry`](super::Options::manual_expiry) call this; others need not.
+    pub fn maintain(&self) -> Maintained {
+        self.office.work_off();
+        self.office.expire()
+    }
+
+    /// Saves a snapshot of an event: the next opening reads only what came after it.
+    ///
+    /// # Errors
+    /// If the journal can't be read or the snapshot can't be written; the old one is still there.
+    pub fn save_snapshot(&self, event: EventId) -> Result<Revision, CommandError> {
+        save_snapshot(&*self.office.store, StreamId::Event(event))
+            .map_err(|error| CommandError::Failed { reason: error.to_string() })
+    }
+
+    /// Closes an event if nothing is going on in it; the next command opens it again. True if it is closed now.
+    pub fn close_if_idle(&self, event: EventId) -> bool {
+        match self.office.events.load().get(&event) {
+            Some(core) if core.close_if_idle() => {
+                self.office.forget(core);
+                true
+            }
+            Some(_) => false,
+            None => true,
+        }
+    }
+
+    /// Drops an event that has stopped after a failure and reads it again from its journal at the next command.
+    pub fn reopen(&self, event: EventId) {
+        if let Some(core) = self.office.events.load().get(&event) {
+            if core.log.stopped().is_some() {
+                self.office.forget(core);
+            }
+        }
+    }
+}

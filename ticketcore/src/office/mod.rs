@@ -1,0 +1,139 @@
+//! The box office: the front of the engine. Commands in, outcomes out, for every event of a store.
+
+mod catalogue;
+mod commands;
+mod maintenance;
+mod pending;
+mod queries;
+mod registry;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+pub use catalogue::{EventEntry, VenueEntry};
+pub use maintenance::Maintained;
+pub use pending::Pending;
+pub use queries::{Changes, SeatInfo};
+
+use crate::answer::CommandError;
+use crate::canary::Canaries;
+#[cfg(feature = "testkit")]
+use crate::canary::Canary;
+use crate::event::EventCore;
+use crate::id::EventId;
+use crate::store::Store;
+use crate::time::{Clock, SystemClock};
+
+use catalogue::Catalogue;
+use maintenance::Jobs;
+use registry::Opening;
+
+/// How a box office is opened.
+pub struct Options {
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// No thread is started: the host calls [`BoxOffice::maintain`] itself, often. Events are then opened on the thread of the first command.
+    pub manual_expiry: bool,
+    /// A snapshot of an event is saved in the background after so many facts; 0 never.
+    pub snapshot_every: u64,
+    /// An event on which nothing has happened for so long, without holds, is closed; its memory is given back.
+    pub close_idle_after_ms: u64,
+    /// The name of this writer among those of a shared store; random if absent.
+    pub node: Option<u64>,
+    /// A deliberate fault, to prove that it is caught.
+    #[cfg(feature = "testkit")]
+    pub canary: Option<Canary>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            manual_expiry: false,
+            snapshot_every: 1_000_000,
+            close_idle_after_ms: 15 * 60_000,
+            node: None,
+            #[cfg(feature = "testkit")]
+            canary: None,
+        }
+    }
+}
+
+/// Sells tickets for every event of one store. Cheap to share behind an [`Arc`]; all methods take `&self`.
+///
+/// Threads: one, `ticketcore-maintenance`, which expires holds, opens and closes events, rebases and saves snapshots;
+/// none with [`Options::manual_expiry`]. Dropping the box office ends it.
+pub struct BoxOffice {
+    office: Arc<Office>,
+    maintenance: Option<JoinHandle<()>>,
+}
+
+/// What the threads of a box office share.
+pub(crate) struct Office {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    node: u64,
+    canaries: Canaries,
+    manual: bool,
+    snapshot_every: u64,
+    close_idle_after_ms: u64,
+    catalogue: Catalogue,
+    events: ArcSwap<HashMap<EventId, Arc<EventCore>>>,
+    opening: Mutex<HashMap<EventId, Opening>>,
+    openings: AtomicU64,
+    jobs: Arc<Jobs>,
+}
+
+impl BoxOffice {
+    /// Opens a box office on a store. Events are opened when they are first used.
+    ///
+    /// # Errors
+    /// If the catalogue can't be read.
+    pub fn open(store: impl Store, options: Options) -> Result<Self, CommandError> {
+        Self::open_shared(Arc::new(store), options)
+    }
+
+    /// As [`open`](Self::open), on a store that others may use too.
+    ///
+    /// # Errors
+    /// If the catalogue can't be read, or the maintenance thread can't be started.
+    pub fn open_shared(store: Arc<dyn Store>, options: Options) -> Result<Self, CommandError> {
+        let node = options.node.unwrap_or_else(|| RandomState::new().hash_one(std::process::id()));
+        #[cfg(feature = "testkit")]
+        let canaries = options.canary.map_or(Canaries::default(), Canaries::only);
+        #[cfg(not(feature = "testkit"))]
+        let canaries = Canaries::default();
+        let office = Arc::new(Office {
+            catalogue: Catalogue::open(Arc::clone(&store), node)?,
+            store,
+            clock: options.clock,
+            node,
+            canaries,
+            manual: options.manual_expiry,
+            snapshot_every: options.snapshot_every,
+            close_idle_after_ms: options.close_idle_after_ms,
+            events: ArcSwap::default(),
+            opening: Mutex::new(HashMap::new()),
+            openings: AtomicU64::new(0),
+            jobs: Arc::default(),
+        });
+        let maintenance = if options.manual_expiry { None } else { Some(maintenance::start(&office)?) };
+        Ok(Self { office, maintenance })
+    }
+}
+
+impl Drop for BoxOffice {
+    fn drop(&mut self) {
+        self.office.jobs.end();
+        if let Some(thread) = self.maintenance.take() {
+            // A panic there has stopped its event already; there is nobody left to tell.
+            let _ended = thread.join();
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a command returns: a future that is also a handle to wait on.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::answer::{CommandError, FromAnswer};
+use crate::event::{Outcome, Submitted};
+use crate::log::{Slot, SlotFuture};
+
+/// The outcome of a command, now or later. It is a [`Future`] and needs no runtime; or call [`wait`](Self::wait). The command is under
+/// way already: dropping this cancels nothing.
+#[must_use = "the outcome says whether the command was carried out"]
+pub struct Pending<T> {
+    state: State,
+    answer: PhantomData<fn() -> T>,
+}
+
+enum State {
+    Ready(Outcome),
+    Waiting(Arc<Slot<Outcome>>),
+    Taken,
+}
+
+#[expect(private_bounds, reason = "the answers are a closed set")]
+impl<T: FromAnswer> Pending<T> {
+    pub(super) fn new(submitted: Submitted) -> Self {
+        let state = match submitted {
+            Submitted::Ready(outcome) => State::Ready(outcome),
+            Submitted::Waiting(slot) => State::Waiting(slot),
+            Submitted::Closed(_) => {
+                State::Ready(Err(CommandError::Failed { reason: "the event was closed".to_owned() }))
+            }
+        };
+        Self { state, answer: PhantomData }
+    }
+
+    pub(super) fn failed(error: CommandError) -> Self {
+        Self { state: State::Ready(Err(error)), answer: PhantomData }
+    }
+
+    pub(super) fn waiting(slot: Arc<Slot<Outcome>>) -> Self {
+        Self { state: State::Waiting(slot), answer: PhantomData }
+    }
+
+    /// Waits for the outcome.
+    ///
+    /// # Errors
+    /// Refused, failed or unknown: see [`CommandError`].
+    pub fn wait(self) -> Result<T, CommandError> {
+        match self.state {
+            State::Ready(outcome) => pick(outcome),
+            State::Waiting(slot) => pick(slot.wait(None).unwrap_or_else(|| Err(lost()))),
+            State::Taken => Err(lost()),
+        }
+    }
+
+    /// Waits for the outcome, at most this long.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait); [`CommandError::Unknown`] when the time is over, for the command goes on: ask again under the same key.
+    pub fn wait_timeout(self, timeout: Duration) -> Result<T, CommandError> {
+        match self.state {
+            State::Ready(outcome) => pick(outcome),
+            State::Waiting(slot) => {
+                let reason = format!("no outcome within {} ms", timeout.as_millis());
+                pick(slot.wait(Some(timeout)).unwrap_or(Err(CommandError::Unknown { reason })))
+            }
+            State::Taken => Err(lost()),
+        }
+    }
+
+    /// The outcome if it is there; else this handle back.
+    ///
+    /// # Errors
+    /// The handle, if there is no outcome yet.
+    pub fn try_take(mut self) -> Result<Result<T, CommandError>, Self> {
+        match std::mem::replace(&mut self.state, State::Taken) {
+            State::Ready(outcome) => Ok(pick(outcome)),
+            State::Taken => Ok(Err(lost())),
+            State::Waiting(slot) => match slot.try_take() {
+                Some(outcome) => Ok(pick(outcome)),
+                None => Err(Self { state: State::Waiting(slot), answer: PhantomData }),
+            },
+        }
+    }
+}
+
+fn lost() -> CommandError {
+    CommandError::Unknown { reason: "the outcome was taken before".to_owned() }
+}
+
+fn pick<T: FromAnswer>(outcome: Outcome) -> Result<T, CommandError> {
+    let strange = || CommandError::Failed { reason: "the journal has another kind of answer".to_owned() };
+    T::from_answer(outcome?).ok_or_else(strange)
+}
+
+impl<T: FromAnswer> Future for Pending<T> {
+    type Output = Result<T, CommandError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        match std::mem::replace(&mut this.state, State::Taken) {
+            State::Ready(outcome) => Poll::Ready(pick(outcome)),
+            State::Taken => Poll::Ready(Err(lost())),
+            State::Waiting(slot) => match Pin::new(&mut SlotFuture(&slot)).poll(context) {
+                Poll::Ready(outcome) => Poll::Ready(pick(outcome)),
+                Poll::Pending => {
+                    this.state = State::Waiting(slot);
+                    Poll::Pending
+                }
+            },
+        }
+    }
+}

@@ -6,6 +6,7 @@ pub mod limits;
 pub mod manifest;
 mod money;
 mod order;
+pub mod plan;
 mod refusal;
 mod request;
 mod sale;

@@ -13,6 +13,7 @@ pub mod manifest;
 mod money;
 mod office;
 mod order;
+pub mod plan;
 mod refusal;
 mod request;
 mod sale;

@@ -142,7 +142,16 @@ pub(crate) fn answer(event: EventId, stamp: Stamp, fact: &Fact, replayed: bool) 
         let id = OrderId { event, number };
         let (lines, version) = (lines.clone(), stamp.revision);
         let total_minor = lines.total_minor().unwrap_or(i64::MAX);
-        Answer::Order(Box::new(Order { id, user, state, lines, total_minor, payment_deadline, version, replayed }))
+        Answer::Order(Box::new(Order {
+            id,
+            user,
+            state,
+            lines,
+            total_minor,
+            payment_deadline,
+            version,
+            replayed,
+        }))
     };
     match fact {
         Fact::HoldPlaced(placed) => hold(
@@ -159,7 +168,10 @@ pub(crate) fn answer(event: EventId, stamp: Stamp, fact: &Fact, replayed: bool) 
         Fact::OrderCancelled(f) => order(f.order, f.user, OrderState::Cancelled, &f.lines, None),
         Fact::ManifestChanged(change) => Answer::Change(change.clone()),
         Fact::HoldEnded(ended) => {
-            debug_assert!(ended.end != HoldEnd::Expired || !replayed, "nobody asks for an expiry under a key");
+            debug_assert!(
+                ended.end != HoldEnd::Expired || !replayed,
+                "nobody asks for an expiry under a key"
+            );
             Answer::Done(Done { revision: Some(stamp.revision), replayed })
         }
         Fact::EventDefined(_)

@@ -35,9 +35,7 @@ pub use id::{
 pub use invariant::{Invariant, Violation};
 pub use key::{IdempotencyKey, Operation};
 pub use money::{BadCurrency, Currency, Money};
-pub use office::{
-    BoxOffice, Changes, EventEntry, Maintained, Options, Pending, SeatInfo, VenueEntry,
-};
+pub use office::{BoxOffice, Changes, EventEntry, Maintained, Options, Pending, SeatInfo, VenueEntry};
 pub use order::OrderState;
 pub use refusal::{Refusal, SeatConflict, SeatMismatch, SeatState};
 pub use request::*;

@@ -183,7 +183,11 @@ impl View {
         }
         drop(state);
         let what = "the snapshot's counters do not add up";
-        if fits { Ok(view) } else { Err(Violation::new(Invariant::I2Conservation, from.stamp.revision, what)) }
+        if fits {
+            Ok(view)
+        } else {
+            Err(Violation::new(Invariant::I2Conservation, from.stamp.revision, what))
+        }
     }
 
     /// The state of a seat, if there is such a seat. No lock.
@@ -238,14 +242,6 @@ impl View {
         self.state.lock().sections.iter().any(|counts| counts.free > 0)
     }
 
-    /// Open orders with their payment deadlines, by number: what effects are due for.
-    pub fn open_orders(&self) -> Vec<(HoldNumber, UtcMs)> {
-        let mut orders: Vec<_> =
-            self.state.lock().open_orders.iter().map(|(number, deadline)| (*number, *deadline)).collect();
-        orders.sort_unstable();
-        orders
-    }
-
     /// Folds records, the first of which has revision `first`.
     pub fn fold(&self, first: Revision, records: &Records) -> Result<(), Violation> {
         let mut state = self.state.lock();
@@ -286,8 +282,12 @@ impl View {
             Fact::OrderOpened(opened) => {
                 state.open_orders.insert(opened.hold, opened.payment_deadline).is_none()
             }
-            Fact::OrderConfirmed(f) => state.end_hold(f.order) && state.shift_lines(&map, &f.lines, Held, Sold),
-            Fact::OrderCancelled(f) => state.end_hold(f.order) && state.shift_lines(&map, &f.lines, Held, Free),
+            Fact::OrderConfirmed(f) => {
+                state.end_hold(f.order) && state.shift_lines(&map, &f.lines, Held, Sold)
+            }
+            Fact::OrderCancelled(f) => {
+                state.end_hold(f.order) && state.shift_lines(&map, &f.lines, Held, Free)
+            }
             Fact::SeatsChanged(changed) => changed.seats.iter().all(|&seat| match changed.change {
                 SeatChange::Block => state.shift_seat(&map, seat, Free, Blocked),
                 SeatChange::Unblock => state.shift_seat(&map, seat, Blocked, Free),

@@ -10,8 +10,8 @@ use super::scope::{Layout, Scope, ShardSet, State};
 use super::shard::{HoldRecord, OrderRecord};
 use super::stripe::SeatSlot;
 use crate::fact::{
-    Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, Keyed, Lines, OrderOpened, PlacesChanged,
-    SeatChange, SeatsChanged, Stamp,
+    Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, Keyed, Lines, OrderOpened,
+    PlacesChanged, SeatChange, SeatsChanged, Stamp,
 };
 use crate::id::{AllocationIndex, HoldNumber, SeatIndex, UserId};
 use crate::invariant::{Invariant, Violation};
@@ -85,7 +85,13 @@ pub(crate) fn key_of(fact: &Fact) -> Option<(UserId, Operation, &Keyed)> {
 
 /// Applies `fact`. Its shards and the stripes of its seats must be locked. `reserved` says that `decide` has taken the
 /// pools already, as it does for live traffic.
-pub(crate) fn apply(state: &State, scope: &mut Scope<'_>, stamp: Stamp, fact: &Fact, reserved: bool) -> Applied {
+pub(crate) fn apply(
+    state: &State,
+    scope: &mut Scope<'_>,
+    stamp: Stamp,
+    fact: &Fact,
+    reserved: bool,
+) -> Applied {
     if let Some((user, operation, keyed)) = key_of(fact) {
         let secret = scope.layout.manifest.rules().key_secret;
         let tag = key_tag(secret, user, operation, &keyed.key);

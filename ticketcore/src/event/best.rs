@@ -15,8 +15,6 @@ pub(crate) trait SeatWords {
     fn free(&self, stripe: usize) -> u64;
     /// Those of `free` (a word of free seats of the stripe) whose allocation is open to the request.
     fn open(&self, stripe: usize, free: u64) -> u64;
-    /// Stripes in search order with their rank bounds.
-    fn order(&self) -> &[(u32, u32)];
 }
 
 /// Seats that the request itself takes or gives back, over the map.
@@ -142,7 +140,7 @@ impl<W: SeatWords> Search<'_, W> {
 
     fn best_group(&self, count: usize, overlay: &Overlay, filter: &Filter<'_>) -> Option<Group> {
         let mut best: Option<Group> = None;
-        for &(stripe, bound) in self.words.order() {
+        for &(stripe, bound) in self.manifest.search_order() {
             let stripe = stripe as usize;
             if best.is_some_and(|b| !b.leaves_orphan && u64::from(bound) * count as u64 > b.rank_sum) {
                 break;

@@ -15,7 +15,9 @@ impl EventCore {
     pub(super) fn needs_the_event_alone(refusal: &Refusal) -> bool {
         matches!(
             refusal,
-            Refusal::AreaExhausted { .. } | Refusal::QuotaExhausted { .. } | Refusal::BestAvailableMiss { .. }
+            Refusal::AreaExhausted { .. }
+                | Refusal::QuotaExhausted { .. }
+                | Refusal::BestAvailableMiss { .. }
         )
     }
 
@@ -43,7 +45,7 @@ impl EventCore {
         let manifest = self.view.manifest();
         let mut map = Vec::new();
         self.view.copy_map(&mut map);
-        let words = DurableWords { map, order: (0..manifest.stripe_count()).map(|s| (SeatIndex::of(s).0, 0)).collect() };
+        let words = DurableWords { map };
         let orphan_rule = manifest.rules().orphan_rule;
         let search = Search { manifest: &manifest, words: &words, request, orphan_rule };
         search.run(&mut Overlay::default()).is_err()
@@ -53,7 +55,6 @@ impl EventCore {
 /// A copy of the durable map; every allocation counts as open.
 struct DurableWords {
     map: Vec<u64>,
-    order: Vec<(u32, u32)>,
 }
 
 impl SeatWords for DurableWords {
@@ -65,10 +66,6 @@ impl SeatWords for DurableWords {
 
     fn open(&self, _: usize, free: u64) -> u64 {
         free
-    }
-
-    fn order(&self) -> &[(u32, u32)] {
-        &self.order
     }
 }
 

@@ -78,11 +78,6 @@ impl EventCore {
         round
     }
 
-    /// When the next hold is due, never too late by more than a moment.
-    pub fn next_due(&self) -> UtcMs {
-        UtcMs(self.state.next_due.load(Ordering::Acquire))
-    }
-
     fn expire_due(self: &Arc<Self>, now: UtcMs, limit: usize) -> Round {
         let mut round = Round::default();
         // Raised first and lowered again shard by shard, so that no hold placed meanwhile is missed.

@@ -29,12 +29,6 @@ pub(crate) struct PoolLevel {
     pub blocked: u32,
 }
 
-impl PoolLevel {
-    pub const fn left(self) -> u32 {
-        self.places.saturating_sub(self.taken).saturating_sub(self.blocked)
-    }
-}
-
 /// All pools of an event: per area the public pool and one per allocation, then the quotas.
 #[derive(Debug)]
 pub(crate) struct Pools {
@@ -96,7 +90,11 @@ impl Pools {
     pub fn level(&self, name: PoolName) -> PoolLevel {
         self.find(name).map_or(PoolLevel::default(), |pool| {
             let word = pool.word.load(Ordering::Acquire);
-            PoolLevel { places: pool.places, taken: (word >> 32) as u32, blocked: (word & 0xffff_ffff) as u32 }
+            PoolLevel {
+                places: pool.places,
+                taken: (word >> 32) as u32,
+                blocked: (word & 0xffff_ffff) as u32,
+            }
         })
     }
 
@@ -151,8 +149,7 @@ mod tests {
     use crate::manifest::{Definition, Quota, Rules};
 
     fn one_quota(cap: u32) -> Pools {
-        let quota =
-            Quota { name: "q".into(), cap, ticket_types: vec![], categories: vec![], areas: vec![] };
+        let quota = Quota { name: "q".into(), cap, ticket_types: vec![], categories: vec![], areas: vec![] };
         let definition = Definition { quotas: vec![quota], ..Definition::empty(Rules::new("e")) };
         Pools::new(&Manifest::compile(&definition).unwrap())
     }
@@ -168,6 +165,6 @@ mod tests {
         assert_eq!(pools.take(name, 1, 1), Ok(()), "one is about to come back");
         assert!(pools.give(name, 1));
         assert!(pools.give(name, 3));
-        assert_eq!(pools.level(name).left(), 3);
+        assert_eq!(pools.level(name), PoolLevel { places: 5, taken: 0, blocked: 2 });
     }
 }

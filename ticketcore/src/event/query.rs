@@ -52,7 +52,8 @@ impl EventCore {
         let at = self.log.now(self.clock.now());
         with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
             let hold = scope.shard(id.number.shard()).holds.get(&id.number);
-            let hold = hold.filter(|hold| hold.user == user && hold.deadline > at).ok_or(Refusal::UnknownHold)?;
+            let hold =
+                hold.filter(|hold| hold.user == user && hold.deadline > at).ok_or(Refusal::UnknownHold)?;
             Ok(Hold {
                 id,
                 user,
@@ -75,8 +76,7 @@ impl EventCore {
             let order = order.ok_or(Refusal::UnknownOrder)?;
             let hold = shard.holds.get(&id.number);
             let lines = hold.map_or(&order.lines, |hold| &hold.lines);
-            let payment_deadline =
-                hold.filter(|_| order.state == OrderState::Open).map(|hold| hold.deadline);
+            let payment_deadline = hold.filter(|_| order.state == OrderState::Open).map(|hold| hold.deadline);
             Ok(Order {
                 id,
                 user,

@@ -17,11 +17,6 @@ use crate::log::Stop;
 use crate::store::{ReadError, Records, Tail};
 
 impl EventCore {
-    /// Whether another writer was first and [`EventCore::rebase`] must run.
-    pub fn has_conflict(&self) -> bool {
-        self.conflict.load(Ordering::Acquire)
-    }
-
     /// Catches up with the other writer. Runs on one thread at a time.
     pub fn rebase(self: &Arc<Self>) {
         if !self.conflict.swap(false, Ordering::AcqRel) {
@@ -53,7 +48,12 @@ impl EventCore {
         Ok((durable.next(), records, Some(tail)))
     }
 
-    fn catch_up(self: &Arc<Self>, first: Revision, records: &Records, tail: Option<Tail>) -> Result<(), Violation> {
+    fn catch_up(
+        self: &Arc<Self>,
+        first: Revision,
+        records: &Records,
+        tail: Option<Tail>,
+    ) -> Result<(), Violation> {
         let unanswered = self.take_back();
         if records.count() > 0 {
             for record in records.iter(first) {

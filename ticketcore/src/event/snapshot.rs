@@ -106,7 +106,8 @@ pub(super) fn encode(state: &State, revision: Revision, at: UtcMs) -> Vec<u8> {
             }));
             let shard_at = u8::try_from(at).unwrap_or(u8::MAX);
             let records = shard.keys.records().into_iter();
-            body.keys.extend(records.map(|(generation, tag, revision)| (shard_at, generation, tag, revision)));
+            body.keys
+                .extend(records.map(|(generation, tag, revision)| (shard_at, generation, tag, revision)));
         }
         body.holds.sort_unstable_by_key(|hold| hold.number);
         body.orders.sort_unstable_by_key(|order| order.number);
@@ -132,13 +133,15 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
         return Err(broken("the snapshot has other seats than its manifest".to_owned()));
     }
     let state = State::new(Arc::clone(&manifest));
-    let layout = Layout { sale_state: body.sale_state, released: body.released, ..Layout::new(Arc::clone(&manifest)) };
+    let layout =
+        Layout { sale_state: body.sale_state, released: body.released, ..Layout::new(Arc::clone(&manifest)) };
     for (at, slot) in body.seats.iter().enumerate() {
         let seat = SeatIndex::of(at);
         layout.stripes.write(&mut layout.stripes.lock(at / crate::manifest::STRIPE_SEATS), seat, *slot);
     }
     let kept = body.holds.iter().map(|hold| &hold.lines);
-    let sold: Vec<&Lines> = body.orders.iter().filter(|o| o.state == OrderState::Confirmed).map(|o| &o.lines).collect();
+    let sold: Vec<&Lines> =
+        body.orders.iter().filter(|o| o.state == OrderState::Confirmed).map(|o| &o.lines).collect();
     let known = |lines: &Lines| lines.seats.iter().all(|line| manifest.is_real(line.seat));
     for lines in kept.chain(sold.iter().copied()) {
         let fits = known(lines)
@@ -241,4 +244,3 @@ pub(crate) fn folded_bytes(store: &dyn Store, stream: StreamId) -> Result<Vec<u8
     let (folded, _) = fold(store, stream)?;
     Ok(encode(&folded.state, folded.revision, folded.at))
 }
-

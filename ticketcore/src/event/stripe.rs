@@ -47,8 +47,6 @@ pub(crate) struct Stripes {
     unallocated: Box<[AtomicU64]>,
     /// The allocation of each seat, written and read likewise.
     allocations: Box<[AtomicU16]>,
-    /// Stripes in the order in which a search visits them: each with a rank that no seat of a group starting in it beats.
-    order: Box<[(u32, u32)]>,
 }
 
 impl Stripes {
@@ -103,7 +101,6 @@ impl Stripes {
             free: words(),
             unallocated: words(),
             allocations: (0..manifest.seat_count()).map(|_| AtomicU16::new(NO_ALLOCATION)).collect(),
-            order: search_order(manifest),
         };
         for at in 0..manifest.seat_count() {
             let seat = SeatIndex::of(at);
@@ -133,11 +130,6 @@ impl Stripes {
         (allocation != NO_ALLOCATION).then_some(AllocationIndex(allocation))
     }
 
-    /// Stripes in the order a search for low ranks visits them, with the bound of each.
-    pub fn order(&self) -> &[(u32, u32)] {
-        &self.order
-    }
-
     /// Writes a seat of the locked stripe and its words.
     pub fn write(&self, stripe: &mut Stripe, seat: SeatIndex, slot: SeatSlot) {
         let (word, bit) = (seat.at() / STRIPE_SEATS, seat.at() % STRIPE_SEATS);
@@ -165,19 +157,4 @@ impl Stripes {
     pub fn unallocated_word(&self, stripe: usize) -> u64 {
         self.unallocated[stripe].load(Ordering::Acquire)
     }
-}
-
-/// A group that starts in a stripe may reach into the next one: the bound of a stripe is the best rank of both.
-fn search_order(manifest: &Manifest) -> Box<[(u32, u32)]> {
-    let best: Vec<u32> = (0..manifest.stripe_count())
-        .map(|stripe| {
-            let first = stripe * STRIPE_SEATS;
-            let seats = first..(first + STRIPE_SEATS).min(manifest.seat_count());
-            seats.map(|seat| manifest.rank_of(SeatIndex::of(seat))).min().unwrap_or(u32::MAX)
-        })
-        .collect();
-    let bound = |at: usize| best[at].min(best.get(at + 1).copied().unwrap_or(u32::MAX));
-    let mut order: Vec<(u32, u32)> = (0..best.len()).map(|at| (SeatIndex::of(at).0, bound(at))).collect();
-    order.sort_by_key(|&(stripe, bound)| (bound, stripe));
-    order.into()
 }

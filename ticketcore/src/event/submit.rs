@@ -112,7 +112,10 @@ impl EventCore {
                         continue;
                     }
                     let alone = shards == ShardSet::All;
-                    if Self::needs_the_event_alone(&refusal) && !alone && !self.view_confirms(&refusal, &command) {
+                    if Self::needs_the_event_alone(&refusal)
+                        && !alone
+                        && !self.view_confirms(&refusal, &command)
+                    {
                         shards = ShardSet::All;
                         continue;
                     }
@@ -254,7 +257,9 @@ impl EventCore {
                 if self.is_settled(seen, self.log.spin_until_durable(seen.revision)) {
                     return ready(self.replay(seen.revision, &command), slot);
                 }
-                self.wait_for_seen(seen, command, slot, move |core, command| core.replay(seen.revision, command))
+                self.wait_for_seen(seen, command, slot, move |core, command| {
+                    core.replay(seen.revision, command)
+                })
             }
         }
     }
@@ -308,7 +313,9 @@ impl EventCore {
 
     fn fill_when_durable(&self, revision: Revision, outcome: Outcome, slot: &Arc<Slot<Outcome>>) {
         let slot = Arc::clone(slot);
-        let wake = move |result: Result<(), &Stop>| slot.fill(result.map_or_else(|stop| Err(stop.error()), |()| outcome));
+        let wake = move |result: Result<(), &Stop>| {
+            slot.fill(result.map_or_else(|stop| Err(stop.error()), |()| outcome))
+        };
         self.log.when_durable(revision, Box::new(wake));
     }
 
@@ -325,7 +332,11 @@ impl EventCore {
                 && keyed.key == *asked.key
                 && keyed.fingerprint == asked.fingerprint
         });
-        if same { Ok(answer(self.id, stamp, &fact, true)) } else { Err(Refusal::KeyReused { revision }.into()) }
+        if same {
+            Ok(answer(self.id, stamp, &fact, true))
+        } else {
+            Err(Refusal::KeyReused { revision }.into())
+        }
     }
 
     /// One fact of the journal.
@@ -362,7 +373,9 @@ impl EventCore {
                 return slot.fill(Err(CommandError::Unknown { reason: "the event was closed".to_owned() }));
             }
             Step::Instead { instead, seen, command, .. } => match instead {
-                Instead::Refused(refusal) | Instead::Overdue(refusal, _) => (Err(refusal.into()), seen, command),
+                Instead::Refused(refusal) | Instead::Overdue(refusal, _) => {
+                    (Err(refusal.into()), seen, command)
+                }
                 Instead::Answer(answer) => (Ok(answer), seen, command),
                 Instead::Changed => (Err(Refusal::Overloaded { retry_after_ms: 1 }.into()), seen, command),
                 Instead::Replay(revision) => {

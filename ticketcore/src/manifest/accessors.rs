@@ -167,11 +167,6 @@ impl Manifest {
         &self.derived.breaks
     }
 
-    /// Seats that have not been dropped.
-    pub(crate) fn real_words(&self) -> &[u64] {
-        &self.derived.real
-    }
-
     /// Seats that are neither accessible nor companion seats.
     pub(crate) fn ordinary_words(&self) -> &[u64] {
         &self.derived.ordinary
@@ -193,9 +188,9 @@ impl Manifest {
         (*first as usize, words)
     }
 
-    /// Stripes with their best rank, best first.
-    pub(crate) fn stripe_order(&self) -> &[(u32, u32)] {
-        &self.derived.stripe_order
+    /// Stripes in the order in which a search for low ranks visits them, each with a rank that no seat of a group starting in it beats.
+    pub(crate) fn search_order(&self) -> &[(u32, u32)] {
+        &self.derived.search_order
     }
 
     /// The price of a ticket type in a category, in minor units.

@@ -28,7 +28,12 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Checks columns that were read from a snapshot: equally long, and no reference beyond the lists they refer to.
-    pub(super) fn check(&self, rows: usize, categories: usize, allocations: usize) -> Result<(), ManifestError> {
+    pub(super) fn check(
+        &self,
+        rows: usize,
+        categories: usize,
+        allocations: usize,
+    ) -> Result<(), ManifestError> {
         let len = self.row.len();
         let lengths = [
             self.ids.ends.len(),

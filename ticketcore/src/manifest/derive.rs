@@ -19,12 +19,11 @@ pub(super) struct Derived {
     pub(super) rank: Vec<u32>,
     pub(super) rank_sums: Vec<u64>,
     pub(super) breaks: Vec<u64>,
-    pub(super) real: Vec<u64>,
     pub(super) ordinary: Vec<u64>,
     pub(super) full_view: Vec<u64>,
     pub(super) category_words: Vec<Vec<u64>>,
     pub(super) section_words: Vec<(u32, Vec<u64>)>,
-    pub(super) stripe_order: Vec<(u32, u32)>,
+    pub(super) search_order: Vec<(u32, u32)>,
     pub(super) price_table: Vec<i64>,
     pub(super) seat_quotas: Vec<u64>,
     pub(super) area_quotas: Vec<u64>,
@@ -67,20 +66,21 @@ impl Manifest {
             sum += u64::from(one);
             sums.push(sum);
         }
-        let mut stripe_order: Vec<(u32, u32)> = rank
-            .chunks(STRIPE_SEATS)
-            .enumerate()
-            .map(|(stripe, ranks)| (SeatIndex::of(stripe).0, ranks.iter().copied().min().unwrap_or_default()))
-            .collect();
-        stripe_order.sort_unstable_by_key(|&(stripe, best)| (best, stripe));
+        // A group that starts in a stripe may reach into the next one: the bound of a stripe is the best rank of both.
+        let best: Vec<u32> =
+            rank.chunks(STRIPE_SEATS).map(|ranks| ranks.iter().copied().min().unwrap_or(u32::MAX)).collect();
+        let bound = |at: usize| best[at].min(best.get(at + 1).copied().unwrap_or(u32::MAX));
+        let mut search_order: Vec<(u32, u32)> =
+            (0..best.len()).map(|stripe| (SeatIndex::of(stripe).0, bound(stripe))).collect();
+        search_order.sort_unstable_by_key(|&(stripe, bound)| (bound, stripe));
         self.derived.rank = rank;
         self.derived.rank_sums = sums;
-        self.derived.stripe_order = stripe_order;
+        self.derived.search_order = search_order;
     }
 
     fn derive_words(&mut self) {
         let words = || vec![0u64; self.stripe_count()];
-        let (mut breaks, mut real, mut ordinary, mut full_view) = (words(), words(), words(), words());
+        let (mut breaks, mut ordinary, mut full_view) = (words(), words(), words());
         let mut category_words = vec![words(); self.categories.len()];
         let mut section_words = self.empty_section_words();
         let mut capacity = vec![0u32; self.section_names.len()];
@@ -94,7 +94,6 @@ impl Manifest {
             if seats.is_dropped(at) {
                 continue;
             }
-            real[word] |= bit;
             let flags = seats.flags(at);
             if !(flags.accessible || flags.companion) {
                 ordinary[word] |= bit;
@@ -110,7 +109,6 @@ impl Manifest {
         }
         let derived = &mut self.derived;
         derived.breaks = breaks;
-        derived.real = real;
         derived.ordinary = ordinary;
         derived.full_view = full_view;
         derived.category_words = category_words;
@@ -242,12 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn stripes_are_ordered_by_their_best_seat() {
+    fn stripes_are_ordered_by_the_best_seat_that_a_group_starting_in_them_can_have() {
         let mut definition = wide(200);
         definition.focal_point = Some(Point { x: 199.0, y: 0.0 });
         let manifest = Manifest::compile(&definition).unwrap();
-        let order: Vec<u32> = manifest.stripe_order().iter().map(|(stripe, _)| *stripe).collect();
-        assert_eq!(order, [3, 2, 1, 0]);
+        let order: Vec<u32> = manifest.search_order().iter().map(|(stripe, _)| *stripe).collect();
+        assert_eq!(order, [2, 3, 1, 0], "a group of stripe 2 may reach into stripe 3");
     }
 
     #[test]
@@ -257,7 +255,6 @@ mod tests {
         let has = |words: &[u64], seat: SeatIndex| words[seat.at() / 64] >> (seat.at() % 64) & 1 == 1;
         for seat in (0..manifest.seat_count()).map(SeatIndex::of) {
             let (real, flags) = (manifest.is_real(seat), manifest.flags_of(seat));
-            assert_eq!(has(manifest.real_words(), seat), real);
             let ordinary = real && !flags.accessible && !flags.companion;
             assert_eq!(has(manifest.ordinary_words(), seat), ordinary);
             assert_eq!(has(manifest.full_view_words(), seat), real && !flags.restricted_view);

@@ -13,8 +13,8 @@ mod diff_seats;
 mod fixture;
 
 pub use check::ManifestError;
-pub use compiled::{Manifest, STRIPE_SEATS};
 pub(crate) use compiled::quota_indices;
+pub use compiled::{Manifest, STRIPE_SEATS};
 pub use definition::{
     Allocation, Area, Category, Definition, ManifestChange, Point, Price, Quota, Row, Rules, Seat, SeatFlags,
     Section, TicketType,

@@ -40,7 +40,9 @@ impl BoxOffice {
             .into_iter()
             .map(|checked| match checked {
                 Ok((event, command)) => match events.get(&event) {
-                    Some(core) if core.log.stopped().is_none() => Ok((core, event, core.stage(command, None))),
+                    Some(core) if core.log.stopped().is_none() => {
+                        Ok((core, event, core.stage(command, None)))
+                    }
                     _ => Err(self.office.submit(event, command)),
                 },
                 Err(refusal) => Err(Pending::failed(refusal.into())),

@@ -42,10 +42,6 @@ impl<T: FromAnswer> Pending<T> {
         Self { state: State::Ready(Err(error)), answer: PhantomData }
     }
 
-    pub(super) fn waiting(slot: Arc<Slot<Outcome>>) -> Self {
-        Self { state: State::Waiting(slot), answer: PhantomData }
-    }
-
     /// Waits for the outcome.
     ///
     /// # Errors

@@ -150,6 +150,33 @@ impl BoxOffice {
     }
 }
 
+#[cfg(feature = "testkit")]
+impl BoxOffice {
+    /// The whole live state of an event in canonical form: equal states give equal bytes. Nothing may be under way.
+    ///
+    /// # Errors
+    /// If the event is unknown or can't be opened.
+    pub fn state_bytes(&self, event: EventId) -> Result<Vec<u8>, CommandError> {
+        Ok(self.office.open_event(event)?.state_bytes())
+    }
+
+    /// The state that the journal of an event leads to, in the same form.
+    ///
+    /// # Errors
+    /// If the journal can't be read or folded.
+    pub fn folded_bytes(&self, event: EventId) -> Result<Vec<u8>, CommandError> {
+        let folded = crate::event::folded_bytes(&*self.office.store, StreamId::Event(event));
+        folded.map_err(|error| CommandError::Failed { reason: error.to_string() })
+    }
+
+    /// Why an event has stopped, if it has.
+    #[must_use]
+    pub fn stopped(&self, event: EventId) -> Option<String> {
+        let events = self.office.events.load();
+        events.get(&event).and_then(|core| core.log.stopped()).map(|stop| stop.refusal().to_string())
+    }
+}
+
 #[derive(Default)]
 struct Found {
     seats: BTreeMap<SeatIndex, SeatState>,
@@ -174,7 +201,9 @@ impl Found {
             Fact::OrderCancelled(f) => self.lines(&f.lines, SeatState::Free),
             Fact::OrderConfirmed(f) => self.lines(&f.lines, SeatState::Sold),
             Fact::SeatsChanged(f) => match f.change {
-                SeatChange::Block => self.seats.extend(f.seats.iter().map(|seat| (*seat, SeatState::Blocked))),
+                SeatChange::Block => {
+                    self.seats.extend(f.seats.iter().map(|seat| (*seat, SeatState::Blocked)))
+                }
                 SeatChange::Unblock => self.seats.extend(f.seats.iter().map(|seat| (*seat, SeatState::Free))),
                 SeatChange::Reallocate(_) => self.reload = true,
             },

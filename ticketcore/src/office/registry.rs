@@ -25,7 +25,6 @@ pub(super) struct Opening {
 
 impl Office {
     /// Hands a command to its event, opening it if need be.
-    #[expect(private_bounds, reason = "the answers are a closed set")]
     pub(super) fn submit<T: FromAnswer>(self: &Arc<Self>, event: EventId, command: Command) -> Pending<T> {
         Pending::new(self.hand_in(event, command))
     }

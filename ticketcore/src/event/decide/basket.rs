@@ -78,10 +78,6 @@ impl SeatWords for LiveWords<'_> {
         }
         open
     }
-
-    fn order(&self) -> &[(u32, u32)] {
-        self.layout.stripes.order()
-    }
 }
 
 /// Checks that need no state: counts and duplicates.
@@ -257,7 +253,13 @@ impl Decide<'_, '_> {
     }
 
     /// Whether the named seats may be had and are free, and the found ones still are.
-    fn check_seats(&self, basket: &Basket<'_>, access: Access, lines: &Lines, named: usize) -> Result<(), Instead> {
+    fn check_seats(
+        &self,
+        basket: &Basket<'_>,
+        access: Access,
+        lines: &Lines,
+        named: usize,
+    ) -> Result<(), Instead> {
         let mut locked = Vec::new();
         let mut conflicts = Vec::new();
         let mut owners = Vec::new();
@@ -344,7 +346,8 @@ fn known(manifest: &Manifest, items: &[Item]) -> Result<(), Refusal> {
         Item::Seats { seats, .. } => Some(seats),
         _ => None,
     });
-    let mut unknown: Vec<SeatIndex> = named.flatten().copied().filter(|seat| !manifest.is_real(*seat)).collect();
+    let mut unknown: Vec<SeatIndex> =
+        named.flatten().copied().filter(|seat| !manifest.is_real(*seat)).collect();
     if !unknown.is_empty() {
         unknown.sort_unstable();
         return Err(Refusal::UnknownSeats(unknown));
@@ -443,9 +446,8 @@ fn orphans(scope: &Scope<'_>, lines: &Lines, removed: &Lines) -> Vec<SeatIndex> 
     let mut found = Vec::new();
     for line in &lines.seats {
         for seat in [left_of(line.seat), right_of(line.seat)].into_iter().flatten() {
-            let lonely = after(seat)
-                && !left_of(seat).is_some_and(after)
-                && !right_of(seat).is_some_and(after);
+            let lonely =
+                after(seat) && !left_of(seat).is_some_and(after) && !right_of(seat).is_some_and(after);
             if lonely && (more(seat, &left_of) || more(seat, &right_of)) {
                 found.push(seat);
             }

@@ -66,7 +66,13 @@ impl From<Refusal> for Instead {
 type Decided = Result<Decision, Instead>;
 
 /// Decides `command` at time `now`. The command's shards must be locked; stripes are locked here and stay locked.
-pub(crate) fn decide(scope: &mut Scope<'_>, event: EventId, command: &Command, now: UtcMs, canaries: Canaries) -> Decided {
+pub(crate) fn decide(
+    scope: &mut Scope<'_>,
+    event: EventId,
+    command: &Command,
+    now: UtcMs,
+    canaries: Canaries,
+) -> Decided {
     let mut decide = Decide { scope, event, now, canaries };
     let keyed = decide.idempotency(command)?;
     match command {

@@ -37,9 +37,7 @@ impl Decide<'_, '_> {
             OrderState::Confirmed => Instead::Answer(self.as_it_is(number, order, order.lines.clone(), None)),
             OrderState::Open => match self.own_hold(number, order.user) {
                 Ok(hold) => match self.not_overdue(&hold) {
-                    Ok(()) => {
-                        Instead::Answer(self.as_it_is(number, order, hold.lines, Some(hold.deadline)))
-                    }
+                    Ok(()) => Instead::Answer(self.as_it_is(number, order, hold.lines, Some(hold.deadline))),
                     Err(expired) => Instead::Refused(expired),
                 },
                 Err(unknown) => Instead::Refused(unknown),

@@ -129,9 +129,8 @@ impl Decide<'_, '_> {
         touched.dedup();
         let (areas, quotas) = self.overfull(&after);
         self.scope.lock_stripes(touched.iter().copied(), 0);
-        let used = |seat: &SeatIndex| {
-            matches!(self.scope.seat(*seat).state, SeatState::Held | SeatState::Sold)
-        };
+        let used =
+            |seat: &SeatIndex| matches!(self.scope.seat(*seat).state, SeatState::Held | SeatState::Sold);
         let seats: Vec<SeatIndex> = touched.into_iter().filter(used).collect();
         if !(seats.is_empty() && areas.is_empty() && quotas.is_empty()) {
             return Err(Instead::Overdue(Refusal::InUse { seats, areas, quotas }, Vec::new()));

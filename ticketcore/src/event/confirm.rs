@@ -3,7 +3,6 @@
 use super::EventCore;
 use super::best::{Overlay, Search, SeatWords};
 use crate::command::Command;
-use crate::id::SeatIndex;
 use crate::manifest::STRIPE_SEATS;
 use crate::refusal::{Refusal, SeatState};
 use crate::request::Item;

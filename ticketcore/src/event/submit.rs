@@ -238,14 +238,15 @@ impl EventCore {
         match staged {
             Staged::Ready(outcome) => ready(outcome, slot),
             Staged::Closed(command) => Submitted::Closed(command),
-            Staged::Accepted { slot: Some(slot), .. } => taken(slot),
+            Staged::Accepted { slot: Some(own), .. } => filled_or_waiting(own, slot.is_some()),
             Staged::Accepted { answer, revision, slot: None } => {
-                if slot.is_none() && self.log.spin_until_durable(revision) {
-                    return Submitted::Ready(Ok(answer));
+                if self.log.spin_until_durable(revision) {
+                    return ready(Ok(answer), slot);
                 }
+                let given = slot.is_some();
                 let slot = slot.unwrap_or_else(Slot::new);
                 self.fill_when_durable(revision, Ok(answer), &slot);
-                taken(slot)
+                filled_or_waiting(slot, given)
             }
             Staged::Instead { outcome, seen, command } => {
                 if self.is_settled(seen, self.log.spin_until_durable(seen.revision)) {
@@ -273,6 +274,7 @@ impl EventCore {
         slot: Option<Arc<Slot<Outcome>>>,
         outcome: impl FnOnce(&Self, &Command) -> Outcome + Send + 'static,
     ) -> Submitted {
+        let given = slot.is_some();
         let slot = slot.unwrap_or_else(Slot::new);
         if self.log.is_shared() {
             let mut unanswered = self.unanswered.lock();
@@ -291,7 +293,7 @@ impl EventCore {
         } else {
             self.wake_later(seen.revision, &slot, command, outcome);
         }
-        taken(slot)
+        filled_or_waiting(slot, given)
     }
 
     fn wake_later(
@@ -407,8 +409,9 @@ fn ready(outcome: Outcome, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
     }
 }
 
-fn taken(slot: Arc<Slot<Outcome>>) -> Submitted {
-    match slot.try_take() {
+/// Takes the outcome out of a slot of our own if it is there; a slot that was given to us has its waiter elsewhere.
+fn filled_or_waiting(slot: Arc<Slot<Outcome>>, given: bool) -> Submitted {
+    match if given { None } else { slot.try_take() } {
         Some(outcome) => Submitted::Ready(outcome),
         None => Submitted::Waiting(slot),
     }

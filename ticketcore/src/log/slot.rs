@@ -51,27 +51,22 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Waits for the value, not longer than `timeout` if one is given.
+    /// Waits for the value, not longer than `timeout` if one is given. `None` after the timeout, or if it was taken before.
     pub fn wait(&self, timeout: Option<Duration>) -> Option<T> {
         let until = timeout.map(|timeout| Instant::now() + timeout);
-        loop {
-            if let Some(value) = self.try_take() {
-                return Some(value);
-            }
-            let mut state = self.state.lock();
-            if !matches!(&*state, SlotState::Empty(_)) {
-                continue;
-            }
+        let mut state = self.state.lock();
+        while matches!(&*state, SlotState::Empty(_)) {
             match until {
+                None => self.filled.wait(&mut state),
                 Some(until) => {
                     if self.filled.wait_until(&mut state, until).timed_out() {
-                        drop(state);
-                        return self.try_take();
+                        break;
                     }
                 }
-                None => self.filled.wait(&mut state),
             }
         }
+        drop(state);
+        self.try_take()
     }
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<T> {
@@ -92,5 +87,21 @@ impl<T> Future for SlotFuture<'_, T> {
     type Output = T;
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         self.0.poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_for_a_value_that_was_taken_ends() {
+        let slot = Slot::new();
+        slot.fill(1);
+        slot.fill(2);
+        assert_eq!(slot.try_take(), Some(1), "only the first value counts");
+        assert_eq!(slot.wait(None), None);
+        let empty: Arc<Slot<u8>> = Slot::new();
+        assert_eq!(empty.wait(Some(Duration::from_millis(1))), None);
     }
 }

@@ -1,6 +1,7 @@
 //! The seat-inventory engine that ticket shops are built on.
 pub mod fact;
 mod id;
+mod invariant;
 mod key;
 pub mod limits;
 pub mod manifest;
@@ -20,6 +21,7 @@ pub use id::{
     QuotaIndex, Revision, RowIndex, SHARDS, SeatIndex, SectionIndex, TicketId, TicketTypeIndex, UserId,
     VenueId,
 };
+pub use invariant::{Invariant, Violation};
 pub use key::{IdempotencyKey, Operation};
 pub use money::{BadCurrency, Currency, Money};
 pub use order::OrderState;

@@ -94,3 +94,29 @@ pub(crate) fn fingerprint(body: &[u8]) -> u64 {
     hasher.write(body);
     hasher.finish()
 }
+
+/// The fingerprint of a request: that of its encoding, the key included (two requests are compared only under the
+/// same key).
+#[must_use]
+pub(crate) fn request_fingerprint<T: Serialize>(request: &T) -> u64 {
+    let mut small = [0u8; 512];
+    if let Ok(body) = postcard::to_slice(request, &mut small) {
+        return fingerprint(body);
+    }
+    let body = postcard::to_allocvec(request);
+    fingerprint(&body.expect("requests serialise: only a full buffer could fail"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_and_large_requests_have_the_fingerprint_of_their_encoding() {
+        for len in [0usize, 1, 200, 400, 600, 5_000] {
+            let body: Vec<u32> = (0..u32::try_from(len).unwrap()).collect();
+            let encoded = postcard::to_allocvec(&body).unwrap();
+            assert_eq!(request_fingerprint(&body), fingerprint(&encoded), "{len}");
+        }
+    }
+}

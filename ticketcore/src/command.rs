@@ -1,10 +1,8 @@
 //! Every command an event understands, owned, so that it can wait for the event to open and be decided again.
 
-use serde::Serialize;
-
 use crate::event::ShardSet;
 use crate::id::{AllocationIndex, HoldNumber, UserId};
-use crate::key::{IdempotencyKey, Operation, fingerprint};
+use crate::key::{IdempotencyKey, Operation, request_fingerprint};
 use crate::request::{
     AmendRequest, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, ManifestRequest,
     OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
@@ -83,15 +81,5 @@ impl Command {
             Command::ForceRelease(r) => keyed!(r, r.by, Operation::Staff),
             _ => None,
         }
-    }
-}
-
-/// The fingerprint of a request's canonical encoding. The key is part of it: two requests are compared only under
-/// the same key.
-pub(crate) fn request_fingerprint<T: Serialize>(request: &T) -> u64 {
-    let mut buffer = [0u8; 512];
-    match postcard::to_slice(request, &mut buffer) {
-        Ok(bytes) => fingerprint(bytes),
-        Err(_) => fingerprint(&postcard::to_allocvec(request).unwrap_or_default()),
     }
 }

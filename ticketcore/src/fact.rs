@@ -326,18 +326,41 @@ impl Fact {
 
 /// Replaces `into` with a format byte and the postcard form of `value`. Reuses the room `into` has.
 pub(crate) fn encode_versioned<T: Serialize>(format: u8, value: &T, into: &mut Vec<u8>) {
-    into.resize(into.capacity().max(256), 0);
-    loop {
-        into[0] = format;
-        match postcard::to_slice(value, &mut into[1..]) {
-            Ok(body) => {
-                let len = 1 + body.len();
-                into.truncate(len);
-                return;
-            }
-            // The only way serialising these types can fail is a buffer that is too small.
-            Err(_) => into.resize(into.len() * 2, 0),
+    into.clear();
+    into.push(format);
+    append_encoded(value, into);
+}
+
+/// Appends the postcard form of `value`.
+pub(crate) fn append_encoded<T: Serialize>(value: &T, into: &mut Vec<u8>) {
+    let encoded = postcard::serialize_with_flavor(value, Growing(into));
+    debug_assert!(encoded.is_ok(), "stored types have no maps or sequences of unknown length");
+}
+
+/// Appends to a buffer that grows. Postcard hands over numbers of 1 to 10 bytes: pushed one by one, as a call to copy them costs more.
+struct Growing<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Growing<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        if bytes.len() <= 10 {
+            self.0.extend(bytes.iter().copied());
+        } else {
+            self.0.extend_from_slice(bytes);
         }
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 

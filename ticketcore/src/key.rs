@@ -1,5 +1,6 @@
 //! Idempotency keys: a user and an operation name at most one accepted outcome by a key.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::hash::Hasher;
 
@@ -7,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use siphasher::sip::{SipHasher13, SipHasher24};
 use smallvec::SmallVec;
 
+use crate::fact::append_encoded;
 use crate::id::UserId;
 use crate::limits::{KEY_BYTES_MAX, LimitExceeded, within};
 
@@ -99,12 +101,14 @@ pub(crate) fn fingerprint(body: &[u8]) -> u64 {
 /// same key).
 #[must_use]
 pub(crate) fn request_fingerprint<T: Serialize>(request: &T) -> u64 {
-    let mut small = [0u8; 512];
-    if let Ok(body) = postcard::to_slice(request, &mut small) {
-        return fingerprint(body);
+    thread_local! {
+        static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }
-    let body = postcard::to_allocvec(request);
-    fingerprint(&body.expect("requests serialise: only a full buffer could fail"))
+    BODY.with_borrow_mut(|body| {
+        body.clear();
+        append_encoded(request, body);
+        fingerprint(body)
+    })
 }
 
 #[cfg(test)]

@@ -178,20 +178,19 @@ impl Log {
     /// Sends what is pending unless an append is in flight. With an inline store it is durable when this returns, unless another
     /// thread is sending it.
     pub fn pump(&self) {
-        loop {
-            let batch = {
-                let mut sequencer = self.sequencer.lock();
-                if sequencer.pumping || sequencer.in_flight || self.stopped.load(Ordering::Acquire) {
-                    return;
-                }
-                let Some(batch) = self.next_batch(&mut sequencer) else { return };
-                sequencer.in_flight = true;
-                sequencer.pumping = true;
-                batch
-            };
+        let mut sequencer = self.sequencer.lock();
+        if sequencer.pumping {
+            return;
+        }
+        while !sequencer.in_flight && !self.stopped.load(Ordering::Acquire) {
+            let Some(batch) = self.next_batch(&mut sequencer) else { break };
+            sequencer.in_flight = true;
+            sequencer.pumping = true;
+            drop(sequencer);
             self.submit(batch);
             // Whoever completed it meanwhile has left the next batch to this loop.
-            self.sequencer.lock().pumping = false;
+            sequencer = self.sequencer.lock();
+            sequencer.pumping = false;
         }
     }
 

@@ -20,6 +20,7 @@ pub enum Canary {
     LostUndo,
 }
 
+#[cfg(feature = "testkit")]
 impl Canary {
     /// Every canary.
     pub const ALL: [Canary; 7] = [

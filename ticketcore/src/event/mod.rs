@@ -5,6 +5,8 @@
 
 mod apply;
 mod best;
+#[cfg(test)]
+mod best_tests;
 mod confirm;
 mod decide;
 mod expiry;

@@ -290,6 +290,7 @@ impl Log {
     }
 
     /// Where the durable journal ends, if no append is in flight.
+    #[cfg(feature = "testkit")]
     pub fn settled_end(&self) -> Option<(Revision, Tail)> {
         let sequencer = self.sequencer.lock();
         (!sequencer.in_flight).then_some((self.durable(), sequencer.tail))

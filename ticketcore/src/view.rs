@@ -13,7 +13,7 @@ use crate::fact::{Fact, Lines, SeatChange, Stamp};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, QuotaIndex, Revision, SeatIndex};
 use crate::invariant::{Invariant, Violation};
 use crate::manifest::{Manifest, quota_indices};
-use crate::refusal::SeatState;
+use crate::refusal::{SeatConflict, SeatState};
 use crate::sale::SaleState;
 use crate::store::{Record, Records};
 use crate::time::UtcMs;
@@ -190,20 +190,26 @@ impl View {
         }
     }
 
-    /// The state of a seat, if there is such a seat. No lock.
-    pub fn seat(&self, seat: SeatIndex) -> Option<SeatState> {
+    /// Whether every seat of the list is in the state the list says, all at one revision. No lock for a single seat.
+    pub fn shows(&self, conflicts: &[SeatConflict]) -> bool {
+        let state = (conflicts.len() > 1).then(|| self.state.lock());
         let map = self.map.load();
-        let word = map.get(seat.at() / SEATS_PER_MAP_WORD)?.load(Ordering::Acquire);
-        Some(SeatState::from_bits(word >> (seat.at() % SEATS_PER_MAP_WORD * 2)))
+        let shown = |seat: SeatIndex| {
+            let word = map.get(seat.at() / SEATS_PER_MAP_WORD)?.load(Ordering::Acquire);
+            Some(SeatState::from_bits(word >> (seat.at() % SEATS_PER_MAP_WORD * 2)))
+        };
+        let all = conflicts.iter().all(|conflict| shown(conflict.seat) == Some(conflict.state));
+        drop(state);
+        all
     }
 
-    /// Copies the 2-bit map of all seats and says which revision it shows.
-    pub fn copy_map(&self, into: &mut Vec<u64>) -> Revision {
+    /// Copies the 2-bit map of all seats and says which revision it shows, and under which manifest.
+    pub fn copy_map(&self, into: &mut Vec<u64>) -> (Revision, Arc<Manifest>) {
         let state = self.state.lock();
         let map = self.map.load();
         into.clear();
         into.extend(map.iter().map(|word| word.load(Ordering::Relaxed)));
-        state.revision
+        (state.revision, Arc::clone(&state.manifest))
     }
 
     /// What is left.
@@ -237,7 +243,7 @@ impl View {
         self.state.lock().places.iter().filter(|p| p.area == area).map(|p| p.counts.free).sum()
     }
 
-    /// Whether the manifest has seats and none of them is free.
+    /// Whether any seat is free.
     pub fn has_free_seats(&self) -> bool {
         self.state.lock().sections.iter().any(|counts| counts.free > 0)
     }

@@ -1,7 +1,7 @@
 //! Which refusals the durable view confirms: those may be answered at once (I6), all others wait for what they saw.
 
 use super::EventCore;
-use super::best::{Overlay, Search, SeatWords};
+use super::best::{Miss, Overlay, Search, SeatWords};
 use crate::command::Command;
 use crate::manifest::STRIPE_SEATS;
 use crate::refusal::{Refusal, SeatState};
@@ -20,34 +20,40 @@ impl EventCore {
         )
     }
 
-    /// Whether the durable view gives the same reason.
-    pub(super) fn view_confirms(&self, refusal: &Refusal, command: &Command) -> bool {
+    /// Whether the durable view gives the same reason. Numbers in the refusal are then those of the durable view.
+    pub(super) fn view_confirms(&self, refusal: &mut Refusal, command: &Command) -> bool {
         match refusal {
             Refusal::Limit(_) | Refusal::NothingRequested | Refusal::DuplicateSeat(_) => true,
-            Refusal::SeatsUnavailable(conflicts) => {
-                conflicts.iter().all(|conflict| self.view.seat(conflict.seat) == Some(conflict.state))
-            }
+            Refusal::SeatsUnavailable(conflicts) => self.view.shows(conflicts),
             Refusal::AreaExhausted { area, left } => *left == 0 && self.view.area_left(*area) == 0,
             Refusal::QuotaExhausted { quota, left } => self.view.quota_left(*quota) == *left,
-            Refusal::BestAvailableMiss { .. } => self.durable_map_misses(command),
+            Refusal::BestAvailableMiss { matching, largest_adjacent, .. } => {
+                let Some((miss, exact)) = self.durable_miss(command) else { return false };
+                let same = (miss.matching, miss.largest_adjacent) == (*matching, *largest_adjacent);
+                if exact {
+                    (*matching, *largest_adjacent) = (miss.matching, miss.largest_adjacent);
+                }
+                exact || same
+            }
             _ => false,
         }
     }
 
-    /// Whether no group of a hold with a single best-available item can be found on the durable map, whatever allocations it unlocks.
-    fn durable_map_misses(&self, command: &Command) -> bool {
-        let Command::Hold(request) = command else { return false };
-        let [Item::Best(request)] = &request.items[..] else { return false };
+    /// What the durable map has instead of a group for a hold with a single best-available item, if it has none whatever allocations
+    /// the hold unlocks. The numbers are exact if the event has no allocations.
+    fn durable_miss(&self, command: &Command) -> Option<(Miss, bool)> {
+        let Command::Hold(request) = command else { return None };
+        let [Item::Best(request)] = &request.items[..] else { return None };
         if !self.view.has_free_seats() {
-            return true;
+            return Some((Miss { matching: 0, largest_adjacent: 0 }, true));
         }
-        let manifest = self.view.manifest();
         let mut map = Vec::new();
-        self.view.copy_map(&mut map);
+        let manifest = self.view.copy_map(&mut map).1;
         let words = DurableWords { map };
         let orphan_rule = manifest.rules().orphan_rule;
         let search = Search { manifest: &manifest, words: &words, request, orphan_rule };
-        search.run(&mut Overlay::default()).is_err()
+        let miss = search.run(&mut Overlay::default()).err()?;
+        Some((miss, manifest.allocations().is_empty()))
     }
 }
 

@@ -105,32 +105,33 @@ impl EventCore {
                 }
                 Instead::Answer(answer) => return Staged::Instead { outcome: Ok(answer), seen, command },
                 Instead::Changed => {}
-                Instead::Refused(refusal) => return self.refused(refusal, seen, command),
+                Instead::Refused(mut refusal) => {
+                    let confirmed = self.view_confirms(&mut refusal, &command);
+                    return self.refused(refusal, confirmed, seen, command);
+                }
                 Instead::Overdue(mut refusal, owners) => {
                     let (expired, known) = self.make_way(&owners, now, &mut refusal);
                     if expired && !last {
                         continue;
                     }
+                    let confirmed = known <= self.log.durable() && self.view_confirms(&mut refusal, &command);
                     let alone = shards == ShardSet::All;
-                    if Self::needs_the_event_alone(&refusal)
-                        && !alone
-                        && !self.view_confirms(&refusal, &command)
-                    {
+                    if Self::needs_the_event_alone(&refusal) && !alone && !confirmed {
                         shards = ShardSet::All;
                         continue;
                     }
                     let seen = Seen { revision: seen.revision.max(known), ..seen };
-                    return self.refused(refusal, seen, command);
+                    return self.refused(refusal, confirmed, seen, command);
                 }
             }
         }
         Staged::Ready(Err(Refusal::Overloaded { retry_after_ms: 1 }.into()))
     }
 
-    fn refused(&self, refusal: Refusal, seen: Seen, command: Command) -> Staged {
+    fn refused(&self, refusal: Refusal, confirmed: bool, seen: Seen, command: Command) -> Staged {
         let at_once = self.is_settled(seen, self.log.durable() >= seen.revision)
             || self.canaries.on(Canary::StaleRefusal)
-            || self.view_confirms(&refusal, &command);
+            || confirmed;
         let outcome = Err(CommandError::Refused(refusal));
         if at_once { Staged::Ready(outcome) } else { Staged::Instead { outcome, seen, command } }
     }

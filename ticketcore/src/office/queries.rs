@@ -77,7 +77,7 @@ impl BoxOffice {
     /// # Errors
     /// If the event is unknown or can't be opened.
     pub fn seat_map(&self, event: EventId, into: &mut Vec<u64>) -> Result<Revision, CommandError> {
-        Ok(self.office.open_event(event)?.view.copy_map(into))
+        Ok(self.office.open_event(event)?.view.copy_map(into).0)
     }
 
     /// What has changed on the map since `revision`, up to the durable revision.

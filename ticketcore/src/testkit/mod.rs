@@ -5,8 +5,12 @@ pub mod conformance;
 mod fault;
 mod faulty;
 mod rng;
+mod small_sale;
+mod timeline;
 
 pub use clock::ManualClock;
 pub use fault::{Call, Fault, FaultOdds};
 pub use faulty::FaultyStore;
 pub use rng::Rng;
+pub use small_sale::{ADULT, FLOOR, START, SmallSale, key};
+pub use timeline::{Moment, Timeline};

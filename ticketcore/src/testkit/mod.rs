@@ -1,12 +1,17 @@
 //! What is needed to test an engine, a store or a host against the promises this crate makes (feature `testkit`).
 
+pub mod audit;
 mod clock;
 pub mod conformance;
 mod fault;
 mod faulty;
+pub mod model;
 mod rng;
+pub mod table;
 
+pub use audit::{AuditError, AuditSummary, Auditor};
 pub use clock::ManualClock;
 pub use fault::{Call, Fault, FaultOdds};
 pub use faulty::FaultyStore;
+pub use model::{Command, Model, ModelAnswer};
 pub use rng::Rng;

@@ -82,6 +82,7 @@ mod id;
 mod invariant;
 mod key;
 pub mod limits;
+mod lines;
 mod log;
 pub mod manifest;
 mod money;
@@ -95,6 +96,7 @@ pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod time;
+mod varint;
 mod view;
 pub mod wheel;
 

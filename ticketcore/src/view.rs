@@ -248,10 +248,14 @@ impl View {
         self.state.lock().sections.iter().any(|counts| counts.free > 0)
     }
 
-    /// Folds records, the first of which has revision `first`.
-    pub fn fold(&self, first: Revision, records: &Records) -> Result<(), Violation> {
+    /// Folds records, the first of which has revision `first`. `facts` are the same, decoded, or empty.
+    pub fn fold(&self, first: Revision, records: &Records, facts: &[Arc<Fact>]) -> Result<(), Violation> {
         let mut state = self.state.lock();
-        records.iter(first).try_for_each(|record| self.fold_record(&mut state, record))
+        let mut facts = facts.iter();
+        records.iter(first).try_for_each(|record| match facts.next() {
+            Some(fact) => self.fold_fact(&mut state, record.stamp, fact),
+            None => self.fold_record(&mut state, record),
+        })
     }
 
     /// Folds one fact.

@@ -112,8 +112,8 @@ struct EventFollower {
 }
 
 impl Follower for EventFollower {
-    fn appended(&self, first: Revision, records: &Records) -> Result<(), Violation> {
-        self.view.fold(first, records)
+    fn appended(&self, first: Revision, records: &Records, facts: &[Arc<Fact>]) -> Result<(), Violation> {
+        self.view.fold(first, records, facts)
     }
 
     fn conflict(&self) {

@@ -66,7 +66,7 @@ impl EventCore {
             }
         }
         for entry in unanswered {
-            self.decide_again(entry.command, &entry.slot);
+            self.decide_again(&entry.command, &entry.slot);
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! The sequencer: gives every fact its time and revision and packs it into the stream's pending records. That is all it does,
 //! under one lock, for a few dozen nanoseconds.
 
-use crate::fact::Stamp;
+use std::sync::Arc;
+
+use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::limits::PENDING_BYTES_MAX;
 use crate::store::{Batch, Records, Tail};
@@ -62,6 +64,10 @@ pub(super) struct Sequencer {
     pub tail: Tail,
     /// Facts that wait for the append in flight to end.
     pub pending: Records,
+    /// The same facts, decoded: nobody has to read them back from the records to follow this writer.
+    pub facts: Vec<Arc<Fact>>,
+    /// Those of the batch in flight.
+    pub sent: Vec<Arc<Fact>>,
     /// A used buffer for the next batch.
     pub spare: Records,
     /// A batch is with the store, or must be dealt with before the next one may be.
@@ -85,6 +91,8 @@ impl Sequencer {
             next: revision.next(),
             tail,
             pending: Records::default(),
+            facts: Vec::new(),
+            sent: Vec::new(),
             spare: Records::default(),
             in_flight: false,
             pumping: false,
@@ -95,7 +103,13 @@ impl Sequencer {
     }
 
     /// Stamps a fact and packs it.
-    pub fn push(&mut self, clock: UtcMs, valid_until: UtcMs, body: &[u8]) -> Result<Stamp, NotSequenced> {
+    pub fn push(
+        &mut self,
+        clock: UtcMs,
+        valid_until: UtcMs,
+        body: &[u8],
+        fact: &Arc<Fact>,
+    ) -> Result<Stamp, NotSequenced> {
         let at = self.time.peek(clock);
         if at >= valid_until {
             return Err(NotSequenced::Again(at));
@@ -105,6 +119,7 @@ impl Sequencer {
         }
         let stamp = Stamp { revision: self.next, at: self.time.advance(clock) };
         self.pending.push(stamp.at, body);
+        self.facts.push(Arc::clone(fact));
         self.next = self.next.next();
         Ok(stamp)
     }

@@ -33,8 +33,8 @@ impl Office {
         loop {
             if let Some(core) = self.events.load().get(&event) {
                 if !matches!(core.log.stopped(), Some(Stop::Failed(_))) {
-                    match core.submit(command, None) {
-                        Submitted::Closed(back) => command = back,
+                    match core.submit(&command, None) {
+                        Submitted::Closed => {}
                         done => return done,
                     }
                 }
@@ -87,8 +87,8 @@ impl Office {
             };
             for (command, slot) in waiting {
                 match &opened {
-                    Ok(core) => match core.submit(command, Some(Arc::clone(&slot))) {
-                        Submitted::Closed(_) => {
+                    Ok(core) => match core.submit(&command, Some(Arc::clone(&slot))) {
+                        Submitted::Closed => {
                             let reason = "the event was closed".to_owned();
                             slot.fill(Err(CommandError::Failed { reason }));
                         }

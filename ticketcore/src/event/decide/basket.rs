@@ -148,8 +148,7 @@ impl Decide<'_, '_> {
         let rule = self.scope.layout.manifest.rules().orphan_rule;
         let margin = if rule { ORPHAN_MARGIN } else { 0 };
         let touched = lines.seats.iter().chain(&basket.removed.seats).map(|line| line.seat);
-        let touched: SmallVec<[SeatIndex; 8]> = touched.collect();
-        self.scope.lock_stripes(touched.into_iter(), margin);
+        self.scope.lock_stripes(touched, margin);
         self.check_seats(basket, access, &lines, named)?;
         let mut reserved = Reserved::default();
         let filled = self.fill_pools(basket, access, &mut lines, &mut reserved, miss, rule);
@@ -185,13 +184,15 @@ impl Decide<'_, '_> {
                 return Err(Refusal::OrphanSeat(orphans).into());
             }
         }
-        let counts: SmallVec<[(PoolName, u32); 8]> =
-            pool_counts(&self.scope.layout.manifest, lines).collect();
-        let mut quotas: SmallVec<[(PoolName, u32); 8]> =
-            counts.into_iter().filter(|(pool, _)| matches!(pool, PoolName::Quota(_))).collect();
+        let mut quotas: SmallVec<[(PoolName, u32); 8]> = SmallVec::new();
+        for (pool, count) in pool_counts(&self.scope.layout.manifest, lines) {
+            if matches!(pool, PoolName::Quota(_)) {
+                quotas.push((pool, count));
+            }
+        }
         quotas.sort_unstable();
         for (pool, count) in quotas {
-            let credit = self.credit(basket.removed, pool);
+            let credit = if basket.owner.is_some() { self.credit(basket.removed, pool) } else { 0 };
             if let (Err(left), PoolName::Quota(quota)) = (self.reserve(reserved, pool, count, credit), pool) {
                 return Err(Instead::Overdue(Refusal::QuotaExhausted { quota, left }, Vec::new()));
             }

@@ -71,26 +71,27 @@ impl Lines {
     }
 
     fn pack(&self) -> SmallVec<[u8; 64]> {
-        let mut bytes = SmallVec::new();
-        put_varint(&mut bytes, self.seats.len() as u64);
+        let mut bytes: SmallVec<[u8; 64]> = SmallVec::new();
+        let mut put = |byte| bytes.push(byte);
+        put_varint(&mut put, self.seats.len() as u64);
         let mut before = SeatLine { seat: SeatIndex(0), ticket_type: TicketTypeIndex(0), price_minor: 0 };
         for line in &self.seats {
             let step = i64::from(line.seat.0) - i64::from(before.seat.0);
             let same = (line.ticket_type, line.price_minor) == (before.ticket_type, before.price_minor);
-            put_signed(&mut bytes, step * 2 + i64::from(same));
+            put_signed(&mut put, step * 2 + i64::from(same));
             if !same {
-                put_varint(&mut bytes, u64::from(line.ticket_type.0));
-                put_signed(&mut bytes, line.price_minor);
+                put_varint(&mut put, u64::from(line.ticket_type.0));
+                put_signed(&mut put, line.price_minor);
             }
             before = *line;
         }
-        put_varint(&mut bytes, self.areas.len() as u64);
+        put_varint(&mut put, self.areas.len() as u64);
         for line in &self.areas {
-            put_varint(&mut bytes, u64::from(line.area.0));
-            put_varint(&mut bytes, line.allocation.map_or(0, |allocation| u64::from(allocation.0) + 1));
-            put_varint(&mut bytes, u64::from(line.ticket_type.0));
-            put_varint(&mut bytes, u64::from(line.quantity));
-            put_signed(&mut bytes, line.price_minor);
+            put_varint(&mut put, u64::from(line.area.0));
+            put_varint(&mut put, line.allocation.map_or(0, |allocation| u64::from(allocation.0) + 1));
+            put_varint(&mut put, u64::from(line.ticket_type.0));
+            put_varint(&mut put, u64::from(line.quantity));
+            put_signed(&mut put, line.price_minor);
         }
         bytes
     }

@@ -1,12 +1,13 @@
 //! Numbers of variable length: LEB128, at most 10 bytes; signed ones zigzag.
 
-/// Appends `value`.
-pub(crate) fn put_varint(bytes: &mut impl Extend<u8>, mut value: u64) {
+/// Puts `value`, byte by byte.
+#[inline]
+pub(crate) fn put_varint(mut put: impl FnMut(u8), mut value: u64) {
     while value >= 0x80 {
-        bytes.extend([(value & 0x7f) as u8 | 0x80]);
+        put((value & 0x7f) as u8 | 0x80);
         value >>= 7;
     }
-    bytes.extend([(value & 0x7f) as u8]);
+    put((value & 0x7f) as u8);
 }
 
 /// Takes a number off the front; `None` if there is none, or it does not fit.
@@ -26,10 +27,11 @@ pub(crate) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Appends a signed number.
+/// Puts a signed number.
+#[inline]
 #[expect(clippy::cast_sign_loss, reason = "zigzag")]
-pub(crate) fn put_signed(bytes: &mut impl Extend<u8>, value: i64) {
-    put_varint(bytes, (value << 1 ^ value >> 63) as u64);
+pub(crate) fn put_signed(put: impl FnMut(u8), value: i64) {
+    put_varint(put, (value << 1 ^ value >> 63) as u64);
 }
 
 /// Takes a signed number off the front.

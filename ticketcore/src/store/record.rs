@@ -42,8 +42,9 @@ impl Records {
         if self.count == 0 {
             self.base = at;
         }
-        put_varint(&mut self.bytes, body.len() as u64);
-        put_varint(&mut self.bytes, at.since_ms(self.base));
+        let mut put = |byte| self.bytes.push(byte);
+        put_varint(&mut put, body.len() as u64);
+        put_varint(&mut put, at.since_ms(self.base));
         self.bytes.extend_from_slice(body);
         self.count += 1;
     }

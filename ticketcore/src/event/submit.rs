@@ -389,10 +389,10 @@ fn filled_or_waiting(slot: Arc<Slot<Outcome>>, given: bool) -> Submitted {
 /// The canary `half_hold`: what is applied of a hold leaves out its last seat.
 fn half(fact: &Fact) -> Fact {
     let mut half = fact.clone();
-    if let Fact::HoldPlaced(placed) = &mut half {
-        if placed.lines.seats.len() > 1 {
-            placed.lines.seats.pop();
-        }
+    if let Fact::HoldPlaced(placed) = &mut half
+        && placed.lines.seats.len() > 1
+    {
+        placed.lines.seats.pop();
     }
     half
 }

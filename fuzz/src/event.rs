@@ -13,7 +13,7 @@ pub const SEATS: u32 = 12;
 /// The area that is never sold: nodes of a shared store block a place of it to catch up with each other.
 pub const SYNC_AREA: AreaIndex = AreaIndex(1);
 
-/// The definition in one of its variants.
+/// The definition in one of its variants. Bits: a price, a seat gone, capacity, a quota, the orphan rule.
 pub fn definition(variant: u8) -> Definition {
     let bit = |at: u8| variant >> at & 1 == 1;
     let mut rules = Rules::new("Event");

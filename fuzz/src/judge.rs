@@ -1,8 +1,4 @@
-//! What every answer and every end state must fulfil.
-//!
-//! The judge knows the promises, not the rules: it does not say whether a hold should have been refused. A model of the rules is
-//! compared here, in [`Judge::hold`], [`Judge::order`] and [`Judge::ended`], once there is one: run each command on it too, and
-//! compare outcomes and, in [`Judge::state`], what is left.
+//! What every answer and every end state must fulfil, whatever the rules: see `shadow` for those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +8,9 @@ use ticketcore::{
 };
 
 use crate::event::SEATS;
+
+/// User, operation, key.
+type Keyed = (UserId, Operation, IdempotencyKey);
 
 /// See the module.
 #[derive(Default)]
@@ -31,12 +30,12 @@ impl Judge {
     }
 
     /// Somebody was told that this is held.
-    pub fn hold(&mut self, hold: &Hold, key: Option<&IdempotencyKey>, operation: Operation) {
+    pub fn hold(&mut self, hold: &Hold, keyed: Option<Keyed>) {
         assert!(hold.at <= self.latest, "I8: logged at {}, the clock never passed {}", hold.at, self.latest);
         assert!(hold.deadline > hold.at, "I4: a hold is alive when it is answered first");
         assert!(hold.lines.seats.is_sorted_by(|a, b| a.seat < b.seat), "seats ascend");
         assert_eq!(hold.total_minor, hold.lines.total_minor().expect("small prices"));
-        self.key(hold.user, key, operation, hold.id, hold.replayed);
+        self.key(keyed, hold.id, hold.replayed);
         for line in &hold.lines.seats {
             let owner = self.sold.get(&line.seat);
             let mine = owner.is_none_or(|owner| *owner == hold.id);
@@ -45,11 +44,9 @@ impl Judge {
     }
 
     /// Somebody was told that this is ordered.
-    pub fn order(&mut self, order: &Order, key: Option<&IdempotencyKey>, operation: Operation) {
+    pub fn order(&mut self, order: &Order, keyed: Option<Keyed>) {
         let hold = order.id.hold();
-        if order.version.0 > 0 && operation != Operation::Staff {
-            self.key(order.user, key, operation, hold, order.replayed && key.is_some());
-        }
+        self.key(keyed, hold, false);
         if order.state != OrderState::Confirmed {
             assert_eq!(order.tickets().count(), 0, "no ticket before the sale");
             return;
@@ -71,16 +68,10 @@ impl Judge {
     }
 
     /// One key, one outcome.
-    fn key(
-        &mut self,
-        user: UserId,
-        key: Option<&IdempotencyKey>,
-        operation: Operation,
-        id: HoldId,
-        replayed: bool,
-    ) {
-        let Some(key) = key else { return };
-        let known = self.keys.insert((user, operation as u8, key.as_str().to_owned()), id);
+    fn key(&mut self, keyed: Option<Keyed>, id: HoldId, replayed: bool) {
+        let Some((user, operation, key)) = keyed else { return };
+        let name = (user, operation as u8, key.as_str().to_owned());
+        let known = self.keys.insert(name, id);
         assert!(
             !replayed || known.is_none_or(|known| known == id),
             "I3: {key:?} named {known:?}, now {id:?}"

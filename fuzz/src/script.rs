@@ -91,7 +91,7 @@ pub enum Step {
         seconds: u16,
     },
     Days {
-        days: u8,
+        quarters: u8,
     },
     ClockBack {
         seconds: u16,

@@ -169,6 +169,7 @@ impl HoldNumber {
 
     /// The shard that keeps the hold and its order.
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "six bits fit")]
     pub const fn shard(self) -> usize {
         (self.0 & (SHARDS as u64 - 1)) as usize
     }

@@ -9,7 +9,7 @@ use super::pool::PoolName;
 use super::scope::{Layout, ShardSet, State, with_shards};
 use super::shard::{HoldRecord, OrderRecord};
 use super::stripe::SeatSlot;
-use super::{EventCore, apply::pool_counts};
+use super::{EventCore, touched::pool_counts};
 use crate::fact::{Lines, Stamp, decode_versioned, encode_versioned};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SHARDS, SeatIndex, UserId};
 use crate::invariant::{Invariant, Violation};

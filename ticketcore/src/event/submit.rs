@@ -330,40 +330,6 @@ impl EventCore {
         self.log.when_durable(revision, Box::new(wake));
     }
 
-    /// The outcome that the key of `command` names: read back from the journal.
-    fn replay(&self, revision: Revision, command: &Command) -> Outcome {
-        let Some(asked) = command.key() else {
-            return Err(CommandError::Failed { reason: "a replay without a key".to_owned() });
-        };
-        let (stamp, fact) = self.read_fact(revision)?;
-        let logged = apply::key_of(&fact);
-        let same = logged.is_some_and(|(user, operation, keyed)| {
-            user == asked.user
-                && operation == asked.operation
-                && keyed.key == *asked.key
-                && keyed.fingerprint == asked.fingerprint
-        });
-        if same {
-            Ok(answer(self.id, stamp, &fact, true))
-        } else {
-            Err(Refusal::KeyReused { revision }.into())
-        }
-    }
-
-    /// One fact of the journal.
-    fn read_fact(&self, revision: Revision) -> Result<(Stamp, Fact), CommandError> {
-        let failed = |reason: String| CommandError::Failed { reason };
-        let mut found = None;
-        let before = Revision(revision.0.saturating_sub(1));
-        let read = self.log.store().read(self.log.stream(), before, &mut |record| {
-            found = Some((record.stamp, Fact::decode(record.body)));
-            std::ops::ControlFlow::Break(())
-        });
-        read.map_err(|error| failed(error.to_string()))?;
-        let (stamp, fact) = found.ok_or_else(|| failed(format!("{revision} is not in the journal")))?;
-        Ok((stamp, fact.map_err(|error| failed(error.to_string()))?))
-    }
-
     /// Decides, sends and answers one command.
     pub fn submit(self: &Arc<Self>, command: &Command, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
         let staged = self.stage(command, slot.as_ref());
@@ -427,10 +393,10 @@ fn filled_or_waiting(slot: Arc<Slot<Outcome>>, given: bool) -> Submitted {
 /// The canary `half_hold`: what is applied of a hold leaves out its last seat.
 fn half(fact: &Fact) -> Fact {
     let mut half = fact.clone();
-    if let Fact::HoldPlaced(placed) = &mut half {
-        if placed.lines.seats.len() > 1 {
-            placed.lines.seats.pop();
-        }
+    if let Fact::HoldPlaced(placed) = &mut half
+        && placed.lines.seats.len() > 1
+    {
+        placed.lines.seats.pop();
     }
     half
 }

@@ -37,10 +37,11 @@ impl LoggedTime {
         at
     }
 
-    /// Another writer logged `at`.
+    /// Another writer, or this one in an earlier life, logged `at`. The clock is taken to have shown that too: if it is behind, that is a
+    /// step back.
     pub fn seen(&mut self, at: UtcMs) {
         if at > self.logged {
-            *self = Self { logged: at, clock: self.clock };
+            *self = Self { logged: at, clock: at };
         }
     }
 }
@@ -139,5 +140,15 @@ mod tests {
         assert_eq!(small_steps, [5_000, 5_001, 5_001, 5_002, 5_002, 5_003, 5_003, 5_004, 5_004, 5_005]);
         assert_eq!(at(4_000), 6_000);
         assert_eq!([at(5_000), at(6_600)], [6_500, 6_600], "half speed until the clock has caught up");
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_the_journal_when_it_is_opened_is_a_step_back() {
+        let mut time = LoggedTime::default();
+        time.seen(UtcMs(1_700_000_010_000));
+        let mut at = |clock| time.advance(UtcMs(clock)).0 - 1_700_000_000_000;
+        assert_eq!(at(1_700_000_000_000), 10_000);
+        assert_eq!(at(1_700_000_004_000), 12_000, "half speed from there");
+        assert_eq!(at(1_700_000_030_000), 30_000, "caught up");
     }
 }

@@ -54,6 +54,7 @@ impl Office {
     }
 
     /// Lets a command wait for its event; gives it back if the event has been opened meanwhile.
+    #[expect(clippy::result_large_err, reason = "the command is handed back, moved once")]
     fn queue(&self, event: EventId, command: Command) -> Result<Submitted, Command> {
         let mut opening = self.opening.lock();
         if self.events.load().contains_key(&event) {

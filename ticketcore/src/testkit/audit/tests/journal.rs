@@ -57,13 +57,13 @@ pub fn definition() -> Definition {
 
 pub fn seats(list: &[u32]) -> Lines {
     let line = |&at: &u32| SeatLine { seat: SeatIndex(at), ticket_type: ADULT, price_minor: 1_000 };
-    Lines { seats: list.iter().map(line).collect(), areas: smallvec![] }
+    Lines { seats: list.iter().map(line).collect(), areas: Vec::new() }
 }
 
 pub fn places(quantity: u32, allocation: Option<u16>) -> Lines {
     let allocation = allocation.map(AllocationIndex);
     let line = AreaLine { area: AreaIndex(0), allocation, ticket_type: ADULT, quantity, price_minor: 1_000 };
-    Lines { seats: smallvec![], areas: smallvec![line] }
+    Lines { seats: smallvec![], areas: vec![line] }
 }
 
 pub fn keyed(key: &str) -> Option<Keyed> {

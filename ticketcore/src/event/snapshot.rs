@@ -233,8 +233,7 @@ impl EventCore {
     /// The whole live state in canonical form: equal states give equal bytes. For tests and audits; locks the event.
     #[cfg(feature = "testkit")]
     pub fn state_bytes(&self) -> Vec<u8> {
-        let (revision, _) = self.log.settled_end().unwrap_or_default();
-        encode(&self.state, revision, self.view.availability().at)
+        encode(&self.state, self.log.durable(), self.view.availability().at)
     }
 }
 

@@ -289,13 +289,6 @@ impl Log {
         sequencer.pending.count() == 0 && !sequencer.in_flight && self.waiters.lock().is_empty()
     }
 
-    /// Where the durable journal ends, if no append is in flight.
-    #[cfg(feature = "testkit")]
-    pub fn settled_end(&self) -> Option<(Revision, Tail)> {
-        let sequencer = self.sequencer.lock();
-        (!sequencer.in_flight).then_some((self.durable(), sequencer.tail))
-    }
-
     /// After a conflict: forgets everything that was not appended. The caller has the event to itself.
     pub fn forget_pending(&self) {
         let mut sequencer = self.sequencer.lock();

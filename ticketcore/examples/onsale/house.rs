@@ -137,8 +137,8 @@ fn definition(plan: &SeatingPlan, seed: u64) -> Result<Definition, Box<dyn std::
     };
     definition.quotas = vec![
         quota("house", capacity, vec![], vec![]),
-        quota("children", capacity.div_ceil(50), vec![CHILD], vec![]),
-        quota("children in the best category", capacity.div_ceil(1_000), vec![CHILD], vec![CategoryIndex(0)]),
+        quota("children", capacity.div_ceil(100), vec![CHILD], vec![]),
+        quota("children in the best category", capacity.div_ceil(2_000), vec![CHILD], vec![CategoryIndex(0)]),
     ];
     Ok(definition)
 }

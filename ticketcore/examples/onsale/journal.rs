@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use ticketcore::fact::{Fact, HoldEnd, Lines, Stamp};
 use ticketcore::store::{Store, StreamId};
-use ticketcore::{HoldNumber, Revision, UserId, UtcMs};
+use ticketcore::{AreaIndex, HoldNumber, Revision, UserId, UtcMs};
 
 use crate::house::{House, TICKETS_PER_USER_MAX};
 use crate::tally::{STEP_MS, Sale, Tally, Violations};
@@ -50,8 +50,8 @@ pub struct Journal {
     pub money_minor: i64,
     /// When each seat was sold, in ms after the opening, by seat index.
     pub sold_at: Vec<Option<u64>>,
-    /// Places sold of each area.
-    pub area_sold: Vec<u32>,
+    /// Places of areas that were sold: the area, when in ms after the opening, how many.
+    pub area_sales: Vec<(AreaIndex, u64, u32)>,
     /// Step by step of [`STEP_MS`].
     pub steps: Vec<Step>,
     /// What must never happen.
@@ -80,7 +80,7 @@ impl Journal {
             released: 0,
             money_minor: 0,
             sold_at: vec![None; seats],
-            area_sold: vec![0; area_capacity.len()],
+            area_sales: Vec::new(),
             steps: Vec::new(),
             violations: Violations::default(),
             opening,
@@ -200,7 +200,7 @@ impl Journal {
                 .check(first && owned, || format!("{}: {:?} is sold twice", stamp.revision, line.seat));
         }
         for line in &lines.areas {
-            self.area_sold[line.area.at()] += line.quantity;
+            self.area_sales.push((line.area, at_ms, line.quantity));
         }
         let tickets = self.tickets.entry(user).or_default();
         *tickets += lines.places();
@@ -248,7 +248,7 @@ impl Journal {
     /// Seats and places sold.
     pub fn sold(&self) -> u64 {
         let seats = self.sold_at.iter().flatten().count() as u64;
-        seats + self.area_sold.iter().map(|sold| u64::from(*sold)).sum::<u64>()
+        seats + self.area_sales.iter().map(|sale| u64::from(sale.2)).sum::<u64>()
     }
 
     /// Compares what buyers were told with what was logged, and both with what the engine shows.

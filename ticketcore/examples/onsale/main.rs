@@ -11,6 +11,7 @@ mod clock;
 mod histogram;
 mod house;
 mod journal;
+mod page;
 mod print;
 mod rng;
 mod sweep;
@@ -70,6 +71,9 @@ fn run(args: &Args) -> Result<bool, Failure> {
     let house = House::build(args).map_err(|error| error.to_string())?;
     house.open_sale().map_err(|error| error.to_string())?;
     let outcome = sell(&house, args)?;
+    if let Some(dir) = &args.report {
+        page::write(dir, &house, args, &outcome).map_err(|error| format!("{}: {error}", dir.display()))?;
+    }
     if args.json {
         println!("{}", print::json(&house, args, &outcome));
     } else {

@@ -9,7 +9,7 @@ use crate::rng::Rng;
 /// Tries of a buyer to find seats that his map shows as free, before he asks for others all the same.
 const LOOKS: usize = 4;
 /// Map words, of 32 seats, that a buyer looks over in search of free seats.
-const WORDS_SCANNED: usize = 256;
+const WORDS_SCANNED: usize = 96;
 /// Of a thousand attempts so many are over when buyers accept any seat of the house.
 const PATIENCE_PERMILLE: u64 = 900;
 
@@ -56,7 +56,7 @@ impl<'a> Wishes<'a> {
         } else {
             self.flexible(rng, &maps.fresh, progress, count)
         };
-        if seats.len() > 1 && rng.percent(10) {
+        if seats.len() > 1 && rng.percent(15) {
             let (child, adults) = seats.split_at(1);
             return [(child, CHILD), (adults, ADULT)]
                 .map(|(seats, ticket_type)| Item::Seats { seats: seats.to_vec(), ticket_type })
@@ -69,8 +69,9 @@ impl<'a> Wishes<'a> {
         let house = self.house;
         let best = BestAvailable::adjacent(count, ADULT);
         if hot {
-            let category = house.manifest.category_of(house.by_rank[0]);
-            return BestAvailable { category: Some(category), ..best };
+            let seat = house.by_rank[rng.index(house.hot)];
+            let (section, category) = (house.manifest.section_of(seat), house.manifest.category_of(seat));
+            return BestAvailable { section: Some(section), category: Some(category), ..best };
         }
         let sections = reach(house.sections.len(), 1, progress);
         BestAvailable {

@@ -1,16 +1,21 @@
 //! What is needed to test an engine, a store or a host against the promises this crate makes (feature `testkit`).
 
+pub mod audit;
 mod clock;
 pub mod conformance;
 mod fault;
 mod faulty;
+pub mod model;
 mod rng;
 mod small_sale;
+pub mod table;
 mod timeline;
 
+pub use audit::{AuditError, AuditSummary, Auditor};
 pub use clock::ManualClock;
 pub use fault::{Call, Fault, FaultOdds};
 pub use faulty::FaultyStore;
+pub use model::{Command, Model, ModelAnswer};
 pub use rng::Rng;
 pub use small_sale::{ADULT, FLOOR, START, SmallSale, key};
 pub use timeline::{Moment, Timeline};

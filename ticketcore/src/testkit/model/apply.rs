@@ -1,0 +1,151 @@
+//! What each fact changes.
+
+use super::Model;
+use super::state::{KeyRecord, ModelHold, ModelOrder};
+use crate::fact::{Fact, HoldEnd, Keyed, Lines, SeatChange, Stamp};
+use crate::id::{HoldNumber, SeatIndex, UserId};
+use crate::key::Operation;
+use crate::order::OrderState;
+use crate::refusal::SeatState;
+
+impl Model {
+    pub(super) fn apply(&mut self, stamp: Stamp, fact: &Fact) {
+        match fact {
+            Fact::EventDefined(_) => {}
+            Fact::ManifestChanged(change) => {
+                self.manifest = self.manifest.changed(change).expect("decided with the same manifest");
+                for seat in &change.dropped {
+                    self.seats[seat.at()].state = SeatState::Blocked;
+                }
+                self.add_seats();
+            }
+            Fact::SaleStateChanged { to } => self.sale = *to,
+            Fact::AllocationReleased { allocation } => {
+                self.released.insert(*allocation);
+            }
+            Fact::SeatsChanged(f) => {
+                self.remember(stamp, f.by, Operation::Staff, f.keyed.as_ref());
+                f.seats.iter().for_each(|seat| self.change_seat(*seat, f.change));
+            }
+            Fact::PlacesChanged(f) => {
+                self.remember(stamp, f.by, Operation::Staff, f.keyed.as_ref());
+                self.blocked_places.insert((f.area, f.allocation), f.blocked);
+            }
+            Fact::HoldPlaced(_) | Fact::HoldAmended(_) | Fact::HoldExtended(_) | Fact::HoldEnded(_) => {
+                self.apply_to_hold(stamp, fact);
+            }
+            Fact::OrderOpened(_) | Fact::OrderConfirmed(_) | Fact::OrderCancelled(_) => {
+                self.apply_to_order(stamp, fact);
+            }
+        }
+    }
+
+    fn apply_to_hold(&mut self, stamp: Stamp, fact: &Fact) {
+        match fact {
+            Fact::HoldPlaced(f) => {
+                self.remember(stamp, f.user, Operation::Hold, f.keyed.as_ref());
+                let number = HoldNumber::new(stamp.revision, f.user.shard());
+                self.set_seats(&f.lines, SeatState::Held, Some(number));
+                let hold = ModelHold {
+                    user: f.user,
+                    lines: f.lines.clone(),
+                    deadline: stamp.at.plus_ms(f.ttl_ms),
+                    lifetime_end: stamp.at.plus_ms(f.lifetime_ms),
+                    extensions_left: f.extensions_left,
+                    version: stamp.revision,
+                    payment_deadline: None,
+                };
+                self.holds.insert(number, hold);
+            }
+            Fact::HoldAmended(f) => {
+                self.remember(stamp, f.user, Operation::Amend, f.keyed.as_ref());
+                self.set_seats(&f.removed, SeatState::Free, None);
+                self.set_seats(&f.added, SeatState::Held, Some(f.hold));
+                let hold = self.holds.get_mut(&f.hold).expect("decided for a live hold");
+                hold.lines = f.lines.clone();
+                hold.version = stamp.revision;
+            }
+            Fact::HoldExtended(f) => {
+                self.remember(stamp, f.user, Operation::Extend, f.keyed.as_ref());
+                let hold = self.holds.get_mut(&f.hold).expect("decided for a live hold");
+                hold.deadline = f.deadline;
+                hold.extensions_left = f.extensions_left;
+                hold.version = stamp.revision;
+            }
+            Fact::HoldEnded(f) => {
+                let force = f.end == HoldEnd::ForceReleased;
+                let operation = if force { Operation::Staff } else { Operation::Release };
+                if let Some((user, keyed)) = &f.by {
+                    self.remember(stamp, *user, operation, Some(keyed));
+                }
+                self.set_seats(&f.lines, SeatState::Free, None);
+                self.holds.remove(&f.hold);
+                if let Some(order) = self.orders.get_mut(&f.hold) {
+                    order.state = OrderState::Expired;
+                    order.ended_at = Some(stamp.at);
+                }
+            }
+            _ => unreachable!("called with facts about holds only"),
+        }
+    }
+
+    fn apply_to_order(&mut self, stamp: Stamp, fact: &Fact) {
+        match fact {
+            Fact::OrderOpened(f) => {
+                self.remember(stamp, f.user, Operation::OpenOrder, f.keyed.as_ref());
+                let hold = self.holds.get_mut(&f.hold).expect("decided for a live hold");
+                hold.payment_deadline = Some(f.payment_deadline);
+                let order = ModelOrder {
+                    user: f.user,
+                    state: OrderState::Open,
+                    lines: f.lines.clone(),
+                    payment_deadline: f.payment_deadline,
+                    ended_at: None,
+                };
+                self.orders.insert(f.hold, order);
+            }
+            Fact::OrderConfirmed(f) => {
+                self.remember(stamp, f.user, Operation::ConfirmOrder, f.keyed.as_ref());
+                self.set_seats(&f.lines, SeatState::Sold, None);
+                self.holds.remove(&f.order);
+                self.orders.get_mut(&f.order).expect("decided for an open order").state =
+                    OrderState::Confirmed;
+            }
+            Fact::OrderCancelled(f) => {
+                self.remember(stamp, f.user, Operation::CancelOrder, f.keyed.as_ref());
+                self.set_seats(&f.lines, SeatState::Free, None);
+                self.holds.remove(&f.order);
+                let order = self.orders.get_mut(&f.order).expect("decided for an open order");
+                order.state = OrderState::Cancelled;
+                order.ended_at = Some(stamp.at);
+            }
+            _ => unreachable!("called with facts about orders only"),
+        }
+    }
+
+    fn remember(&mut self, stamp: Stamp, user: UserId, operation: Operation, keyed: Option<&Keyed>) {
+        if let Some(Keyed { key, fingerprint }) = keyed {
+            let record = KeyRecord { fingerprint: *fingerprint, revision: stamp.revision, at: stamp.at };
+            self.keys.insert((user, operation, key.clone()), record);
+        }
+    }
+
+    fn set_seats(&mut self, lines: &Lines, state: SeatState, owner: Option<HoldNumber>) {
+        for line in &lines.seats {
+            let seat = &mut self.seats[line.seat.at()];
+            seat.state = state;
+            seat.owner = owner;
+            seat.version += 1;
+        }
+    }
+
+    fn change_seat(&mut self, seat: SeatIndex, change: SeatChange) {
+        let seat = &mut self.seats[seat.at()];
+        match change {
+            SeatChange::Block => seat.state = SeatState::Blocked,
+            SeatChange::Unblock => seat.state = SeatState::Free,
+            SeatChange::Reallocate(to) => seat.allocation = to,
+        }
+        seat.version += 1;
+    }
+}

@@ -64,9 +64,9 @@ pub struct AreaLine {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lines {
     /// The seats.
-    pub seats: SmallVec<[SeatLine; 4]>,
+    pub seats: SmallVec<[SeatLine; 2]>,
     /// The places of areas.
-    pub areas: SmallVec<[AreaLine; 1]>,
+    pub areas: Vec<AreaLine>,
 }
 
 impl Lines {

@@ -74,7 +74,10 @@ fn attempt(
 fn assert_true(sale: &SmallSale, refused: &[Refused]) {
     let timeline = Timeline::of(&sale.journal()).unwrap();
     for Refused { refusal, asked, from, to } in refused {
-        assert!(timeline.was_true(refusal, *asked, *from, *to), "never true from {from} to {to}: {refusal:?}");
+        assert!(
+            timeline.was_true(refusal, *asked, *from, *to),
+            "never true from {from} to {to}: {refusal:?}"
+        );
     }
 }
 
@@ -264,10 +267,7 @@ fn a_user_gets_no_more_than_the_limit_however_many_requests_run_at_once() {
     });
     assert_eq!(got.iter().sum::<u32>(), 10);
     assert!(sale.hold_places(8, 10).wait().is_ok());
-    assert_eq!(
-        refusal(sale.hold_places(8, 1).wait()),
-        Refusal::UserLimit { limit: 10, used: 10, asked: 1 }
-    );
+    assert_eq!(refusal(sale.hold_places(8, 1).wait()), Refusal::UserLimit { limit: 10, used: 10, asked: 1 });
 }
 
 #[test]

@@ -105,33 +105,35 @@ impl EventCore {
                 }
                 Instead::Answer(answer) => return Staged::Instead { outcome: Ok(answer), seen, command },
                 Instead::Changed => {}
-                Instead::Refused(mut refusal) => {
-                    let confirmed = self.view_confirms(&mut refusal, &command);
-                    return self.refused(refusal, confirmed, seen, command);
+                Instead::Refused(refusal) => {
+                    return self.refused(refusal, Revision::ZERO, seen, command);
                 }
                 Instead::Overdue(mut refusal, owners) => {
                     let (expired, known) = self.make_way(&owners, now, &mut refusal);
                     if expired && !last {
                         continue;
                     }
-                    let confirmed = known <= self.log.durable() && self.view_confirms(&mut refusal, &command);
-                    let alone = shards == ShardSet::All;
-                    if Self::needs_the_event_alone(&refusal) && !alone && !confirmed {
+                    if Self::needs_the_event_alone(&refusal) && shards != ShardSet::All {
+                        if self.view_confirms(&mut refusal, &command) {
+                            return Staged::Ready(Err(refusal.into()));
+                        }
                         shards = ShardSet::All;
                         continue;
                     }
-                    let seen = Seen { revision: seen.revision.max(known), ..seen };
-                    return self.refused(refusal, confirmed, seen, command);
+                    return self.refused(refusal, known, seen, command);
                 }
             }
         }
         Staged::Ready(Err(Refusal::Overloaded { retry_after_ms: 1 }.into()))
     }
 
-    fn refused(&self, refusal: Refusal, confirmed: bool, seen: Seen, command: Command) -> Staged {
-        let at_once = self.is_settled(seen, self.log.durable() >= seen.revision)
+    /// A refusal, which speaks of facts up to `known` and rests on nothing after `seen`.
+    fn refused(&self, mut refusal: Refusal, known: Revision, seen: Seen, command: Command) -> Staged {
+        let seen = Seen { revision: seen.revision.max(known), ..seen };
+        let durable = self.log.durable();
+        let at_once = self.is_settled(seen, durable >= seen.revision)
             || self.canaries.on(Canary::StaleRefusal)
-            || confirmed;
+            || (known <= durable && self.view_confirms(&mut refusal, &command));
         let outcome = Err(CommandError::Refused(refusal));
         if at_once { Staged::Ready(outcome) } else { Staged::Instead { outcome, seen, command } }
     }

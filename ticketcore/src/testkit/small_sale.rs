@@ -62,10 +62,8 @@ impl SmallSale {
             at: Point::default(),
             rank: u32::try_from(row).ok(),
         };
-        let row = |row: usize| Row {
-            label: row.to_string(),
-            seats: (1..=seats).map(|at| seat(row, at)).collect(),
-        };
+        let row =
+            |row: usize| Row { label: row.to_string(), seats: (1..=seats).map(|at| seat(row, at)).collect() };
         let section = Section { name: "A".to_owned(), rows: (1..=rows).map(row).collect() };
         let area = Area {
             name: "Floor".to_owned(),

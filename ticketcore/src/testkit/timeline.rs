@@ -32,7 +32,9 @@ impl Timeline {
     /// # Panics
     /// If the journal does not begin with the definition of the event, or has a manifest change.
     pub fn of(journal: &[(Stamp, Fact)]) -> Result<Self, Violation> {
-        let Some((_, Fact::EventDefined(definition))) = journal.first() else { panic!("not the journal of an event") };
+        let Some((_, Fact::EventDefined(definition))) = journal.first() else {
+            panic!("not the journal of an event")
+        };
         let manifest = Manifest::compile(definition).expect("it was valid when it was logged");
         let areas = manifest.areas().iter().map(|area| area.capacity).collect();
         let mut now = Moment { seats: vec![SeatState::Free; manifest.seat_count()], areas };
@@ -114,7 +116,9 @@ impl Moment {
                 SeatChange::Unblock => self.shift(stamp, *seat, Blocked, Free),
                 SeatChange::Reallocate(_) => Ok(()),
             }),
-            Fact::ManifestChanged(_) | Fact::PlacesChanged(_) => panic!("a timeline does not follow {fact:?}"),
+            Fact::ManifestChanged(_) | Fact::PlacesChanged(_) => {
+                panic!("a timeline does not follow {fact:?}")
+            }
             Fact::EventDefined(_)
             | Fact::SaleStateChanged { .. }
             | Fact::HoldExtended(_)
@@ -123,7 +127,13 @@ impl Moment {
         }
     }
 
-    fn lines(&mut self, stamp: Stamp, lines: &Lines, from: SeatState, to: SeatState) -> Result<(), Violation> {
+    fn lines(
+        &mut self,
+        stamp: Stamp,
+        lines: &Lines,
+        from: SeatState,
+        to: SeatState,
+    ) -> Result<(), Violation> {
         lines.seats.iter().try_for_each(|line| self.shift(stamp, line.seat, from, to))?;
         for line in &lines.areas {
             let free = &mut self.areas[line.area.at()];
@@ -138,7 +148,13 @@ impl Moment {
         Ok(())
     }
 
-    fn shift(&mut self, stamp: Stamp, seat: SeatIndex, from: SeatState, to: SeatState) -> Result<(), Violation> {
+    fn shift(
+        &mut self,
+        stamp: Stamp,
+        seat: SeatIndex,
+        from: SeatState,
+        to: SeatState,
+    ) -> Result<(), Violation> {
         let state = &mut self.seats[seat.at()];
         if *state != from {
             let what = format!("seat {} is {state:?} and becomes {to:?}", seat.0);

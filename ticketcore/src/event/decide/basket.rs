@@ -400,7 +400,10 @@ fn area_key(line: &AreaLine) -> (AreaIndex, Option<AllocationIndex>, TicketTypeI
 }
 
 fn merge_areas(lines: &mut Lines) {
-    let mut merged: SmallVec<[AreaLine; 1]> = SmallVec::new();
+    if lines.areas.len() < 2 {
+        return;
+    }
+    let mut merged: Vec<AreaLine> = Vec::new();
     for line in lines.areas.drain(..) {
         match merged.last_mut() {
             Some(last) if area_key(last) == area_key(&line) => last.quantity += line.quantity,

@@ -15,7 +15,7 @@ fn area_key(line: &AreaLine) -> AreaKey {
 pub(super) fn in_order(mut lines: Lines) -> Lines {
     lines.seats.sort_by_key(|line| line.seat);
     lines.areas.sort_by_key(area_key);
-    let mut merged = Lines { seats: lines.seats, areas: smallvec::SmallVec::new() };
+    let mut merged = Lines { seats: lines.seats, areas: Vec::new() };
     for line in lines.areas {
         match merged.areas.last_mut() {
             Some(last) if area_key(last) == area_key(&line) => last.quantity += line.quantity,

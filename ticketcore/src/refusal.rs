@@ -196,6 +196,63 @@ pub enum Refusal {
     },
 }
 
+/// Makes the code of a refusal and the list of all codes from one table, so that a new variant can't be left out of either.
+macro_rules! codes {
+    ($($variant:pat => $code:literal,)*) => {
+        impl Refusal {
+            /// Every code, in order of precedence. A closed list: clients may match on it.
+            pub const CODES: &'static [&'static str] = &[$($code),*];
+
+            /// The code of this refusal, the same in every interface.
+            #[must_use]
+            pub const fn code(&self) -> &'static str {
+                match self {
+                    $($variant => $code,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    Refusal::Limit(_) => "limit_exceeded",
+    Refusal::NothingRequested => "nothing_requested",
+    Refusal::DuplicateSeat(_) => "duplicate_seat",
+    Refusal::UnknownEvent => "unknown_event",
+    Refusal::Overloaded { .. } => "overloaded",
+    Refusal::KeyReused { .. } => "idempotency_key_reused",
+    Refusal::UnknownHold => "unknown_hold",
+    Refusal::UnknownOrder => "unknown_order",
+    Refusal::SaleState { .. } => "sale_state",
+    Refusal::SaleTransition { .. } => "sale_transition",
+    Refusal::OrderState { .. } => "order_state",
+    Refusal::HoldExpired { .. } => "hold_expired",
+    Refusal::HoldPinned { .. } => "hold_pinned",
+    Refusal::StaleHold { .. } => "stale_hold",
+    Refusal::NoExtensionLeft { .. } => "no_extension_left",
+    Refusal::Manifest(_) => "manifest",
+    Refusal::InUse { .. } => "in_use",
+    Refusal::UnknownSeats(_) => "unknown_seats",
+    Refusal::NotInHold => "not_in_hold",
+    Refusal::HoldWouldBeEmpty => "hold_would_be_empty",
+    Refusal::UnknownSection(_) => "unknown_section",
+    Refusal::UnknownCategory(_) => "unknown_category",
+    Refusal::UnknownArea(_) => "unknown_area",
+    Refusal::UnknownAllocation(_) => "unknown_allocation",
+    Refusal::UnknownTicketType(_) => "unknown_ticket_type",
+    Refusal::NotSold { .. } => "not_sold",
+    Refusal::AllocationReleased(_) => "allocation_released",
+    Refusal::SeatMismatch(_) => "seat_mismatch",
+    Refusal::PlacesMismatch { .. } => "places_mismatch",
+    Refusal::UserLimit { .. } => "user_limit",
+    Refusal::AllocationLocked(_) => "allocation_locked",
+    Refusal::SeatsUnavailable(_) => "seats_unavailable",
+    Refusal::AreaExhausted { .. } => "area_exhausted",
+    Refusal::BestAvailableMiss { .. } => "best_available_miss",
+    Refusal::OrphanSeat(_) => "orphan_seat",
+    Refusal::QuotaExhausted { .. } => "quota_exhausted",
+}
+
 /// A seat that can't be held now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeatConflict {
@@ -244,4 +301,28 @@ pub struct SeatMismatch {
     pub state: SeatState,
     /// Its version now.
     pub version: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_begins_with_the_code_and_codes_are_distinct() {
+        let refusals = [
+            Refusal::NothingRequested,
+            Refusal::Overloaded { retry_after_ms: 1 },
+            Refusal::KeyReused { revision: Revision(1) },
+            Refusal::SeatsUnavailable(Vec::new()),
+            Refusal::OrphanSeat(Vec::new()),
+        ];
+        for refusal in refusals {
+            assert_eq!(refusal.to_string().split(':').next(), Some(refusal.code()));
+            assert!(Refusal::CODES.contains(&refusal.code()));
+        }
+        let mut codes = Refusal::CODES.to_vec();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Refusal::CODES.len());
+    }
 }

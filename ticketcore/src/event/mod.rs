@@ -32,6 +32,8 @@ use parking_lot::{Condvar, Mutex};
 
 pub(crate) use decide::check_items;
 pub(crate) use open::OpenError;
+#[cfg(feature = "testkit")]
+pub(crate) use query::Progress;
 pub(crate) use scope::ShardSet;
 #[cfg(feature = "testkit")]
 pub(crate) use snapshot::folded_bytes;

@@ -16,7 +16,32 @@ use crate::order::OrderState;
 use crate::refusal::Refusal;
 use crate::request::ManifestRequest;
 
+/// Where an open event stands.
+#[cfg(feature = "testkit")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// The time a fact logged now would get.
+    pub now: crate::time::UtcMs,
+    /// The last revision given out.
+    pub sequenced: crate::id::Revision,
+    /// The last durable revision.
+    pub durable: crate::id::Revision,
+    /// Rebases so far.
+    pub epoch: u64,
+}
+
 impl EventCore {
+    /// Where it stands.
+    #[cfg(feature = "testkit")]
+    pub fn progress(&self) -> Progress {
+        Progress {
+            now: self.log.now(self.clock.now()),
+            sequenced: self.log.sequenced(),
+            durable: self.log.durable(),
+            epoch: self.epoch.load(std::sync::atomic::Ordering::Acquire),
+        }
+    }
+
     /// Runs `read` on the live state and returns what it found once all of that is durable. Reads again if another writer was first.
     pub fn read_durably<R>(self: &Arc<Self>, read: impl Fn(&Self) -> R) -> Result<R, CommandError> {
         loop {

@@ -169,6 +169,13 @@ impl BoxOffice {
         folded.map_err(|error| CommandError::Failed { reason: error.to_string() })
     }
 
+    /// Where an event stands, if it is open and has not stopped.
+    #[must_use]
+    pub(crate) fn progress(&self, event: EventId) -> Option<crate::event::Progress> {
+        let events = self.office.events.load();
+        events.get(&event).filter(|core| core.log.stopped().is_none()).map(|core| core.progress())
+    }
+
     /// Why an event has stopped, if it has.
     #[must_use]
     pub fn stopped(&self, event: EventId) -> Option<String> {

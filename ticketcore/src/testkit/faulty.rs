@@ -97,6 +97,11 @@ impl<S: Store> FaultyStore<S> {
         self.state.lock().script.extend(faults);
     }
 
+    /// Forgets what is left of the script.
+    pub fn clear_script(&self) {
+        self.state.lock().script.clear();
+    }
+
     /// The next `times` calls of this kind fail.
     pub fn fail_next(&self, call: Call, times: u32) {
         self.state.lock().fail_next[call as usize] += times;

@@ -7,7 +7,8 @@ mod fault;
 mod faulty;
 pub mod model;
 mod rng;
-mod small_sale;
+pub mod sim;
+pub(crate) mod small_sale;
 pub mod table;
 mod timeline;
 

@@ -27,6 +27,12 @@ impl Model {
         self.log.last().cloned()
     }
 
+    /// Applies a fact that was decided elsewhere, without judging it.
+    pub fn follow(&mut self, stamp: Stamp, fact: &Fact) {
+        self.apply(stamp, fact);
+        self.log.push((stamp, fact.clone()));
+    }
+
     /// Releases the due allocations, by index, then ends the overdue holds, by deadline, then number. Gives what it
     /// logged.
     pub fn expire_due(&mut self, at: UtcMs) -> Vec<(Stamp, Fact)> {

@@ -1,0 +1,142 @@
+//! The journal as it is in the store right now, audited, with the reference model at every revision of it.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use crate::fact::{Fact, HoldEnd, Stamp};
+use crate::id::{EventId, Revision};
+use crate::invariant::{Invariant, Violation};
+use crate::manifest::Definition;
+use crate::store::{MemoryStore, ReadError, Store, StreamId};
+use crate::testkit::{Auditor, Model};
+
+/// See the module.
+pub(super) struct History {
+    stream: StreamId,
+    facts: Vec<(Stamp, Fact)>,
+    /// The model after each fact.
+    models: Vec<Model>,
+    auditor: Auditor,
+    /// Facts of commands whose outcome nobody has been told.
+    unclaimed: BTreeSet<Revision>,
+}
+
+impl History {
+    /// The journal of an event that has just been defined.
+    pub fn new(event: EventId) -> Self {
+        Self {
+            stream: StreamId::Event(event),
+            facts: Vec::new(),
+            models: Vec::new(),
+            auditor: Auditor::new(),
+            unclaimed: BTreeSet::new(),
+        }
+    }
+
+    /// Reads what is new in the journal and judges every fact of it.
+    pub fn follow(&mut self, store: &MemoryStore) -> Result<(), Violation> {
+        let mut new = Vec::new();
+        let read = store.read(self.stream, self.end(), &mut |record| {
+            new.push((record.stamp, Fact::decode(record.body)));
+            ControlFlow::Continue(())
+        });
+        read.map_err(|error: ReadError| violation(Invariant::I5Durable, self.end(), error))?;
+        for (stamp, fact) in new {
+            let fact = fact.map_err(|error| violation(Invariant::I5Durable, stamp.revision, error))?;
+            self.auditor.fact(stamp, &fact)?;
+            self.add(stamp, fact)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, stamp: Stamp, fact: Fact) -> Result<(), Violation> {
+        let next = match (self.models.last(), &fact) {
+            (None, Fact::EventDefined(definition)) => self.first(stamp, definition)?,
+            (Some(before), Fact::HoldEnded(ended)) if ended.end == HoldEnd::Expired => {
+                let mut next = before.clone();
+                let logged = next.expire(ended.hold, stamp.at);
+                if logged.as_ref() != Some(&(stamp, fact.clone())) {
+                    let what = format!("{fact:?}, but the model says {logged:?}");
+                    return Err(violation(Invariant::I8SameFacts, stamp.revision, what));
+                }
+                next
+            }
+            (before, _) => {
+                let Some(before) = before else {
+                    let what = "the journal does not begin with the event";
+                    return Err(violation(Invariant::I8SameFacts, stamp.revision, what));
+                };
+                self.unclaimed.insert(stamp.revision);
+                let mut next = before.clone();
+                next.follow(stamp, &fact);
+                next
+            }
+        };
+        self.models.push(next);
+        self.facts.push((stamp, fact));
+        Ok(())
+    }
+
+    fn first(&self, stamp: Stamp, definition: &Definition) -> Result<Model, Violation> {
+        let StreamId::Event(event) = self.stream else { unreachable!("made from an event") };
+        Model::new(event, definition, stamp.at)
+            .map_err(|error| violation(Invariant::I8SameFacts, stamp.revision, error))
+    }
+
+    /// The last revision in the store.
+    pub fn end(&self) -> Revision {
+        Revision(self.facts.len() as u64)
+    }
+
+    /// The fact at `revision`.
+    pub fn fact(&self, revision: Revision) -> Option<&(Stamp, Fact)> {
+        self.facts.get(at(revision)?)
+    }
+
+    /// The model at `revision`.
+    pub fn model_at(&self, revision: Revision) -> Option<&Model> {
+        self.models.get(at(revision)?)
+    }
+
+    /// The model at the end.
+    ///
+    /// # Panics
+    /// Before the first fact.
+    pub fn model(&self) -> &Model {
+        self.models.last().expect("the event is defined")
+    }
+
+    /// Somebody has been told of the fact at `revision`. False if somebody had been told before.
+    pub fn claim(&mut self, revision: Revision) -> bool {
+        self.unclaimed.remove(&revision)
+    }
+
+    /// Facts nobody has been told of.
+    pub fn unclaimed(&self) -> impl Iterator<Item = Revision> + '_ {
+        self.unclaimed.iter().copied()
+    }
+
+    /// The last revision at or before `upto` of a fact that `is_about` picks.
+    pub fn last_about(&self, upto: Revision, is_about: impl Fn(&Fact) -> bool) -> Option<Revision> {
+        let upto = &self.facts[..usize::try_from(upto.0).ok()?.min(self.facts.len())];
+        upto.iter().rev().find(|(_, fact)| is_about(fact)).map(|(stamp, _)| stamp.revision)
+    }
+
+    /// Every fact.
+    pub fn facts(&self) -> &[(Stamp, Fact)] {
+        &self.facts
+    }
+
+    /// Recounts everything.
+    pub fn recount(&mut self) -> Result<(), Violation> {
+        self.auditor.check_all()
+    }
+}
+
+fn at(revision: Revision) -> Option<usize> {
+    usize::try_from(revision.0).ok()?.checked_sub(1)
+}
+
+pub(super) fn violation(invariant: Invariant, revision: Revision, what: impl ToString) -> Violation {
+    Violation::new(invariant, revision, what.to_string())
+}

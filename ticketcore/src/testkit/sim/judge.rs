@@ -1,0 +1,236 @@
+//! Whether an outcome is one that a client may be given: what was accepted is in the journal word for word and is what the model
+//! decides there; what was refused, or needed no fact, is what the model decides on a state the journal has had meanwhile.
+
+use super::expected::{answer_of, order_as_it_is, order_of};
+use super::history::{History, violation};
+use crate::answer::{Answer, CommandError, Done};
+use crate::event::Outcome;
+use crate::fact::Fact;
+use crate::id::{EventId, Revision};
+use crate::invariant::{Invariant, Violation};
+use crate::refusal::{Refusal, SeatConflict, SeatState};
+use crate::testkit::{Command, Model, ModelAnswer};
+use crate::time::UtcMs;
+
+/// A command that was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    /// Its place among all commands of the run.
+    pub number: u64,
+    pub node: usize,
+    /// The life of the node that it was sent to.
+    pub life: u32,
+    pub command: Command,
+    /// The revision its office knew to be durable when it was sent.
+    pub from: Revision,
+    /// If the state it was decided on is known: the last revision of that state, and the rebases before.
+    pub decided: Option<(Revision, u64)>,
+    /// When it may have been decided.
+    pub times: Vec<UtcMs>,
+}
+
+/// What is known when an outcome comes.
+pub(super) struct Judge<'a> {
+    pub event: EventId,
+    pub history: &'a mut History,
+    /// The state the command was decided on, unless it may have been decided again.
+    pub decided: Option<Revision>,
+}
+
+impl Judge<'_> {
+    /// Judges one outcome. All of the journal has been followed.
+    pub fn judge(&mut self, sent: &Sent, outcome: &Outcome) -> Result<(), Violation> {
+        match outcome {
+            Err(CommandError::Unknown { .. }) => Ok(()),
+            Err(CommandError::Failed { reason }) => self.failed(sent, reason),
+            Ok(answer) => match self.accepted_at(sent, answer) {
+                Some(revision) => self.accepted(sent, answer, revision),
+                None => self.without_fact(sent, outcome),
+            },
+            Err(CommandError::Refused(Refusal::Overloaded { .. })) => Ok(()),
+            Err(CommandError::Refused(_)) => self.without_fact(sent, outcome),
+        }
+    }
+
+    /// The revision of the fact that an answer tells of, unless it is a replay or there was nothing to do.
+    fn accepted_at(&self, sent: &Sent, answer: &Answer) -> Option<Revision> {
+        match answer {
+            Answer::Hold(hold) => (!hold.replayed).then_some(hold.version),
+            Answer::Order(order) => (!order.replayed).then_some(order.version),
+            Answer::Done(done) => done.revision.filter(|_| !done.replayed),
+            Answer::Change(change) => {
+                let same = |revision: &Revision| match self.history.fact(*revision) {
+                    Some((_, Fact::ManifestChanged(logged))) => logged == change,
+                    _ => false,
+                };
+                let found = self.history.unclaimed().filter(|r| *r > sent.from).find(same);
+                Some(found.unwrap_or(self.history.end().next()))
+            }
+        }
+    }
+
+    fn accepted(&mut self, sent: &Sent, answer: &Answer, revision: Revision) -> Result<(), Violation> {
+        let Some((stamp, fact)) = self.history.fact(revision).cloned() else {
+            let what = format!("acknowledged {answer:?}, but the journal ends at {}", self.history.end());
+            return Err(violation(Invariant::I5Durable, revision, what));
+        };
+        let expected = answer_of(self.event, stamp, &fact, false);
+        if *answer != expected {
+            let what = format!("acknowledged {answer:?}, but the journal has {fact:?}");
+            return Err(violation(Invariant::I5Durable, revision, what));
+        }
+        if !self.history.claim(revision) {
+            let what = format!("two commands were told that {fact:?} is theirs");
+            return Err(violation(Invariant::I3OneAnswer, revision, what));
+        }
+        let before = Revision(revision.0 - 1);
+        let Some(model) = self.history.model_at(before) else {
+            return Err(violation(Invariant::I8SameFacts, revision, "nobody asked for the first fact"));
+        };
+        let answered = model.clone().run(&sent.command, stamp.at);
+        let invariant = match &answered {
+            Ok(ModelAnswer::Logged(at, logged)) if (*at, logged) == (stamp, &fact) => return Ok(()),
+            Ok(ModelAnswer::Again(..)) => Invariant::I3OneAnswer,
+            Ok(ModelAnswer::Order(..)) => Invariant::I12OneOrder,
+            Err(Refusal::KeyReused { .. }) => Invariant::I3OneAnswer,
+            Err(Refusal::HoldExpired { .. }) => Invariant::I4DeadIsDead,
+            Err(Refusal::UserLimit { .. }) => Invariant::I10Limits,
+            Err(Refusal::SeatsUnavailable(_)) => Invariant::I1OneOwner,
+            Err(Refusal::AreaExhausted { .. } | Refusal::QuotaExhausted { .. }) => Invariant::I2Conservation,
+            _ => Invariant::I8SameFacts,
+        };
+        let what = format!("{:?} became {fact:?}, but the model says {answered:?}", sent.command);
+        Err(violation(invariant, revision, what))
+    }
+
+    /// A refusal, a replay, or an answer for which nothing had to be done.
+    fn without_fact(&self, sent: &Sent, outcome: &Outcome) -> Result<(), Violation> {
+        let end = self.history.end();
+        let mut said = None;
+        match self.decided {
+            Some(at) if at <= end => {
+                if self.says(sent, at, sent.times[0], outcome, &mut said) {
+                    return Ok(());
+                }
+            }
+            Some(_) => {}
+            None => {
+                for revision in sent.from.0..=end.0 {
+                    let says = |&time: &UtcMs| self.says(sent, Revision(revision), time, outcome, &mut said);
+                    if sent.times.iter().any(says) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        if let Err(CommandError::Refused(refusal)) = outcome {
+            let upto = self.decided.map_or(end, |at| at.min(end));
+            let mut revisions = (sent.from.0..=upto.0).filter_map(|r| self.history.model_at(Revision(r)));
+            if revisions.any(|model| is_true(model, refusal, &sent.command)) {
+                return Ok(());
+            }
+        }
+        let invariant = match (outcome, &said) {
+            (Ok(Answer::Hold(_)), _)
+            | (_, Some(Ok(ModelAnswer::Again(..)) | Err(Refusal::KeyReused { .. }))) => {
+                Invariant::I3OneAnswer
+            }
+            _ if self.decided.is_some_and(|at| at <= end) => Invariant::I8SameFacts,
+            _ => Invariant::I6NoGhosts,
+        };
+        let what = format!(
+            "{:?} decided at {:?} was answered {outcome:?}, but from {} to {end} the model says {said:?}",
+            sent.command, self.decided, sent.from
+        );
+        Err(violation(invariant, end, what))
+    }
+
+    /// Whether the model answers so at `revision`; what it says otherwise goes into `said`.
+    fn says(
+        &self,
+        sent: &Sent,
+        revision: Revision,
+        time: UtcMs,
+        outcome: &Outcome,
+        said: &mut Option<Result<ModelAnswer, Refusal>>,
+    ) -> bool {
+        let Some(model) = self.history.model_at(revision) else { return false };
+        let answered = model.clone().run(&sent.command, time);
+        let same = match (&answered, outcome) {
+            (Err(refusal), Err(CommandError::Refused(told))) => same_refusal(refusal, told),
+            (Ok(ModelAnswer::NotHeld), Ok(Answer::Done(done))) => {
+                *done == Done { revision: None, replayed: false }
+            }
+            (Ok(ModelAnswer::Again(stamp, fact)), Ok(answer)) => {
+                *answer == answer_of(self.event, *stamp, fact, true)
+            }
+            (Ok(ModelAnswer::Order(number, order)), Ok(answer)) => {
+                let version = self.history.last_about(revision, |fact| order_of(fact) == Some(*number));
+                let version = version.unwrap_or_default();
+                *answer == order_as_it_is(self.event, *number, order, &order.lines, version)
+            }
+            _ => false,
+        };
+        *said = Some(answered);
+        same
+    }
+
+    /// Nobody may be told that something was certainly not carried out that was.
+    fn failed(&self, sent: &Sent, reason: &str) -> Result<(), Violation> {
+        let mut model = self.history.model().clone();
+        match model.run(&sent.command, model.time(sent.times[0])) {
+            Ok(ModelAnswer::Again(stamp, fact)) => {
+                let what =
+                    format!("{:?} certainly failed ({reason}), but it has become {fact:?}", sent.command);
+                Err(violation(Invariant::I3OneAnswer, stamp.revision, what))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Equal but for `until`, which an answer need not know.
+fn same_refusal(model: &Refusal, told: &Refusal) -> bool {
+    match (model, told) {
+        (Refusal::SeatsUnavailable(model), Refusal::SeatsUnavailable(told)) => {
+            let same = |(model, told): (&SeatConflict, &SeatConflict)| {
+                let until = told.until.is_none() || told.until == model.until;
+                (model.seat, model.state) == (told.seat, told.state) && until
+            };
+            model.len() == told.len() && model.iter().zip(told).all(same)
+        }
+        _ => model == told,
+    }
+}
+
+/// Whether a refusal that the durable view may confirm on its own is true in this state.
+fn is_true(model: &Model, refusal: &Refusal, command: &Command) -> bool {
+    match refusal {
+        Refusal::SeatsUnavailable(conflicts) => {
+            let states = model.seat_states();
+            conflicts.iter().all(|conflict| states.get(conflict.seat.at()) == Some(&conflict.state))
+        }
+        Refusal::AreaExhausted { area, left } => {
+            let pools = model.pools();
+            let free: u32 =
+                pools.iter().filter(|(pool, _)| pool.0 == *area).map(|(_, counts)| counts.free).sum();
+            free == 0 && *left == 0
+        }
+        Refusal::QuotaExhausted { quota, left } => {
+            model.quotas().get(quota.at()).is_some_and(|counts| counts.free() == Some(*left))
+        }
+        Refusal::BestAvailableMiss { .. } => match model.clone().run(command, model.time(UtcMs(0))) {
+            Err(said) => said == *refusal,
+            Ok(_) => no_seat_is_free(model) && nothing_matches(refusal),
+        },
+        _ => false,
+    }
+}
+
+fn no_seat_is_free(model: &Model) -> bool {
+    !model.seat_states().contains(&SeatState::Free)
+}
+
+fn nothing_matches(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::BestAvailableMiss { matching: 0, largest_adjacent: 0, .. })
+}

@@ -1,0 +1,87 @@
+//! Seeded simulation: many clients, faulty stores and jumping clocks against one engine, on one thread, so that a seed is a whole
+//! test. Every outcome is compared with the reference model, every journal audited, every broken promise named by its invariant.
+//!
+//! A seed draws which commands, faults and clocks a run has, then takes its steps, then ends the faults and expects everything to
+//! come right. Outcomes that are unknown are never assumed absent: at the end every fact must be that of a command which was sent.
+
+mod ask;
+mod expected;
+mod finish;
+mod history;
+mod judge;
+mod look;
+mod node;
+mod plan;
+mod propose;
+mod tally;
+mod trace;
+mod venue;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use tally::Tally;
+
+use super::START;
+use crate::canary::Canary;
+use crate::invariant::{Invariant, Violation};
+use world::World;
+
+/// How a simulation runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SimulationOptions {
+    /// Steps before the faults end.
+    pub steps: u32,
+    /// A fault put into the engine, which must be found.
+    pub canary: Option<Canary>,
+}
+
+impl Default for SimulationOptions {
+    fn default() -> Self {
+        Self { steps: 400, canary: None }
+    }
+}
+
+/// What one seed led to.
+#[derive(Clone, Debug, Default)]
+pub struct SimulationReport {
+    /// Outcomes produced.
+    pub tally: Tally,
+    /// A hash of everything that happened: equal for equal seeds and options.
+    pub trace_hash: u64,
+    /// Facts in the journal at the end.
+    pub facts: u64,
+    /// The promise that was broken, if one was.
+    pub violation: Option<Violation>,
+    /// The last things that happened, oldest first, if a promise was broken.
+    pub last_lines: Vec<String>,
+}
+
+/// Runs one seed.
+#[must_use]
+pub fn simulate(seed: u64, options: &SimulationOptions) -> SimulationReport {
+    let mut world = match World::new(seed, options) {
+        Ok(world) => world,
+        Err(violation) => {
+            return SimulationReport { violation: Some(violation), ..SimulationReport::default() };
+        }
+    };
+    let run = |world: &mut World| {
+        world.run(options.steps)?;
+        world.finish()
+    };
+    let result = catch_unwind(AssertUnwindSafe(|| run(&mut world))).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        let what = format!("a panic: {message}");
+        Err(Violation::new(Invariant::I8SameFacts, world.history.end(), what))
+    });
+    let violation = result.err();
+    SimulationReport {
+        trace_hash: world.trace.hash(),
+        facts: world.history.end().0,
+        last_lines: if violation.is_some() { world.trace.last() } else { Vec::new() },
+        violation,
+        tally: std::mem::take(&mut world.tally),
+    }
+}

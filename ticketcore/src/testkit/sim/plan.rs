@@ -1,0 +1,157 @@
+//! What one seed draws: which commands, faults and clocks this run has. Every run has only some of them (swarm testing), since
+//! features that always come together hide each other's faults.
+
+use super::venue::between;
+use crate::testkit::{FaultOdds, Rng};
+
+/// A kind of step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A client or a member of staff sends a command.
+    Command,
+    /// A client asks for outcomes.
+    Poll,
+    /// The store gets on with something it has held.
+    Land,
+    /// Maintenance of one office.
+    Maintain,
+    /// A clock moves.
+    Clock,
+    /// Somebody looks at the map.
+    Look,
+    /// State and journal are compared.
+    Audit,
+    /// A snapshot is saved.
+    Snapshot,
+    /// An event is closed if it is idle.
+    Close,
+    /// The store fails for a while.
+    Outage,
+    /// An office crashes.
+    Crash,
+}
+
+const STEPS: [Step; 11] = [
+    Step::Command,
+    Step::Poll,
+    Step::Land,
+    Step::Maintain,
+    Step::Clock,
+    Step::Look,
+    Step::Audit,
+    Step::Snapshot,
+    Step::Close,
+    Step::Outage,
+    Step::Crash,
+];
+
+/// A kind of command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    Hold,
+    Amend,
+    Extend,
+    Release,
+    Open,
+    Confirm,
+    Cancel,
+    Seats,
+    Places,
+    ForceRelease,
+    ReleaseAllocation,
+    SaleState,
+    Manifest,
+    Retry,
+}
+
+const ASKS: [(Ask, u32); 14] = [
+    (Ask::Hold, 40),
+    (Ask::Amend, 14),
+    (Ask::Extend, 6),
+    (Ask::Release, 7),
+    (Ask::Open, 14),
+    (Ask::Confirm, 12),
+    (Ask::Cancel, 5),
+    (Ask::Seats, 8),
+    (Ask::Places, 4),
+    (Ask::ForceRelease, 3),
+    (Ask::ReleaseAllocation, 1),
+    (Ask::SaleState, 2),
+    (Ask::Manifest, 4),
+    (Ask::Retry, 14),
+];
+
+/// What a seed has drawn.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub shared: bool,
+    pub offices: usize,
+    pub users: u32,
+    pub faults: FaultOdds,
+    pub shrewd: u32,
+    pub steps_back: bool,
+    pub clock_step_ms: u64,
+    pub jump_pct: u32,
+    steps: Vec<(Step, u32)>,
+    asks: Vec<(Ask, u32)>,
+}
+
+impl Plan {
+    pub fn draw(rng: &mut Rng) -> Self {
+        let shared = rng.chance(50);
+        let offices = if shared && rng.chance(60) { 2 } else { 1 };
+        let faults = if rng.chance(75) { FaultOdds::swarm(rng) } else { FaultOdds::default() };
+        let mut weight = |often: u32| if rng.chance(75) { between(rng, 1, 2 * often) } else { 0 };
+        let mut steps: Vec<(Step, u32)> = Vec::new();
+        for step in STEPS {
+            let weight = match step {
+                Step::Command => 300,
+                Step::Poll => 60 + weight(100),
+                Step::Land => 30 + weight(60),
+                Step::Maintain => 10 + weight(60),
+                Step::Clock => weight(40),
+                Step::Look => weight(20),
+                Step::Audit => 4 + weight(6),
+                Step::Snapshot => weight(4),
+                Step::Close => weight(4),
+                Step::Outage => weight(2) / 2,
+                Step::Crash => weight(2),
+            };
+            steps.push((step, weight));
+        }
+        let asks = ASKS.iter().map(|(ask, often)| (*ask, weight(*often))).collect();
+        let clock_step_ms = *rng.pick(&[50, 5_000, 60_000]);
+        Self {
+            shared,
+            offices,
+            users: between(rng, 1, 6),
+            faults,
+            shrewd: between(rng, 20, 100),
+            steps_back: rng.chance(30),
+            clock_step_ms,
+            jump_pct: if rng.chance(60) { between(rng, 1, 25) } else { 0 },
+            steps,
+            asks,
+        }
+    }
+
+    pub fn step(&self, rng: &mut Rng) -> Step {
+        draw(rng, &self.steps)
+    }
+
+    pub fn ask(&self, rng: &mut Rng) -> Ask {
+        if self.asks.iter().all(|(_, weight)| *weight == 0) { Ask::Hold } else { draw(rng, &self.asks) }
+    }
+}
+
+fn draw<T: Copy>(rng: &mut Rng, weights: &[(T, u32)]) -> T {
+    let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
+    let mut roll = rng.below(u64::from(total));
+    for &(what, weight) in weights {
+        if roll < u64::from(weight) {
+            return what;
+        }
+        roll -= u64::from(weight);
+    }
+    weights[0].0
+}

@@ -1,0 +1,160 @@
+//! Which outcomes a run has produced. The lists are closed: an outcome that was never produced is a gap in the simulation.
+
+use std::collections::BTreeMap;
+
+use crate::answer::{Answer, CommandError};
+use crate::event::Outcome;
+use crate::fact::{Fact, HoldEnd};
+use crate::order::OrderState;
+use crate::refusal::Refusal;
+use crate::testkit::Fault;
+
+/// Counts by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    counts: BTreeMap<String, u64>,
+}
+
+macro_rules! kinds {
+    ($name:ident, $list:ident, $type:ty, { $($variant:pat => $kind:literal,)* }) => {
+        const $list: &[&str] = &[$($kind),*];
+        const fn $name(of: &$type) -> &'static str {
+            match of {
+                $($variant => $kind,)*
+            }
+        }
+    };
+}
+
+kinds!(fact_kind, FACT_KINDS, Fact, {
+    Fact::EventDefined(_) => "event_defined",
+    Fact::ManifestChanged(_) => "manifest_changed",
+    Fact::SaleStateChanged { .. } => "sale_state_changed",
+    Fact::HoldPlaced(_) => "hold_placed",
+    Fact::HoldAmended(_) => "hold_amended",
+    Fact::HoldExtended(_) => "hold_extended",
+    Fact::HoldEnded(crate::fact::HoldEnded { end: HoldEnd::Released, .. }) => "hold_released",
+    Fact::HoldEnded(crate::fact::HoldEnded { end: HoldEnd::ForceReleased, .. }) => "hold_force_released",
+    Fact::HoldEnded(crate::fact::HoldEnded { end: HoldEnd::Expired, .. }) => "hold_expired",
+    Fact::OrderOpened(_) => "order_opened",
+    Fact::OrderConfirmed(_) => "order_confirmed",
+    Fact::OrderCancelled(_) => "order_cancelled",
+    Fact::SeatsChanged(_) => "seats_changed",
+    Fact::PlacesChanged(_) => "places_changed",
+    Fact::AllocationReleased { .. } => "allocation_released",
+});
+
+kinds!(error_kind, ERROR_KINDS, CommandError, {
+    CommandError::Refused(_) => "refused",
+    CommandError::Unknown { .. } => "unknown",
+    CommandError::Failed { .. } => "failed",
+});
+
+kinds!(answer_kind, ANSWER_KINDS, Answer, {
+    Answer::Hold(_) => "hold",
+    Answer::Order(_) => "order",
+    Answer::Done(crate::answer::Done { revision: None, .. }) => "nothing_to_do",
+    Answer::Done(_) => "done",
+    Answer::Change(_) => "change",
+});
+
+kinds!(state_kind, STATE_KINDS, OrderState, {
+    OrderState::Open => "open",
+    OrderState::Confirmed => "confirmed",
+    OrderState::Cancelled => "cancelled",
+    OrderState::Expired => "expired",
+});
+
+const EVENTS: [&str; 9] = [
+    "rebased",
+    "crashed",
+    "stopped",
+    "reopened",
+    "closed",
+    "snapshot saved",
+    "answered late",
+    "refused before durable",
+    "lost and found in the journal",
+];
+const REPLAYS: [&str; 3] = ["hold", "order", "done"];
+
+impl Tally {
+    fn add(&mut self, class: &str, name: &str, count: u64) {
+        *self.counts.entry(format!("{class}: {name}")).or_default() += count;
+    }
+
+    pub(super) fn outcome(&mut self, outcome: &Outcome) {
+        match outcome {
+            Ok(answer) => {
+                let kind = answer_kind(answer);
+                self.add("answer", kind, 1);
+                let replayed = match answer {
+                    Answer::Hold(hold) => hold.replayed,
+                    Answer::Order(order) => order.replayed,
+                    Answer::Done(done) => done.replayed,
+                    Answer::Change(_) => false,
+                };
+                if replayed {
+                    self.add("replayed", kind, 1);
+                }
+            }
+            Err(error) => {
+                self.add("error", error_kind(error), 1);
+                if let CommandError::Refused(refusal) = error {
+                    self.add("refusal", refusal.code(), 1);
+                }
+            }
+        }
+    }
+
+    pub(super) fn fact(&mut self, fact: &Fact) {
+        self.add("fact", fact_kind(fact), 1);
+    }
+
+    pub(super) fn order(&mut self, state: OrderState) {
+        self.add("order", state_kind(&state), 1);
+    }
+
+    pub(super) fn fault(&mut self, fault: Fault, count: u64) {
+        if count > 0 {
+            self.add("fault", &format!("{fault:?}"), count);
+        }
+    }
+
+    pub(super) fn event(&mut self, event: &'static str) {
+        debug_assert!(EVENTS.contains(&event), "{event}");
+        self.add("event", event, 1);
+    }
+
+    /// Adds the counts of another run.
+    pub fn merge(&mut self, other: &Tally) {
+        for (name, count) in &other.counts {
+            *self.counts.entry(name.clone()).or_default() += count;
+        }
+    }
+
+    /// Every count, by name.
+    pub fn counts(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.counts.iter().map(|(name, count)| (name.as_str(), *count))
+    }
+
+    /// Every outcome there is that has never been produced.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let faults: Vec<String> = Fault::ALL.iter().map(|fault| format!("{fault:?}")).collect();
+        let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
+        let lists: [(&str, &[&str]); 8] = [
+            ("answer", ANSWER_KINDS),
+            ("error", ERROR_KINDS),
+            ("event", &EVENTS),
+            ("fact", FACT_KINDS),
+            ("fault", &faults),
+            ("order", STATE_KINDS),
+            ("refusal", Refusal::CODES),
+            ("replayed", &REPLAYS),
+        ];
+        let all =
+            lists.iter().flat_map(|(class, names)| names.iter().map(move |name| format!("{class}: {name}")));
+        all.filter(|name| !self.counts.contains_key(name)).collect()
+    }
+}

@@ -1,0 +1,332 @@
+//! One run: offices, clients, store and clock on one thread, step by step as the seed says.
+
+use std::sync::Arc;
+
+use super::ask::Handle;
+use super::history::{History, violation};
+use super::judge::{Judge, Sent};
+use super::node::Node;
+use super::plan::{Plan, Step};
+use super::propose::Crowd;
+use super::tally::Tally;
+use super::trace::{self, Trace};
+use super::{START, SimulationOptions, venue};
+use crate::answer::CommandError;
+use crate::event::Outcome;
+use crate::id::EventId;
+use crate::invariant::{Invariant, Violation};
+use crate::sale::SaleState;
+use crate::store::MemoryStore;
+use crate::testkit::{Command, Fault, FaultOdds, ManualClock, Rng};
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// See the module.
+pub(super) struct World {
+    pub rng: Rng,
+    pub plan: Plan,
+    pub event: EventId,
+    pub inner: Arc<MemoryStore>,
+    pub nodes: Vec<Node>,
+    pub history: History,
+    pub pending: Vec<(Sent, Handle)>,
+    /// Commands whose outcome nobody knows.
+    pub lost: Vec<Sent>,
+    pub tally: Tally,
+    pub trace: Trace,
+    crowd: Crowd,
+    sent: u64,
+}
+
+impl World {
+    /// Draws everything from `seed` and defines the event.
+    pub fn new(seed: u64, options: &SimulationOptions) -> Result<Self, Violation> {
+        let mut rng = Rng::new(seed);
+        let plan = Plan::draw(&mut rng);
+        let definition = venue::definition(&mut rng);
+        let inner = Arc::new(if plan.shared { MemoryStore::shared() } else { MemoryStore::new() });
+        let node = |name: usize, odds: &FaultOdds, rng: &mut Rng| {
+            let clock = ManualClock::new(START.plus_ms(rng.below(2_000)));
+            let mut node = Node::new(name as u64, &inner, clock, odds.clone(), options.canary, rng);
+            node.start();
+            node
+        };
+        let nodes: Vec<Node> = (0..plan.offices).map(|name| node(name + 1, &plan.faults, &mut rng)).collect();
+        let nothing = |what: &str| violation(Invariant::I8SameFacts, Default::default(), what);
+        let first = nodes[0].office.as_ref().ok_or_else(|| nothing("the office does not open"))?;
+        let event = first.add_event(&definition).map_err(|error| nothing(&error.to_string()))?;
+        let crowd = Crowd::new(event, &plan);
+        let mut world = Self {
+            rng,
+            plan,
+            event,
+            inner,
+            nodes,
+            history: History::new(event),
+            pending: Vec::new(),
+            lost: Vec::new(),
+            tally: Tally::default(),
+            trace: Trace::default(),
+            crowd,
+            sent: 0,
+        };
+        world.follow()?;
+        let to = if world.rng.chance(85) { SaleState::Onsale } else { SaleState::Presale };
+        if world.rng.chance(95) {
+            world.send(0, Command::SaleState(crate::request::SaleStateRequest { event, to }))?;
+        }
+        world.nodes.iter().for_each(|node| node.set_faults(true));
+        Ok(world)
+    }
+
+    /// Takes `steps` steps.
+    pub fn run(&mut self, steps: u32) -> Result<(), Violation> {
+        for _ in 0..steps {
+            let step = self.plan.step(&mut self.rng);
+            let node = self.rng.index(self.nodes.len());
+            self.step(step, node)?;
+            self.look_for_stops()?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: Step, at: usize) -> Result<(), Violation> {
+        if self.nodes[at].office.is_none() {
+            self.nodes[at].start();
+            return Ok(());
+        }
+        match step {
+            Step::Command => {
+                let command = self.crowd.next(&mut self.rng, &self.plan, self.history.model());
+                self.send(at, command)
+            }
+            Step::Poll => self.poll(),
+            Step::Land => {
+                self.nodes[at].store.release_random(&mut self.rng);
+                self.follow()
+            }
+            Step::Maintain => self.maintain(at),
+            Step::Clock => {
+                self.move_clock(at);
+                Ok(())
+            }
+            Step::Look => self.look(at),
+            Step::Audit => self.audit(),
+            Step::Snapshot => {
+                if let Some(office) = &self.nodes[at].office
+                    && office.save_snapshot(self.event).is_ok()
+                {
+                    self.tally.event("snapshot saved");
+                }
+                Ok(())
+            }
+            Step::Close => self.close(at),
+            Step::Outage => {
+                let fault =
+                    *self.rng.pick(&[Fault::Fail, Fault::UnknownLost, Fault::DropLost, Fault::UnknownLate]);
+                self.trace.line(format!("n{at} the store fails: {fault:?}"));
+                self.nodes[at].store.script([fault; crate::limits::APPEND_ATTEMPTS_MAX as usize]);
+                Ok(())
+            }
+            Step::Crash => self.crash(at),
+        }
+    }
+
+    /// Reads what is new in the journal.
+    pub fn follow(&mut self) -> Result<(), Violation> {
+        self.history.follow(&self.inner)
+    }
+
+    /// Sends a command and looks for its outcome at once.
+    pub fn send(&mut self, at: usize, command: Command) -> Result<(), Violation> {
+        self.follow()?;
+        let node = &mut self.nodes[at];
+        let before = node.progress(self.event);
+        let Some(office) = &node.office else { return Ok(()) };
+        if before.is_none() {
+            node.life += 1;
+        }
+        self.sent += 1;
+        self.trace.line(format!("#{} n{at} {:?} {}", self.sent, before, trace::command(&command)));
+        let handle = Handle::send(office, self.event, command.clone());
+        let after = office.progress(self.event);
+        let decided = match (before, after) {
+            (Some(before), Some(after)) if before.epoch == after.epoch => {
+                Some((after.sequenced, after.epoch))
+            }
+            _ => None,
+        };
+        let sent = Sent {
+            number: self.sent,
+            node: at,
+            life: node.life,
+            command,
+            from: before.map_or(self.history.end(), |before| before.durable),
+            decided,
+            times: vec![before.map_or(crate::time::Clock::now(&node.clock), |before| before.now)],
+        };
+        if let Some(before) = before {
+            self.check_time(at, before)?;
+        }
+        self.follow()?;
+        if let Some(still) = self.take(sent, handle, false)? {
+            self.pending.push(still);
+        }
+        Ok(())
+    }
+
+    /// Logged time follows the clock, and goes on at half speed while it is ahead.
+    fn check_time(&mut self, at: usize, progress: crate::event::Progress) -> Result<(), Violation> {
+        let last = self.history.facts().last().map(|(stamp, _)| stamp.at).unwrap_or_default();
+        let node = &mut self.nodes[at];
+        let clock = crate::time::Clock::now(&node.clock);
+        let most = clock.max(node.high.max(last).plus_ms(node.moved_ms / 2 + 1));
+        if progress.now < clock || progress.now > most {
+            let what =
+                format!("the time is {}, the clock shows {clock}, at most {most} is right", progress.now);
+            return Err(violation(Invariant::I8SameFacts, self.history.end(), what));
+        }
+        (node.high, node.moved_ms) = (progress.now, 0);
+        Ok(())
+    }
+
+    /// Asks for every outcome.
+    pub fn poll(&mut self) -> Result<(), Violation> {
+        self.follow()?;
+        for (sent, handle) in std::mem::take(&mut self.pending) {
+            if let Some(still) = self.take(sent, handle, true)? {
+                self.pending.push(still);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, sent: Sent, handle: Handle, late: bool) -> Result<Option<(Sent, Handle)>, Violation> {
+        let outcome = match handle.try_take() {
+            Ok(outcome) => outcome,
+            Err(handle) => return Ok(Some((sent, handle))),
+        };
+        self.trace.line(format!("#{} -> {}", sent.number, trace::outcome(&outcome)));
+        self.tally.outcome(&outcome);
+        if late {
+            self.tally.event("answered late");
+        }
+        self.judge(&sent, &outcome)?;
+        if matches!(outcome, Err(CommandError::Unknown { .. })) {
+            self.lost.push(sent);
+        }
+        Ok(None)
+    }
+
+    fn judge(&mut self, sent: &Sent, outcome: &Outcome) -> Result<(), Violation> {
+        let node = &self.nodes[sent.node];
+        let progress = node.office.as_ref().and_then(|office| office.progress(self.event));
+        let epoch = progress.map(|progress| progress.epoch);
+        let same = |(_, decided): &(_, u64)| epoch == Some(*decided) && node.life == sent.life;
+        let decided = sent.decided.filter(same).map(|(at, _)| at);
+        if decided.is_some_and(|at| at > self.history.end())
+            && matches!(outcome, Err(CommandError::Refused(_)))
+        {
+            self.tally.event("refused before durable");
+        }
+        Judge { event: self.event, history: &mut self.history, decided }.judge(sent, outcome)
+    }
+
+    /// One round of maintenance. If it rebased, everything unanswered has been decided again.
+    pub fn maintain(&mut self, at: usize) -> Result<(), Violation> {
+        let node = &self.nodes[at];
+        let Some(office) = &node.office else { return Ok(()) };
+        let before = office.progress(self.event);
+        let maintained = office.maintain();
+        let after = office.progress(self.event);
+        self.trace.line(format!("n{at} maintained {maintained:?} {after:?}"));
+        if let (Some(before), Some(after)) = (before, after)
+            && before.epoch != after.epoch
+        {
+            self.tally.event("rebased");
+            let mine = self.pending.iter_mut().filter(|(sent, _)| sent.node == at);
+            mine.for_each(|(sent, _)| sent.times.extend([before.now, after.now]));
+        }
+        self.follow()
+    }
+
+    fn move_clock(&mut self, at: usize) {
+        let (rng, plan) = (&mut self.rng, &self.plan);
+        if plan.steps_back && rng.chance(10) {
+            let most = if rng.chance(70) { 5_000 } else { HOUR_MS };
+            let back = 1 + rng.below(most);
+            let now = self.nodes[at].clock.back(back);
+            self.trace.line(format!("n{at} clock back to {now}"));
+            return;
+        }
+        let jump = rng.chance(plan.jump_pct);
+        let most = if jump {
+            *rng.pick(&[10 * 60_000, HOUR_MS, 24 * HOUR_MS, 120 * HOUR_MS])
+        } else {
+            plan.clock_step_ms
+        };
+        let ms = 1 + rng.below(most);
+        let one = rng.chance(10) && !jump;
+        for (other, node) in self.nodes.iter_mut().enumerate() {
+            if !one || other == at {
+                node.clock.advance(ms);
+                node.moved_ms += ms;
+            }
+        }
+        self.trace.line(format!("clocks move {ms} ms"));
+    }
+
+    fn close(&mut self, at: usize) -> Result<(), Violation> {
+        let node = &mut self.nodes[at];
+        let Some(office) = &node.office else { return Ok(()) };
+        if office.progress(self.event).is_some() && office.close_if_idle(self.event) {
+            node.life += 1;
+            self.tally.event("closed");
+            self.trace.line(format!("n{at} closed"));
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, at: usize) -> Result<(), Violation> {
+        let lost = self.rng.chance(50);
+        self.trace
+            .line(format!("n{at} crashes, what is on its way is {}", if lost { "lost" } else { "not" }));
+        let (mine, others) =
+            std::mem::take(&mut self.pending).into_iter().partition(|(sent, _)| sent.node == at);
+        self.pending = others;
+        let mine: Vec<(Sent, Handle)> = mine;
+        self.lost.extend(mine.into_iter().map(|(sent, _)| sent));
+        self.nodes[at].crash(lost, &mut self.tally, &mut self.rng);
+        self.nodes[at].start();
+        self.tally.event("crashed");
+        self.follow()
+    }
+
+    /// Whether an event has stopped: for good reasons it is opened again after a while.
+    pub fn look_for_stops(&mut self) -> Result<(), Violation> {
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            let Some(office) = &node.office else { continue };
+            let Some(reason) = office.stopped(self.event) else { continue };
+            let broken = Invariant::ALL.into_iter().find(|invariant| reason.contains(invariant.name()));
+            if let Some(invariant) = broken {
+                return Err(violation(invariant, self.history.end(), reason));
+            }
+            if reason.contains("panic") {
+                return Err(violation(Invariant::I8SameFacts, self.history.end(), reason));
+            }
+            if !node.stop_seen {
+                self.tally.event("stopped");
+                self.trace.line(format!("n{at} stopped: {reason}"));
+            }
+            node.stop_seen = true;
+            if self.rng.chance(30) {
+                office.reopen(self.event);
+                node.life += 1;
+                node.stop_seen = false;
+                self.tally.event("reopened");
+                self.trace.line(format!("n{at} reopened"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -333,7 +333,8 @@ impl EventCore {
     /// Decides, sends and answers one command.
     pub fn submit(self: &Arc<Self>, command: &Command, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
         let staged = self.stage(command, slot.as_ref());
-        if !matches!(staged, Staged::Ready(_)) {
+        // Also when this command has no fact: making way for it may have logged some.
+        if self.log.sequenced() > self.log.durable() {
             self.log.pump();
         }
         self.settle(staged, command, slot)

@@ -11,7 +11,8 @@ use ticketcore::store::{MemoryStore, Store, StreamId};
 use ticketcore::testkit::table::{self, Outcome, Subject, run_table};
 use ticketcore::testkit::{Auditor, Command, Generator, ManualClock, Model, ModelAnswer, SmallSale};
 use ticketcore::{
-    BoxOffice, CommandError, Done, EventId, Hold, Options, Order, Refusal, Revision, SeatIndex, SeatState, UtcMs,
+    BoxOffice, CommandError, Done, EventId, Hold, Options, Order, Refusal, Revision, SeatIndex, SeatState,
+    UtcMs,
 };
 
 /// One event of a box office that keeps the time it is told.
@@ -34,6 +35,8 @@ impl Engine {
         };
         let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store), options).expect("a new store"));
         let event = office.add_event(definition).expect("a valid definition");
+        // Maintenance looks at open events only.
+        office.availability(event).expect("the event opens");
         Self { sale: SmallSale { office, event, clock, store }, alias: alias.unwrap_or(event) }
     }
 
@@ -158,7 +161,8 @@ fn the_engine_does_what_the_tables_say() {
     for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tables")).unwrap() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
-        if let Err(error) = run_table(&text, |alias, definition, at| Engine::new(Some(alias), definition, at)) {
+        if let Err(error) = run_table(&text, |alias, definition, at| Engine::new(Some(alias), definition, at))
+        {
             wrong.push(format!("{}, {error}", path.file_name().unwrap().display()));
         }
     }

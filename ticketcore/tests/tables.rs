@@ -186,7 +186,7 @@ fn lockstep(seed: u64, steps: usize) -> Result<(), String> {
     let mut at = table::START;
     let definition = generator.definition(at);
     let mut engine = Engine::new(None, &definition, at);
-    let mut model = Model::new(engine.sale.event, &definition, at).unwrap();
+    let mut model = Model::new(engine.sale.event, &definition, at).expect("a valid definition");
     for step in 0..steps {
         at = at.plus_ms(generator.pause_ms());
         // Maintenance has no order of its own over users: the model does what the engine did, all of it.

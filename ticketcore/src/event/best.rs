@@ -35,11 +35,18 @@ impl Overlay {
         add(&mut self.freed, seat);
     }
 
+    /// What is free once the request has taken and given back.
     fn over(&self, stripe: usize, free: u64) -> u64 {
-        let of = |list: &[(u32, u64)]| {
-            list.iter().filter(|(at, _)| *at as usize == stripe).fold(0, |word, (_, bits)| word | bits)
-        };
-        (free | of(&self.freed)) & !of(&self.taken)
+        self.before(stripe, free) & !Self::of(&self.taken, stripe)
+    }
+
+    /// What is free to the request before it takes anything.
+    fn before(&self, stripe: usize, free: u64) -> u64 {
+        free | Self::of(&self.freed, stripe)
+    }
+
+    fn of(list: &[(u32, u64)], stripe: usize) -> u64 {
+        list.iter().filter(|(at, _)| *at as usize == stripe).fold(0, |word, (_, bits)| word | bits)
     }
 }
 
@@ -217,33 +224,47 @@ impl<W: SeatWords> Search<'_, W> {
         if best.is_some_and(|b| !b.leaves_orphan && (b.rank_sum, b.first) <= (rank_sum, first)) {
             return;
         }
-        let leaves_orphan = match self.leftover(first, count, overlay) {
-            (1, 0) | (0, 1) => true,
-            (1, _) | (_, 1) if self.orphan_rule => return,
-            (1, _) | (_, 1) => true,
-            _ => false,
-        };
+        let leaves_orphan = self.leaves_orphan(first, count, overlay);
+        if leaves_orphan && self.orphan_rule && self.leaves_more_than_one(first, count, overlay) {
+            return;
+        }
         let group = Group { leaves_orphan, rank_sum, first };
         if best.is_none_or(|b| group < b) {
             *best = Some(group);
         }
     }
 
-    /// Free seats that stay to the left and to the right of a group in its stretch, counted up to 2 each.
-    fn leftover(&self, first: usize, count: usize, overlay: &Overlay) -> (u32, u32) {
+    /// Whether a neighbour of the group is left alone.
+    fn leaves_orphan(&self, first: usize, count: usize, overlay: &Overlay) -> bool {
         let free = |at: usize| self.free(at / STRIPE_SEATS, overlay) >> (at % STRIPE_SEATS) & 1 == 1;
         let joined = |at: usize| self.manifest.next_is_adjacent(SeatIndex::of(at));
-        let (mut left, mut at) = (0, first);
-        while left < 2 && at > 0 && joined(at - 1) && free(at - 1) {
-            left += 1;
+        let left = |at: usize| at > 0 && joined(at - 1) && free(at - 1);
+        let right = |at: usize| joined(at) && free(at + 1);
+        let last = first + count - 1;
+        (left(first) && !left(first - 1)) || (right(last) && !right(last + 1))
+    }
+
+    /// Whether the group and what the request has taken before leave at least two free seats of the group's stretch.
+    fn leaves_more_than_one(&self, first: usize, count: usize, overlay: &Overlay) -> bool {
+        let bit = |word: u64, at: usize| word >> (at % STRIPE_SEATS) & 1 == 1;
+        let before = |at: usize| {
+            let stripe = at / STRIPE_SEATS;
+            bit(overlay.before(stripe, self.words.free(stripe)), at)
+        };
+        let free = |at: usize| bit(self.free(at / STRIPE_SEATS, overlay), at);
+        let joined = |at: usize| self.manifest.next_is_adjacent(SeatIndex::of(at));
+        let mut left = 0;
+        let mut at = first;
+        while at > 0 && joined(at - 1) && before(at - 1) {
             at -= 1;
+            left += u32::from(free(at));
         }
-        let (mut right, mut at) = (0, first + count - 1);
-        while right < 2 && joined(at) && free(at + 1) {
-            right += 1;
+        let mut at = first + count - 1;
+        while left < 2 && joined(at) && before(at + 1) {
             at += 1;
+            left += u32::from(free(at));
         }
-        (left, right)
+        left >= 2
     }
 
     fn miss(&self, overlay: &Overlay, filter: &Filter<'_>) -> Miss {

@@ -92,6 +92,9 @@ impl EventCore {
     }
 
     fn expire_for_counters(self: &Arc<Self>, now: UtcMs, expired: u64) -> Way {
+        if self.release_due_allocations(now) > 0 {
+            return Way::Clearer;
+        }
         if self.nothing_due(now) && self.expiry.expired() == expired {
             return Way::Same(Revision::ZERO);
         }

@@ -108,9 +108,11 @@ impl EventCore {
 
     /// An order of a user.
     pub fn find_order(&self, id: OrderId, user: UserId) -> Result<Order, Refusal> {
+        let now = self.log.now(self.clock.now());
         with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
             let shard = scope.shard(id.number.shard());
-            let order = shard.orders.get(&id.number).filter(|order| order.user == user);
+            let order = shard.orders.get(&id.number);
+            let order = order.filter(|order| order.user == user && !order.is_forgotten(now));
             let order = order.ok_or(Refusal::UnknownOrder)?;
             let hold = shard.holds.get(&id.number);
             let lines = hold.map_or(&order.lines, |hold| &hold.lines);

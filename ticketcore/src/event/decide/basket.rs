@@ -6,7 +6,7 @@ use super::super::best::{Overlay, Search, SeatWords};
 use super::super::pool::PoolName;
 use super::super::scope::Layout;
 use super::super::touched::pool_counts;
-use super::known::known;
+use super::known::{asked, known};
 use super::orphan::{ORPHAN_MARGIN, orphans};
 use super::{Decide, Instead, Reserved};
 use crate::fact::{AreaLine, Lines, SeatLine};
@@ -175,12 +175,7 @@ impl Decide<'_, '_> {
     fn user_limit(&mut self, basket: &Basket<'_>) -> Result<(), Instead> {
         let limit = self.scope.layout.manifest.rules().tickets_per_user_max;
         let usage = self.scope.shard(basket.user.shard()).usage(basket.user);
-        let count = |item: &Item| match item {
-            Item::Seats { seats, .. } => u32::try_from(seats.len()).unwrap_or(u32::MAX),
-            Item::Area { quantity, .. } => *quantity,
-            Item::Best(best) => best.count,
-        };
-        let asked: u32 = basket.items.iter().map(count).sum();
+        let asked: u32 = basket.items.iter().map(asked).sum();
         let asked = asked.saturating_sub(basket.removed.places());
         let used = usage.held + usage.owned;
         if asked > 0 && used.saturating_add(asked) > limit {
@@ -253,7 +248,8 @@ impl Decide<'_, '_> {
         }
         if !locked.is_empty() {
             locked.sort_unstable();
-            return Err(Refusal::AllocationLocked(locked).into());
+            // Its allocation may be due for release.
+            return Err(Instead::Overdue(Refusal::AllocationLocked(locked), Vec::new()));
         }
         if !conflicts.is_empty() {
             conflicts.sort_unstable_by_key(|conflict: &SeatConflict| conflict.seat);

@@ -40,6 +40,15 @@ pub(crate) fn check_items(items: &[Item]) -> Result<(), Refusal> {
     }
 }
 
+/// Seats and places an item asks for.
+pub(super) fn asked(item: &Item) -> u32 {
+    match item {
+        Item::Seats { seats, .. } => u32::try_from(seats.len()).unwrap_or(u32::MAX),
+        Item::Area { quantity, .. } => *quantity,
+        Item::Best(best) => best.count,
+    }
+}
+
 /// Refusals for what is not there, in their order of precedence.
 pub(super) fn known(manifest: &Manifest, items: &[Item]) -> Result<(), Refusal> {
     let named = items.iter().filter_map(|item| match item {

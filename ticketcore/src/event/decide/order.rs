@@ -87,8 +87,10 @@ impl Decide<'_, '_> {
         if number.shard() != user.shard() {
             return Err(Refusal::UnknownOrder);
         }
+        let now = self.now;
         let order = self.scope.shard(number.shard()).orders.get(&number);
-        order.filter(|order| order.user == user).map(|order| (**order).clone()).ok_or(Refusal::UnknownOrder)
+        let order = order.filter(|order| order.user == user && !order.is_forgotten(now));
+        order.map(|order| (**order).clone()).ok_or(Refusal::UnknownOrder)
     }
 
     fn as_it_is(

@@ -10,7 +10,7 @@ use super::scope::{Scope, ShardSet, with_shards};
 use super::shard::Gate;
 use super::{EventCore, Unanswered, apply, undo::Undo};
 use crate::answer::{Answer, CommandError, answer};
-use crate::canary::Canary;
+use crate::canary::{Canary, half_of};
 use crate::command::Command;
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
@@ -203,7 +203,7 @@ impl EventCore {
         slot: Option<&Arc<Slot<Outcome>>>,
     ) -> Step {
         let applied = if self.canaries.on(Canary::HalfHold) {
-            apply::apply(&self.state, scope, stamp, &half(fact), true)
+            apply::apply(&self.state, scope, stamp, &half_of(fact), true)
         } else {
             apply::apply(&self.state, scope, stamp, fact, true)
         };
@@ -389,15 +389,4 @@ fn filled_or_waiting(slot: Arc<Slot<Outcome>>, given: bool) -> Submitted {
         Some(outcome) => Submitted::Ready(outcome),
         None => Submitted::Waiting(slot),
     }
-}
-
-/// The canary `half_hold`: what is applied of a hold leaves out its last seat.
-fn half(fact: &Fact) -> Fact {
-    let mut half = fact.clone();
-    if let Fact::HoldPlaced(placed) = &mut half
-        && placed.lines.seats.len() > 1
-    {
-        placed.lines.seats.pop();
-    }
-    half
 }

@@ -6,6 +6,7 @@
 
 mod sequencer;
 mod slot;
+mod stop;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -16,8 +17,8 @@ use parking_lot::Mutex;
 pub(crate) use sequencer::NotSequenced;
 use sequencer::Sequencer;
 pub(crate) use slot::{Slot, SlotFuture};
+pub(crate) use stop::Stop;
 
-use crate::answer::CommandError;
 use crate::canary::{Canaries, Canary};
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
@@ -36,37 +37,6 @@ pub(crate) trait Follower: Send + Sync {
 
     /// Another writer was first: the log stands still until [`Log::rebased`]. Must not block.
     fn conflict(&self);
-}
-
-/// Why a stream takes no more commands until it is opened again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// An invariant does not hold.
-    Violated(Violation),
-    /// The store failed and nobody knows what it kept.
-    Unknown(String),
-    /// The store failed and certainly kept nothing of what was sent last.
-    Failed(String),
-}
-
-impl Stop {
-    /// What a waiting caller is told.
-    pub fn error(&self) -> CommandError {
-        match self {
-            Stop::Violated(violation) => CommandError::Unknown { reason: violation.to_string() },
-            Stop::Unknown(reason) => CommandError::Unknown { reason: reason.clone() },
-            Stop::Failed(reason) => CommandError::Failed { reason: reason.clone() },
-        }
-    }
-
-    /// What a caller is told who comes later.
-    pub fn refusal(&self) -> CommandError {
-        let reason = match self {
-            Stop::Violated(violation) => violation.to_string(),
-            Stop::Unknown(reason) | Stop::Failed(reason) => reason.clone(),
-        };
-        CommandError::Failed { reason: format!("stopped before: {reason}") }
-    }
 }
 
 /// Called once the revision it waits for is durable, or the log has stopped.

@@ -10,7 +10,7 @@ use super::scope::{Scope, ShardSet};
 use super::shard::Gate;
 use super::{EventCore, Unanswered, apply, undo::Undo};
 use crate::answer::{Answer, CommandError, answer};
-use crate::canary::Canary;
+use crate::canary::{Canary, half_of};
 use crate::command::Command;
 use crate::fact::{Fact, HoldEnd, Stamp};
 use crate::id::Revision;
@@ -208,7 +208,7 @@ impl EventCore {
         slot: Option<&Arc<Slot<Outcome>>>,
     ) -> Step<'a> {
         let applied = if self.canaries.on(Canary::HalfHold) {
-            apply::apply(&self.state, scope, stamp, &half(fact), true)
+            apply::apply(&self.state, scope, stamp, &half_of(fact), true)
         } else {
             apply::apply(&self.state, scope, stamp, fact, true)
         };
@@ -243,15 +243,4 @@ impl EventCore {
         }
         self.settle(staged, command, slot)
     }
-}
-
-/// The canary `half_hold`: what is applied of a hold leaves out its last seat.
-fn half(fact: &Fact) -> Fact {
-    let mut half = fact.clone();
-    if let Fact::HoldPlaced(placed) = &mut half
-        && placed.lines.seats.len() > 1
-    {
-        placed.lines.seats.pop();
-    }
-    half
 }

@@ -6,14 +6,13 @@
 //!
 //! Encoding: one format byte, then postcard. New kinds are added at the end; a kind's members never change.
 
-use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
-
-use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, TicketTypeIndex, UserId};
+use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, UserId};
 use crate::key::IdempotencyKey;
+pub use crate::lines::{AreaLine, Lines, SeatLine};
 use crate::manifest::{Definition, ManifestChange};
 use crate::sale::SaleState;
 use crate::time::UtcMs;
+use serde::{Deserialize, Serialize};
 
 /// The revision and the logged time of a fact, given by the sequencer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,64 +30,6 @@ pub struct Keyed {
     pub key: IdempotencyKey,
     /// Fingerprint of the request's body.
     pub fingerprint: u64,
-}
-
-/// One seat with the price fixed when it was held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeatLine {
-    /// The seat.
-    pub seat: SeatIndex,
-    /// The ticket type it is sold as.
-    pub ticket_type: TicketTypeIndex,
-    /// The price in minor units.
-    pub price_minor: i64,
-}
-
-/// Places of an area with the price fixed when they were held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AreaLine {
-    /// The area.
-    pub area: AreaIndex,
-    /// The allocation whose places were taken; they go back there.
-    pub allocation: Option<AllocationIndex>,
-    /// The ticket type they are sold as.
-    pub ticket_type: TicketTypeIndex,
-    /// How many places, at least 1.
-    pub quantity: u32,
-    /// The price of one place in minor units.
-    pub price_minor: i64,
-}
-
-/// Lines of a hold or an order. Seats are in ascending order and distinct; areas are in ascending
-/// order of (area, allocation, ticket type) and distinct.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lines {
-    /// The seats.
-    pub seats: SmallVec<[SeatLine; 2]>,
-    /// The places of areas.
-    pub areas: Vec<AreaLine>,
-}
-
-impl Lines {
-    /// Seats plus places.
-    #[must_use]
-    pub fn places(&self) -> u32 {
-        let seats = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
-        self.areas.iter().fold(seats, |sum, line| sum.saturating_add(line.quantity))
-    }
-
-    /// The sum of all prices in minor units; `None` if it does not fit.
-    #[must_use]
-    pub fn total_minor(&self) -> Option<i64> {
-        let mut total = 0i64;
-        for line in &self.seats {
-            total = total.checked_add(line.price_minor)?;
-        }
-        for line in &self.areas {
-            total = total.checked_add(line.price_minor.checked_mul(i64::from(line.quantity))?)?;
-        }
-        Some(total)
-    }
 }
 
 /// A hold was placed; its number is [`HoldNumber::new`] of the record's revision and the user's shard.

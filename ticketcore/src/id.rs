@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A fact's place in its journal; the first fact has revision 1, 0 is "before everything".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,9 +88,43 @@ index!(
 );
 
 /// The opaque 128-bit name of a user (buyer or staff), chosen by the host.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub [u8; 16]);
+
+impl Serialize for UserId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for UserId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(UserBytes)
+    }
+}
+
+struct UserBytes;
+
+impl<'de> Visitor<'de> for UserBytes {
+    type Value = UserId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the 16 bytes of a user id")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<UserId, E> {
+        bytes.try_into().map(UserId).map_err(|_| E::invalid_length(bytes.len(), &self))
+    }
+
+    // Formats without bytes (JSON) write a list of numbers.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<UserId, A::Error> {
+        let mut id = [0; 16];
+        for (at, byte) in id.iter_mut().enumerate() {
+            *byte = list.next_element()?.ok_or_else(|| A::Error::invalid_length(at, &self))?;
+        }
+        Ok(UserId(id))
+    }
+}
 
 impl From<u128> for UserId {
     fn from(id: u128) -> Self {
@@ -134,6 +169,7 @@ impl HoldNumber {
 
     /// The shard that keeps the hold and its order.
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "six bits fit")]
     pub const fn shard(self) -> usize {
         (self.0 & (SHARDS as u64 - 1)) as usize
     }

@@ -1,13 +1,16 @@
 //! The durable view of one event: everything that may be told to anybody. It is folded from what the store has accepted, batch by
 //! batch, and published before anybody who waits for a batch is woken. Maps, counters and lists read only this.
 
+mod counts;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+
+pub use counts::{Availability, Counts, PlaceCounts};
 
 use crate::fact::{Fact, Lines, SeatChange, Stamp};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, QuotaIndex, Revision, SeatIndex};
@@ -20,85 +23,6 @@ use crate::time::UtcMs;
 
 /// Seats of a 2-bit map per word.
 pub const SEATS_PER_MAP_WORD: usize = 32;
-
-/// How much of something is in which state. free + held + sold + blocked = capacity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the states of a seat")]
-pub struct Counts {
-    pub free: u32,
-    pub held: u32,
-    pub sold: u32,
-    pub blocked: u32,
-}
-
-impl Counts {
-    /// All of it.
-    #[must_use]
-    pub const fn capacity(self) -> u32 {
-        self.free + self.held + self.sold + self.blocked
-    }
-
-    fn slot(&mut self, state: SeatState) -> &mut u32 {
-        match state {
-            SeatState::Free => &mut self.free,
-            SeatState::Held => &mut self.held,
-            SeatState::Sold => &mut self.sold,
-            SeatState::Blocked => &mut self.blocked,
-        }
-    }
-
-    fn shift(&mut self, from: SeatState, to: SeatState, count: u32) -> bool {
-        let source = self.slot(from);
-        let Some(left) = source.checked_sub(count) else { return false };
-        *source = left;
-        *self.slot(to) += count;
-        true
-    }
-
-    fn resize(&mut self, capacity: u32) -> bool {
-        match capacity.checked_sub(self.held + self.sold + self.blocked) {
-            Some(free) => {
-                self.free = free;
-                true
-            }
-            None => false,
-        }
-    }
-}
-
-/// The places of one area that belong to one allocation, or to none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlaceCounts {
-    /// The area.
-    pub area: AreaIndex,
-    /// The allocation.
-    pub allocation: Option<AllocationIndex>,
-    /// Its places.
-    pub counts: Counts,
-}
-
-/// What is left of an event at one revision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Availability {
-    /// The revision.
-    pub revision: Revision,
-    /// Its logged time.
-    pub at: UtcMs,
-    /// Where the event stands.
-    pub sale_state: SaleState,
-    /// Seats by section.
-    pub sections: Vec<Counts>,
-    /// Seats by allocation.
-    pub allocations: Vec<Counts>,
-    /// Places by area and allocation.
-    pub places: Vec<PlaceCounts>,
-    /// Tickets by quota (nothing of a quota is ever blocked).
-    pub quotas: Vec<Counts>,
-    /// Live holds, and open orders among them.
-    pub holds: u32,
-    /// Open orders.
-    pub open_orders: u32,
-}
 
 /// See the module.
 pub(crate) struct View {
@@ -248,10 +172,14 @@ impl View {
         self.state.lock().sections.iter().any(|counts| counts.free > 0)
     }
 
-    /// Folds records, the first of which has revision `first`.
-    pub fn fold(&self, first: Revision, records: &Records) -> Result<(), Violation> {
+    /// Folds records, the first of which has revision `first`. `facts` are the same, decoded, or empty.
+    pub fn fold(&self, first: Revision, records: &Records, facts: &[Arc<Fact>]) -> Result<(), Violation> {
         let mut state = self.state.lock();
-        records.iter(first).try_for_each(|record| self.fold_record(&mut state, record))
+        let mut facts = facts.iter();
+        records.iter(first).try_for_each(|record| match facts.next() {
+            Some(fact) => self.fold_fact(&mut state, record.stamp, fact),
+            None => self.fold_record(&mut state, record),
+        })
     }
 
     /// Folds one fact.

@@ -43,6 +43,7 @@ impl Overlay {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "64 fits")]
 fn add<A: smallvec::Array<Item = (u32, u64)>>(list: &mut SmallVec<A>, seat: SeatIndex) {
     let (stripe, bit) = (seat.0 / STRIPE_SEATS as u32, 1u64 << (seat.at() % STRIPE_SEATS));
     match list.iter_mut().find(|(at, _)| *at == stripe) {
@@ -183,7 +184,9 @@ impl<W: SeatWords> Search<'_, W> {
                 break;
             }
         }
-        (groups & u128::from(u64::MAX)) as u64
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half is this stripe")]
+        let here = groups as u64;
+        here
     }
 
     /// Groups longer than a stripe: seat by seat.

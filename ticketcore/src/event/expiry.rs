@@ -46,7 +46,7 @@ impl EventCore {
             });
             match found {
                 Some((deadline, _, _)) if deadline <= now => {
-                    expired |= matches!(self.stage(Command::Expire(owner), None), Staged::Accepted { .. });
+                    expired |= matches!(self.stage(&Command::Expire(owner), None), Staged::Accepted { .. });
                 }
                 Some((deadline, version, lines)) => {
                     known = known.max(version);
@@ -97,7 +97,7 @@ impl EventCore {
                 });
                 self.state.due_at(next);
                 for &number in &due {
-                    if matches!(self.stage(Command::Expire(number), None), Staged::Accepted { .. }) {
+                    if matches!(self.stage(&Command::Expire(number), None), Staged::Accepted { .. }) {
                         round.ended += 1;
                     } else {
                         self.put_back(number);
@@ -131,7 +131,7 @@ impl EventCore {
         let due = allocations.filter(|(at, allocation)| {
             allocation.release_at.is_some_and(|due| due <= now) && layout.released >> at & 1 == 0
         });
-        due.map(|(at, _)| self.stage(Command::ReleaseDue(AllocationIndex::of(at)), None))
+        due.map(|(at, _)| self.stage(&Command::ReleaseDue(AllocationIndex::of(at)), None))
             .filter(|staged| matches!(staged, Staged::Accepted { .. }))
             .count()
     }

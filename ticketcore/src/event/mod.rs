@@ -15,11 +15,13 @@ mod open;
 mod pool;
 mod query;
 mod rebase;
+mod replay;
 mod scope;
 mod shard;
 mod snapshot;
 mod stripe;
 mod submit;
+mod touched;
 mod undo;
 
 use std::collections::VecDeque;

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Condvar, Mutex};
 
 use super::EventCore;
-use super::apply::{apply, define, seats_of, shards_of};
+use super::apply::{apply, define};
 use super::scope::{State, with_shards};
+use super::touched::{seats_of, shards_of};
 use crate::canary::Canaries;
 use crate::fact::{Fact, Stamp};
 use crate::id::{EventId, Revision};
@@ -112,8 +113,8 @@ struct EventFollower {
 }
 
 impl Follower for EventFollower {
-    fn appended(&self, first: Revision, records: &Records) -> Result<(), Violation> {
-        self.view.fold(first, records)
+    fn appended(&self, first: Revision, records: &Records, facts: &[Arc<Fact>]) -> Result<(), Violation> {
+        self.view.fold(first, records, facts)
     }
 
     fn conflict(&self) {

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::apply::{apply, seats_of, shards_of};
+use super::apply::apply;
 use super::scope::{ShardSet, with_shards};
 use super::shard::Gate;
+use super::touched::{seats_of, shards_of};
 use super::{EventCore, Unanswered};
 use crate::canary::Canary;
 use crate::fact::{Fact, Stamp};
@@ -66,7 +67,7 @@ impl EventCore {
             }
         }
         for entry in unanswered {
-            self.decide_again(entry.command, &entry.slot);
+            self.decide_again(&entry.command, &entry.slot);
         }
         Ok(())
     }

@@ -154,8 +154,9 @@ impl<'a> Scope<'a> {
         }
         wanted.sort_unstable();
         wanted.dedup();
-        let layout = self.layout;
-        self.stripes.extend(wanted.iter().map(|&at| (at, layout.stripes.lock(at))));
+        for at in wanted {
+            self.stripes.push((at, self.layout.stripes.lock(at)));
+        }
     }
 
     /// Lets go of all stripes.

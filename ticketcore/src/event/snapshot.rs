@@ -9,7 +9,7 @@ use super::pool::PoolName;
 use super::scope::{Layout, ShardSet, State, with_shards};
 use super::shard::{HoldRecord, OrderRecord};
 use super::stripe::SeatSlot;
-use super::{EventCore, apply::pool_counts};
+use super::{EventCore, touched::pool_counts};
 use crate::fact::{Lines, Stamp, decode_versioned, encode_versioned};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SHARDS, SeatIndex, UserId};
 use crate::invariant::{Invariant, Violation};
@@ -233,8 +233,7 @@ impl EventCore {
     /// The whole live state in canonical form: equal states give equal bytes. For tests and audits; locks the event.
     #[cfg(feature = "testkit")]
     pub fn state_bytes(&self) -> Vec<u8> {
-        let (revision, _) = self.log.settled_end().unwrap_or_default();
-        encode(&self.state, revision, self.view.availability().at)
+        encode(&self.state, self.log.durable(), self.view.availability().at)
     }
 }
 

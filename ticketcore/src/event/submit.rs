@@ -27,20 +27,20 @@ pub(crate) enum Staged {
     /// It has a fact. On a shared store its slot is filled by whoever makes it durable, or decided again.
     Accepted { answer: Answer, revision: Revision, slot: Option<Arc<Slot<Outcome>>> },
     /// It has none; the outcome depends on nothing after `seen`.
-    Instead { outcome: Outcome, seen: Seen, command: Command },
+    Instead { outcome: Outcome, seen: Seen },
     /// Its key has an accepted outcome.
-    Replay { seen: Seen, command: Command },
+    Replay { seen: Seen },
     /// It can be answered now.
     Ready(Outcome),
     /// The event was closed meanwhile.
-    Closed(Command),
+    Closed,
 }
 
 /// A command that has been handed in.
 pub(crate) enum Submitted {
     Ready(Outcome),
     Waiting(Arc<Slot<Outcome>>),
-    Closed(Command),
+    Closed,
 }
 
 /// What a decision without a fact rests on.
@@ -54,10 +54,10 @@ pub(crate) struct Seen {
 
 enum Step {
     Accepted { answer: Answer, stamp: Stamp, slot: Option<Arc<Slot<Outcome>>> },
-    Instead { instead: Instead, seen: Seen, now: UtcMs, command: Command },
+    Instead { instead: Instead, seen: Seen, now: UtcMs },
     Ready(Outcome),
-    Closed(Command),
-    Rebasing(Command),
+    Closed,
+    Rebasing,
 }
 
 thread_local! {
@@ -77,33 +77,28 @@ impl Drop for StopOnPanic<'_> {
 
 impl EventCore {
     /// Decides a command, sequences and applies its fact. Nothing has been sent to the store when this returns.
-    pub fn stage(self: &Arc<Self>, mut command: Command, slot: Option<&Arc<Slot<Outcome>>>) -> Staged {
+    pub fn stage(self: &Arc<Self>, command: &Command, slot: Option<&Arc<Slot<Outcome>>>) -> Staged {
         let mut shards = command.shards();
         for attempt in 0.. {
             let last = attempt >= DECIDE_ATTEMPTS_MAX;
             if last {
                 shards = ShardSet::All;
             }
-            let (instead, seen, now, back) = match self.step(command, shards, slot) {
+            let (instead, seen, now) = match self.step(command, shards, slot) {
                 Step::Accepted { answer, stamp, slot } => {
                     return Staged::Accepted { answer, revision: stamp.revision, slot };
                 }
                 Step::Ready(outcome) => return Staged::Ready(outcome),
-                Step::Closed(command) => return Staged::Closed(command),
-                Step::Rebasing(back) => {
+                Step::Closed => return Staged::Closed,
+                Step::Rebasing => {
                     self.wait_for_rebase();
-                    command = back;
                     continue;
                 }
-                Step::Instead { instead, seen, now, command } => (instead, seen, now, command),
+                Step::Instead { instead, seen, now } => (instead, seen, now),
             };
-            command = back;
             match instead {
-                Instead::Replay(revision) => {
-                    let seen = Seen { revision, ..seen };
-                    return Staged::Replay { seen, command };
-                }
-                Instead::Answer(answer) => return Staged::Instead { outcome: Ok(answer), seen, command },
+                Instead::Replay(revision) => return Staged::Replay { seen: Seen { revision, ..seen } },
+                Instead::Answer(answer) => return Staged::Instead { outcome: Ok(answer), seen },
                 Instead::Changed => {}
                 Instead::Refused(refusal) => {
                     return self.refused(refusal, Revision::ZERO, seen, command);
@@ -114,7 +109,7 @@ impl EventCore {
                         continue;
                     }
                     if Self::needs_the_event_alone(&refusal) && shards != ShardSet::All {
-                        if self.view_confirms(&mut refusal, &command) {
+                        if self.view_confirms(&mut refusal, command) {
                             return Staged::Ready(Err(refusal.into()));
                         }
                         shards = ShardSet::All;
@@ -128,23 +123,28 @@ impl EventCore {
     }
 
     /// A refusal, which speaks of facts up to `known` and rests on nothing after `seen`.
-    fn refused(&self, mut refusal: Refusal, known: Revision, seen: Seen, command: Command) -> Staged {
+    fn refused(&self, mut refusal: Refusal, known: Revision, seen: Seen, command: &Command) -> Staged {
         let seen = Seen { revision: seen.revision.max(known), ..seen };
         let durable = self.log.durable();
         let at_once = self.is_settled(seen, durable >= seen.revision)
             || self.canaries.on(Canary::StaleRefusal)
-            || (known <= durable && self.view_confirms(&mut refusal, &command));
+            || (known <= durable && self.view_confirms(&mut refusal, command));
         let outcome = Err(CommandError::Refused(refusal));
-        if at_once { Staged::Ready(outcome) } else { Staged::Instead { outcome, seen, command } }
+        if at_once { Staged::Ready(outcome) } else { Staged::Instead { outcome, seen } }
     }
 
-    fn step(self: &Arc<Self>, command: Command, shards: ShardSet, slot: Option<&Arc<Slot<Outcome>>>) -> Step {
+    fn step(
+        self: &Arc<Self>,
+        command: &Command,
+        shards: ShardSet,
+        slot: Option<&Arc<Slot<Outcome>>>,
+    ) -> Step {
         let _stop_on_panic = StopOnPanic(self);
         with_shards(&self.state, shards, |scope| {
             match scope.gate() {
                 Gate::Open => {}
-                Gate::Rebasing => return Step::Rebasing(command),
-                Gate::Closed => return Step::Closed(command),
+                Gate::Rebasing => return Step::Rebasing,
+                Gate::Closed => return Step::Closed,
             }
             if let Some(stop) = self.log.stopped() {
                 return Step::Ready(Err(stop.refusal()));
@@ -157,28 +157,29 @@ impl EventCore {
     fn decide_and_log(
         self: &Arc<Self>,
         scope: &mut Scope<'_>,
-        command: Command,
+        command: &Command,
         slot: Option<&Arc<Slot<Outcome>>>,
     ) -> Step {
         let clock = self.clock.now();
         let mut now = self.log.now(clock);
         loop {
-            let decision = match decide(scope, self.id, &command, now, self.canaries) {
+            let decision = match decide(scope, self.id, command, now, self.canaries) {
                 Ok(decision) => decision,
                 Err(instead) => {
                     let seen =
                         Seen { revision: self.log.sequenced(), epoch: self.epoch.load(Ordering::Acquire) };
-                    return Step::Instead { instead, seen, now, command };
+                    return Step::Instead { instead, seen, now };
                 }
             };
             let Decision { fact, valid_until, reserved } = decision;
+            let fact = Arc::new(fact);
             let undo = self.log.is_shared().then(|| Undo::capture(&self.state, scope, &fact));
             let sequenced = SCRATCH.with_borrow_mut(|body| {
                 fact.encode(body);
-                self.log.sequence(clock, valid_until, body)
+                self.log.sequence(clock, valid_until, body, &fact)
             });
             match sequenced {
-                Ok(stamp) => return self.accept(scope, command, stamp, fact, undo, slot),
+                Ok(stamp) => return self.accept(scope, command, stamp, &fact, undo, slot),
                 Err(NotSequenced::Again(at)) => {
                     reserved.give_back(scope);
                     scope.unlock_stripes();
@@ -195,27 +196,27 @@ impl EventCore {
     fn accept(
         self: &Arc<Self>,
         scope: &mut Scope<'_>,
-        command: Command,
+        command: &Command,
         stamp: Stamp,
-        fact: Fact,
+        fact: &Fact,
         undo: Option<Undo>,
         slot: Option<&Arc<Slot<Outcome>>>,
     ) -> Step {
         let applied = if self.canaries.on(Canary::HalfHold) {
-            apply::apply(&self.state, scope, stamp, &half(&fact), true)
+            apply::apply(&self.state, scope, stamp, &half(fact), true)
         } else {
-            apply::apply(&self.state, scope, stamp, &fact, true)
+            apply::apply(&self.state, scope, stamp, fact, true)
         };
         if let Err(violation) = applied {
             self.log.stop(Stop::Violated(violation));
         }
-        let answer = answer(self.id, stamp, &fact, false);
+        let answer = answer(self.id, stamp, fact, false);
         let Some(undo) = undo else { return Step::Accepted { answer, stamp, slot: None } };
         let slot = slot.cloned().unwrap_or_else(Slot::new);
         let entry = Unanswered {
             revision: stamp.revision,
             fact: Some((stamp, undo)),
-            command,
+            command: command.clone(),
             slot: Arc::clone(&slot),
         };
         self.remember(entry, &mut self.unanswered.lock());
@@ -237,10 +238,15 @@ impl EventCore {
     }
 
     /// Answers what can be answered and lets the rest wait. Call [`Log::pump`](crate::log::Log::pump) first.
-    pub fn settle(self: &Arc<Self>, staged: Staged, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
+    pub fn settle(
+        self: &Arc<Self>,
+        staged: Staged,
+        command: &Command,
+        slot: Option<Arc<Slot<Outcome>>>,
+    ) -> Submitted {
         match staged {
             Staged::Ready(outcome) => ready(outcome, slot),
-            Staged::Closed(command) => Submitted::Closed(command),
+            Staged::Closed => Submitted::Closed,
             Staged::Accepted { slot: Some(own), .. } => filled_or_waiting(own, slot.is_some()),
             Staged::Accepted { answer, revision, slot: None } => {
                 if self.log.spin_until_durable(revision) {
@@ -251,15 +257,15 @@ impl EventCore {
                 self.fill_when_durable(revision, Ok(answer), &slot);
                 filled_or_waiting(slot, given)
             }
-            Staged::Instead { outcome, seen, command } => {
+            Staged::Instead { outcome, seen } => {
                 if self.is_settled(seen, self.log.spin_until_durable(seen.revision)) {
                     return ready(outcome, slot);
                 }
                 self.wait_for_seen(seen, command, slot, |_, _| outcome)
             }
-            Staged::Replay { seen, command } => {
+            Staged::Replay { seen } => {
                 if self.is_settled(seen, self.log.spin_until_durable(seen.revision)) {
-                    return ready(self.replay(seen.revision, &command), slot);
+                    return ready(self.replay(seen.revision, command), slot);
                 }
                 self.wait_for_seen(seen, command, slot, move |core, command| {
                     core.replay(seen.revision, command)
@@ -273,7 +279,7 @@ impl EventCore {
     fn wait_for_seen(
         self: &Arc<Self>,
         seen: Seen,
-        command: Command,
+        command: &Command,
         slot: Option<Arc<Slot<Outcome>>>,
         outcome: impl FnOnce(&Self, &Command) -> Outcome + Send + 'static,
     ) -> Submitted {
@@ -292,9 +298,9 @@ impl EventCore {
                 slot: Arc::clone(&slot),
             };
             self.remember(entry, &mut unanswered);
-            self.wake_later(seen.revision, &slot, command, outcome);
+            self.wake_later(seen.revision, &slot, command.clone(), outcome);
         } else {
-            self.wake_later(seen.revision, &slot, command, outcome);
+            self.wake_later(seen.revision, &slot, command.clone(), outcome);
         }
         filled_or_waiting(slot, given)
     }
@@ -324,65 +330,29 @@ impl EventCore {
         self.log.when_durable(revision, Box::new(wake));
     }
 
-    /// The outcome that the key of `command` names: read back from the journal.
-    fn replay(&self, revision: Revision, command: &Command) -> Outcome {
-        let Some(asked) = command.key() else {
-            return Err(CommandError::Failed { reason: "a replay without a key".to_owned() });
-        };
-        let (stamp, fact) = self.read_fact(revision)?;
-        let logged = apply::key_of(&fact);
-        let same = logged.is_some_and(|(user, operation, keyed)| {
-            user == asked.user
-                && operation == asked.operation
-                && keyed.key == *asked.key
-                && keyed.fingerprint == asked.fingerprint
-        });
-        if same {
-            Ok(answer(self.id, stamp, &fact, true))
-        } else {
-            Err(Refusal::KeyReused { revision }.into())
-        }
-    }
-
-    /// One fact of the journal.
-    fn read_fact(&self, revision: Revision) -> Result<(Stamp, Fact), CommandError> {
-        let failed = |reason: String| CommandError::Failed { reason };
-        let mut found = None;
-        let before = Revision(revision.0.saturating_sub(1));
-        let read = self.log.store().read(self.log.stream(), before, &mut |record| {
-            found = Some((record.stamp, Fact::decode(record.body)));
-            std::ops::ControlFlow::Break(())
-        });
-        read.map_err(|error| failed(error.to_string()))?;
-        let (stamp, fact) = found.ok_or_else(|| failed(format!("{revision} is not in the journal")))?;
-        Ok((stamp, fact.map_err(|error| failed(error.to_string()))?))
-    }
-
     /// Decides, sends and answers one command.
-    pub fn submit(self: &Arc<Self>, command: Command, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
+    pub fn submit(self: &Arc<Self>, command: &Command, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
         let staged = self.stage(command, slot.as_ref());
         if !matches!(staged, Staged::Ready(_)) {
             self.log.pump();
         }
-        self.settle(staged, slot)
+        self.settle(staged, command, slot)
     }
 
     /// Decides a remembered command again, while nobody else is in the event.
-    pub(super) fn decide_again(self: &Arc<Self>, command: Command, slot: &Arc<Slot<Outcome>>) {
+    pub(super) fn decide_again(self: &Arc<Self>, command: &Command, slot: &Arc<Slot<Outcome>>) {
         let step =
             with_shards(&self.state, ShardSet::All, |scope| self.decide_and_log(scope, command, Some(slot)));
-        let (outcome, seen, command) = match step {
+        let (outcome, seen) = match step {
             Step::Accepted { .. } => return,
             Step::Ready(outcome) => return slot.fill(outcome),
-            Step::Closed(_) | Step::Rebasing(_) => {
+            Step::Closed | Step::Rebasing => {
                 return slot.fill(Err(CommandError::Unknown { reason: "the event was closed".to_owned() }));
             }
-            Step::Instead { instead, seen, command, .. } => match instead {
-                Instead::Refused(refusal) | Instead::Overdue(refusal, _) => {
-                    (Err(refusal.into()), seen, command)
-                }
-                Instead::Answer(answer) => (Ok(answer), seen, command),
-                Instead::Changed => (Err(Refusal::Overloaded { retry_after_ms: 1 }.into()), seen, command),
+            Step::Instead { instead, seen, .. } => match instead {
+                Instead::Refused(refusal) | Instead::Overdue(refusal, _) => (Err(refusal.into()), seen),
+                Instead::Answer(answer) => (Ok(answer), seen),
+                Instead::Changed => (Err(Refusal::Overloaded { retry_after_ms: 1 }.into()), seen),
                 Instead::Replay(revision) => {
                     let replay = move |core: &Self, command: &Command| core.replay(revision, command);
                     self.wait_for_seen(Seen { revision, ..seen }, command, Some(Arc::clone(slot)), replay);
@@ -423,10 +393,10 @@ fn filled_or_waiting(slot: Arc<Slot<Outcome>>, given: bool) -> Submitted {
 /// The canary `half_hold`: what is applied of a hold leaves out its last seat.
 fn half(fact: &Fact) -> Fact {
     let mut half = fact.clone();
-    if let Fact::HoldPlaced(placed) = &mut half {
-        if placed.lines.seats.len() > 1 {
-            placed.lines.seats.pop();
-        }
+    if let Fact::HoldPlaced(placed) = &mut half
+        && placed.lines.seats.len() > 1
+    {
+        placed.lines.seats.pop();
     }
     half
 }

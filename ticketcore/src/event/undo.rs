@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::apply::{key_of, pool_counts};
 use super::scope::{Layout, Scope, State};
 use super::shard::{HoldRecord, OrderRecord, Usage};
 use super::stripe::SeatSlot;
+use super::touched::{key_of, pool_counts, seats_of};
 use crate::fact::{Fact, Lines, Stamp};
 use crate::id::{HoldNumber, SeatIndex, UserId};
 use crate::key::key_tag;
@@ -75,7 +75,7 @@ impl Undo {
             | Fact::ManifestChanged(_)
             | Fact::EventDefined(_) => undo.layout = Some(state.layout.load_full()),
         }
-        undo.seats = super::apply::seats_of(fact).into_iter().map(|seat| (seat, scope.seat(seat))).collect();
+        undo.seats = seats_of(fact).into_iter().map(|seat| (seat, scope.seat(seat))).collect();
         undo.key = key_of(fact).map(|(user, operation, keyed)| {
             (user, key_tag(scope.layout.manifest.rules().key_secret, user, operation, &keyed.key))
         });

@@ -19,7 +19,7 @@ pub(crate) use slot::{Slot, SlotFuture};
 
 use crate::answer::CommandError;
 use crate::canary::{Canaries, Canary};
-use crate::fact::Stamp;
+use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::invariant::Violation;
 use crate::limits::APPEND_ATTEMPTS_MAX;
@@ -30,8 +30,9 @@ use crate::time::UtcMs;
 
 /// What follows a stream's journal.
 pub(crate) trait Follower: Send + Sync {
-    /// The records are durable. Called in order, before anybody who waits for them is woken.
-    fn appended(&self, first: Revision, records: &Records) -> Result<(), Violation>;
+    /// The records are durable. Called in order, before anybody who waits for them is woken. `facts` are the same, decoded, if they
+    /// came from here; else it is empty.
+    fn appended(&self, first: Revision, records: &Records, facts: &[Arc<Fact>]) -> Result<(), Violation>;
 
     /// Another writer was first: the log stands still until [`Log::rebased`]. Must not block.
     fn conflict(&self);
@@ -160,9 +161,15 @@ impl Log {
     }
 
     /// Gives an encoded fact its stamp and its place among the pending records.
-    pub fn sequence(&self, clock: UtcMs, valid_until: UtcMs, body: &[u8]) -> Result<Stamp, NotSequenced> {
+    pub fn sequence(
+        &self,
+        clock: UtcMs,
+        valid_until: UtcMs,
+        body: &[u8],
+        fact: &Arc<Fact>,
+    ) -> Result<Stamp, NotSequenced> {
         let mut sequencer = self.sequencer.lock();
-        let stamp = sequencer.push(clock, valid_until, body)?;
+        let stamp = sequencer.push(clock, valid_until, body, fact)?;
         if stamp.at.0 != self.logged.load(Ordering::Relaxed) {
             self.logged.store(stamp.at.0, Ordering::Relaxed);
         }
@@ -203,6 +210,9 @@ impl Log {
         }
         let spare = std::mem::take(&mut sequencer.spare);
         let records = std::mem::replace(&mut sequencer.pending, spare);
+        // `sent` was emptied when the batch before was appended; its room is used again.
+        let Sequencer { facts, sent, .. } = sequencer;
+        std::mem::swap(facts, sent);
         sequencer.batches += 1;
         sequencer.attempts = 0;
         Some(Batch {
@@ -289,17 +299,12 @@ impl Log {
         sequencer.pending.count() == 0 && !sequencer.in_flight && self.waiters.lock().is_empty()
     }
 
-    /// Where the durable journal ends, if no append is in flight.
-    #[cfg(feature = "testkit")]
-    pub fn settled_end(&self) -> Option<(Revision, Tail)> {
-        let sequencer = self.sequencer.lock();
-        (!sequencer.in_flight).then_some((self.durable(), sequencer.tail))
-    }
-
     /// After a conflict: forgets everything that was not appended. The caller has the event to itself.
     pub fn forget_pending(&self) {
         let mut sequencer = self.sequencer.lock();
         sequencer.pending.clear();
+        sequencer.facts.clear();
+        sequencer.sent.clear();
         sequencer.held = None;
         sequencer.next = self.durable().next();
         self.sequenced.store(self.durable().0, Ordering::Release);
@@ -307,7 +312,7 @@ impl Log {
 
     /// After a conflict: follows records that another writer appended. The caller has the event to itself.
     pub fn follow(&self, first: Revision, records: &Records, tail: Tail) -> Result<(), Violation> {
-        self.follower.appended(first, records)?;
+        self.follower.appended(first, records, &[])?;
         let mut sequencer = self.sequencer.lock();
         let last = Revision(first.0 + u64::from(records.count()) - 1);
         if let Some(record) = records.iter(first).last() {
@@ -332,10 +337,12 @@ impl Log {
     fn appended(&self, batch: Batch) {
         let tail = batch.tail();
         let last = Revision(batch.first_revision.0 + u64::from(batch.records.count()) - 1);
-        if let Err(violation) = self.follower.appended(batch.first_revision, &batch.records) {
+        let mut facts = std::mem::take(&mut self.sequencer.lock().sent);
+        if let Err(violation) = self.follower.appended(batch.first_revision, &batch.records, &facts) {
             self.stop(Stop::Violated(violation));
             return;
         }
+        facts.clear();
         self.durable.store(last.0, Ordering::Release);
         self.wake(last);
         let mut records = batch.records;
@@ -345,6 +352,7 @@ impl Log {
             sequencer.tail = tail;
             sequencer.in_flight = false;
             sequencer.spare = records;
+            sequencer.sent = facts;
             !sequencer.pumping && sequencer.pending.count() > 0
         };
         if pump {

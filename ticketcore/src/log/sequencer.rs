@@ -1,7 +1,9 @@
 //! The sequencer: gives every fact its time and revision and packs it into the stream's pending records. That is all it does,
 //! under one lock, for a few dozen nanoseconds.
 
-use crate::fact::Stamp;
+use std::sync::Arc;
+
+use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::limits::PENDING_BYTES_MAX;
 use crate::store::{Batch, Records, Tail};
@@ -35,10 +37,11 @@ impl LoggedTime {
         at
     }
 
-    /// Another writer logged `at`.
+    /// Another writer, or this one in an earlier life, logged `at`. The clock is taken to have shown that too: if it is behind, that is a
+    /// step back.
     pub fn seen(&mut self, at: UtcMs) {
         if at > self.logged {
-            *self = Self { logged: at, clock: self.clock };
+            *self = Self { logged: at, clock: at };
         }
     }
 }
@@ -62,6 +65,10 @@ pub(super) struct Sequencer {
     pub tail: Tail,
     /// Facts that wait for the append in flight to end.
     pub pending: Records,
+    /// The same facts, decoded: nobody has to read them back from the records to follow this writer.
+    pub facts: Vec<Arc<Fact>>,
+    /// Those of the batch in flight.
+    pub sent: Vec<Arc<Fact>>,
     /// A used buffer for the next batch.
     pub spare: Records,
     /// A batch is with the store, or must be dealt with before the next one may be.
@@ -85,6 +92,8 @@ impl Sequencer {
             next: revision.next(),
             tail,
             pending: Records::default(),
+            facts: Vec::new(),
+            sent: Vec::new(),
             spare: Records::default(),
             in_flight: false,
             pumping: false,
@@ -95,7 +104,13 @@ impl Sequencer {
     }
 
     /// Stamps a fact and packs it.
-    pub fn push(&mut self, clock: UtcMs, valid_until: UtcMs, body: &[u8]) -> Result<Stamp, NotSequenced> {
+    pub fn push(
+        &mut self,
+        clock: UtcMs,
+        valid_until: UtcMs,
+        body: &[u8],
+        fact: &Arc<Fact>,
+    ) -> Result<Stamp, NotSequenced> {
         let at = self.time.peek(clock);
         if at >= valid_until {
             return Err(NotSequenced::Again(at));
@@ -105,6 +120,7 @@ impl Sequencer {
         }
         let stamp = Stamp { revision: self.next, at: self.time.advance(clock) };
         self.pending.push(stamp.at, body);
+        self.facts.push(Arc::clone(fact));
         self.next = self.next.next();
         Ok(stamp)
     }
@@ -124,5 +140,15 @@ mod tests {
         assert_eq!(small_steps, [5_000, 5_001, 5_001, 5_002, 5_002, 5_003, 5_003, 5_004, 5_004, 5_005]);
         assert_eq!(at(4_000), 6_000);
         assert_eq!([at(5_000), at(6_600)], [6_500, 6_600], "half speed until the clock has caught up");
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_the_journal_when_it_is_opened_is_a_step_back() {
+        let mut time = LoggedTime::default();
+        time.seen(UtcMs(1_700_000_010_000));
+        let mut at = |clock| time.advance(UtcMs(clock)).0 - 1_700_000_000_000;
+        assert_eq!(at(1_700_000_000_000), 10_000);
+        assert_eq!(at(1_700_000_004_000), 12_000, "half speed from there");
+        assert_eq!(at(1_700_000_030_000), 30_000, "caught up");
     }
 }

@@ -41,7 +41,8 @@ impl BoxOffice {
             .map(|checked| match checked {
                 Ok((event, command)) => match events.get(&event) {
                     Some(core) if core.log.stopped().is_none() => {
-                        Ok((core, event, core.stage(command, None)))
+                        let staged = core.stage(&command, None);
+                        Ok((core, event, command, staged))
                     }
                     _ => Err(self.office.submit(event, command)),
                 },
@@ -49,7 +50,7 @@ impl BoxOffice {
             })
             .collect();
         let mut pumped: Option<EventId> = None;
-        for (core, event, _) in staged.iter().flatten() {
+        for (core, event, ..) in staged.iter().flatten() {
             if pumped != Some(*event) {
                 core.log.pump();
                 pumped = Some(*event);
@@ -58,8 +59,8 @@ impl BoxOffice {
         let mut pending = Vec::with_capacity(staged.len());
         for staged in staged {
             pending.push(match staged {
-                Ok((_, event, Staged::Closed(command))) => self.office.submit(event, command),
-                Ok((core, _, staged)) => Pending::new(core.settle(staged, None)),
+                Ok((_, event, command, Staged::Closed)) => self.office.submit(event, command),
+                Ok((core, _, command, staged)) => Pending::new(core.settle(staged, &command, None)),
                 Err(pending) => pending,
             });
         }

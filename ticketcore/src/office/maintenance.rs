@@ -170,10 +170,10 @@ impl BoxOffice {
 
     /// Drops an event that has stopped after a failure and reads it again from its journal at the next command.
     pub fn reopen(&self, event: EventId) {
-        if let Some(core) = self.office.events.load().get(&event) {
-            if core.log.stopped().is_some() {
-                self.office.forget(core);
-            }
+        if let Some(core) = self.office.events.load().get(&event)
+            && core.log.stopped().is_some()
+        {
+            self.office.forget(core);
         }
     }
 }

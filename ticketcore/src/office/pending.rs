@@ -31,7 +31,7 @@ impl<T: FromAnswer> Pending<T> {
         let state = match submitted {
             Submitted::Ready(outcome) => State::Ready(outcome),
             Submitted::Waiting(slot) => State::Waiting(slot),
-            Submitted::Closed(_) => {
+            Submitted::Closed => {
                 State::Ready(Err(CommandError::Failed { reason: "the event was closed".to_owned() }))
             }
         };

@@ -33,8 +33,8 @@ impl Office {
         loop {
             if let Some(core) = self.events.load().get(&event) {
                 if !matches!(core.log.stopped(), Some(Stop::Failed(_))) {
-                    match core.submit(command, None) {
-                        Submitted::Closed(back) => command = back,
+                    match core.submit(&command, None) {
+                        Submitted::Closed => {}
                         done => return done,
                     }
                 }
@@ -54,6 +54,7 @@ impl Office {
     }
 
     /// Lets a command wait for its event; gives it back if the event has been opened meanwhile.
+    #[expect(clippy::result_large_err, reason = "the command is handed back, moved once")]
     fn queue(&self, event: EventId, command: Command) -> Result<Submitted, Command> {
         let mut opening = self.opening.lock();
         if self.events.load().contains_key(&event) {
@@ -87,8 +88,8 @@ impl Office {
             };
             for (command, slot) in waiting {
                 match &opened {
-                    Ok(core) => match core.submit(command, Some(Arc::clone(&slot))) {
-                        Submitted::Closed(_) => {
+                    Ok(core) => match core.submit(&command, Some(Arc::clone(&slot))) {
+                        Submitted::Closed => {
                             let reason = "the event was closed".to_owned();
                             slot.fill(Err(CommandError::Failed { reason }));
                         }

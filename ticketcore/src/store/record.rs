@@ -6,6 +6,7 @@
 use crate::fact::Stamp;
 use crate::id::Revision;
 use crate::time::UtcMs;
+use crate::varint::{put_varint, take_varint};
 
 /// The packed records of one batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,8 +42,9 @@ impl Records {
         if self.count == 0 {
             self.base = at;
         }
-        put_varint(&mut self.bytes, body.len() as u64);
-        put_varint(&mut self.bytes, at.since_ms(self.base));
+        let mut put = |byte| self.bytes.push(byte);
+        put_varint(&mut put, body.len() as u64);
+        put_varint(&mut put, at.since_ms(self.base));
         self.bytes.extend_from_slice(body);
         self.count += 1;
     }
@@ -120,34 +122,11 @@ impl<'a> Iterator for RecordIter<'a> {
     }
 }
 
-fn take(bytes: &[u8]) -> Option<(u64, &[u8], &[u8])> {
-    let (len, rest) = take_varint(bytes)?;
-    let (delta, rest) = take_varint(rest)?;
+fn take(mut rest: &[u8]) -> Option<(u64, &[u8], &[u8])> {
+    let len = take_varint(&mut rest)?;
+    let delta = take_varint(&mut rest)?;
     let (body, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
     Some((delta, body, rest))
-}
-
-fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push((value & 0x7f) as u8);
-}
-
-fn take_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0u64;
-    for (at, byte) in bytes.iter().enumerate().take(10) {
-        let part = u64::from(byte & 0x7f);
-        if at == 9 && part > 1 {
-            return None;
-        }
-        value |= part << (7 * at);
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[at + 1..]));
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub use audit::{AuditError, AuditSummary, Auditor};
 pub use clock::ManualClock;
 pub use fault::{Call, Fault, FaultOdds};
 pub use faulty::FaultyStore;
-pub use model::{Command, Model, ModelAnswer};
+pub use model::{Command, Generator, Model, ModelAnswer};
 pub use rng::Rng;
 pub use small_sale::{ADULT, FLOOR, START, SmallSale, key};
 pub use timeline::{Moment, Timeline};

@@ -24,16 +24,16 @@
 //! `/split`, `/accessible`, `/fullview`; each with `:TYPE` after its name or number (the first type if left out).
 //! `#9` in place of a name is the bare index. Holds are h1, h2, .. in the order in which they are first seen; an order bears its hold's name.
 //!
-//! **Commands** (all but the last six take `by USER`, `key K`, `event other`):
+//! **Commands** (all but the last seven take `by USER`, `key K`, `event other`):
 //! `hold THINGS [ttl TIME] [channel C] [code X]`, `amend H [add THINGS] [drop THINGS] [version first|latest] [channel C]
 //! [code X]`, `extend H [ttl TIME]`, `release H`, `order H`, `confirm H`, `cancel H`, `force H`, `block SEATS`, `unblock SEATS`,
 //! `move SEATS to ALLOCATION|none` (each seat as `A1@VERSION`, version 0 if left out), `places AREA from N to N [of ALLOCATION]`;
 //! `publish ALLOCATION`, `sale STATE`, `change SETUP LINE` (or `change drop SEATS`, `change recategorise SEAT CATEGORY`),
-//! `maintain`, `seat SEAT`, `tick TIME`.
+//! `maintain`, `seat SEAT`, `allows STATE ACTIVITY`, `tick TIME`.
 //!
 //! **Outcomes**: `held H LINES total N until TIME extensions N`, `open|confirmed|cancelled|expired H LINES total N
 //! [until TIME]`, `done`, `not_held`, each after `again` if no fact was logged; `maintained N`; `free`, `held`, `sold`,
-//! `blocked` for `seat`; `refused CODE` and what the refusal carries. A row expects the outcome to begin with the words
+//! `blocked` for `seat`; `yes`, `no` for `allows`; `refused CODE` and what the refusal carries. A row expects the outcome to begin with the words
 //! after `->`; without `->` any outcome but a refusal will do. TIME is in `ms`, `s`, `m` or `h`, from the start of the case.
 
 mod parse;
@@ -155,6 +155,7 @@ impl<S: Subject> Case<S> {
                 return Ok(());
             }
             Row::Seat(seat) => format!("{:?}", subject.seat_state(seat)).to_lowercase(),
+            Row::Allows(state, activity) => (if state.allows(activity) { "yes" } else { "no" }).to_owned(),
             Row::Maintain => format!("maintained {}", subject.maintain(self.now)),
             Row::Command(command) => {
                 let before = subject.revision();

@@ -2,21 +2,19 @@
 
 use smallvec::SmallVec;
 
-use super::super::apply::pool_counts;
 use super::super::best::{Overlay, Search, SeatWords};
 use super::super::pool::PoolName;
-use super::super::scope::{Layout, Scope};
+use super::super::scope::Layout;
+use super::super::touched::pool_counts;
+use super::known::known;
+use super::orphan::{ORPHAN_MARGIN, orphans};
 use super::{Decide, Instead, Reserved};
 use crate::fact::{AreaLine, Lines, SeatLine};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, SeatIndex, TicketTypeIndex, UserId};
-use crate::limits::{self, within};
 use crate::manifest::{Manifest, STRIPE_SEATS};
 use crate::refusal::{Refusal, SeatConflict, SeatState};
 use crate::request::Item;
 use crate::sale::SaleState;
-
-/// Seats on both sides of a taken one that the orphan rule may have to look at.
-const ORPHAN_MARGIN: usize = 3;
 
 /// A request for lines.
 pub(super) struct Basket<'r> {
@@ -80,38 +78,6 @@ impl SeatWords for LiveWords<'_> {
     }
 }
 
-/// Checks that need no state: counts and duplicates.
-pub(crate) fn check_items(items: &[Item]) -> Result<(), Refusal> {
-    let limit = |what: &str, found: u64, min, max| within(what, found, min, max).map_err(Refusal::Limit);
-    limit("items", items.len() as u64, 0, limits::ITEMS_PER_HOLD_MAX as u64)?;
-    let max = limits::PLACES_PER_HOLD_MAX as u64;
-    let mut places = 0u64;
-    let mut seats: SmallVec<[SeatIndex; 16]> = SmallVec::new();
-    for item in items {
-        places += match item {
-            Item::Seats { seats: named, .. } => {
-                limit("items.seats", named.len() as u64, 1, max)?;
-                seats.extend_from_slice(named);
-                named.len() as u64
-            }
-            Item::Area { quantity, .. } => {
-                limit("items.quantity", u64::from(*quantity), 1, max)?;
-                u64::from(*quantity)
-            }
-            Item::Best(best) => {
-                limit("items.best_available.count", u64::from(best.count), 1, max)?;
-                u64::from(best.count)
-            }
-        };
-    }
-    limit("items: places", places, 0, max)?;
-    seats.sort_unstable();
-    match seats.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(Refusal::DuplicateSeat(pair[0])),
-        None => Ok(()),
-    }
-}
-
 /// The allocations that a channel and an access code unlock.
 pub(super) fn unlocked(manifest: &Manifest, channel: Option<&str>, access_code: Option<&str>) -> u64 {
     if channel.is_none() && access_code.is_none() {
@@ -148,8 +114,7 @@ impl Decide<'_, '_> {
         let rule = self.scope.layout.manifest.rules().orphan_rule;
         let margin = if rule { ORPHAN_MARGIN } else { 0 };
         let touched = lines.seats.iter().chain(&basket.removed.seats).map(|line| line.seat);
-        let touched: SmallVec<[SeatIndex; 8]> = touched.collect();
-        self.scope.lock_stripes(touched.into_iter(), margin);
+        self.scope.lock_stripes(touched, margin);
         self.check_seats(basket, access, &lines, named)?;
         let mut reserved = Reserved::default();
         let filled = self.fill_pools(basket, access, &mut lines, &mut reserved, miss, rule);
@@ -185,13 +150,15 @@ impl Decide<'_, '_> {
                 return Err(Refusal::OrphanSeat(orphans).into());
             }
         }
-        let counts: SmallVec<[(PoolName, u32); 8]> =
-            pool_counts(&self.scope.layout.manifest, lines).collect();
-        let mut quotas: SmallVec<[(PoolName, u32); 8]> =
-            counts.into_iter().filter(|(pool, _)| matches!(pool, PoolName::Quota(_))).collect();
+        let mut quotas: SmallVec<[(PoolName, u32); 8]> = SmallVec::new();
+        for (pool, count) in pool_counts(&self.scope.layout.manifest, lines) {
+            if matches!(pool, PoolName::Quota(_)) {
+                quotas.push((pool, count));
+            }
+        }
         quotas.sort_unstable();
         for (pool, count) in quotas {
-            let credit = self.credit(basket.removed, pool);
+            let credit = if basket.owner.is_some() { self.credit(basket.removed, pool) } else { 0 };
             if let (Err(left), PoolName::Quota(quota)) = (self.reserve(reserved, pool, count, credit), pool) {
                 return Err(Instead::Overdue(Refusal::QuotaExhausted { quota, left }, Vec::new()));
             }
@@ -340,61 +307,6 @@ impl Decide<'_, '_> {
     }
 }
 
-/// Refusals for what is not there, in their order of precedence.
-fn known(manifest: &Manifest, items: &[Item]) -> Result<(), Refusal> {
-    let named = items.iter().filter_map(|item| match item {
-        Item::Seats { seats, .. } => Some(seats),
-        _ => None,
-    });
-    let mut unknown: Vec<SeatIndex> =
-        named.flatten().copied().filter(|seat| !manifest.is_real(*seat)).collect();
-    if !unknown.is_empty() {
-        unknown.sort_unstable();
-        return Err(Refusal::UnknownSeats(unknown));
-    }
-    let best = || items.iter().filter_map(|item| if let Item::Best(best) = item { Some(best) } else { None });
-    let sections = manifest.section_names().len();
-    if let Some(section) = best().filter_map(|b| b.section).find(|s| s.at() >= sections) {
-        return Err(Refusal::UnknownSection(section));
-    }
-    let categories = manifest.categories().len();
-    if let Some(category) = best().filter_map(|b| b.category).find(|c| c.at() >= categories) {
-        return Err(Refusal::UnknownCategory(category));
-    }
-    let areas = items.iter().filter_map(|item| match item {
-        Item::Area { area, .. } => Some(*area),
-        _ => None,
-    });
-    if let Some(area) = areas.clone().find(|area| area.at() >= manifest.areas().len()) {
-        return Err(Refusal::UnknownArea(area));
-    }
-    let types = items.iter().map(|item| match item {
-        Item::Seats { ticket_type, .. } | Item::Area { ticket_type, .. } => *ticket_type,
-        Item::Best(best) => best.ticket_type,
-    });
-    if let Some(unknown) = types.clone().find(|t| t.at() >= manifest.ticket_types().len()) {
-        return Err(Refusal::UnknownTicketType(unknown));
-    }
-    for item in items {
-        let sold = |ticket_type, category| {
-            let priced = manifest.price(ticket_type, category).is_some();
-            if priced { Ok(()) } else { Err(Refusal::NotSold { ticket_type, category }) }
-        };
-        match item {
-            Item::Seats { seats, ticket_type } => {
-                seats.iter().try_for_each(|seat| sold(*ticket_type, manifest.category_of(*seat)))?;
-            }
-            Item::Area { area, ticket_type, .. } => {
-                sold(*ticket_type, manifest.areas()[area.at()].category)?;
-            }
-            Item::Best(best) => {
-                best.category.map_or(Ok(()), |category| sold(best.ticket_type, category))?;
-            }
-        }
-    }
-    Ok(())
-}
-
 fn area_key(line: &AreaLine) -> (AreaIndex, Option<AllocationIndex>, TicketTypeIndex, i64) {
     (line.area, line.allocation, line.ticket_type, line.price_minor)
 }
@@ -422,41 +334,4 @@ pub(super) fn join(kept: Lines, added: &Lines) -> Lines {
     all.areas.sort_unstable_by_key(area_key);
     merge_areas(&mut all);
     all
-}
-
-/// Single free seats that taking `lines` would leave although it could be avoided. The stripes of the seats and of
-/// [`ORPHAN_MARGIN`] seats around them are locked.
-fn orphans(scope: &Scope<'_>, lines: &Lines, removed: &Lines) -> Vec<SeatIndex> {
-    let manifest = &scope.layout.manifest;
-    let taken = |seat: SeatIndex| lines.seats.binary_search_by_key(&seat, |line| line.seat).is_ok();
-    let before = |seat: SeatIndex| {
-        scope.is_free(seat) || removed.seats.binary_search_by_key(&seat, |line| line.seat).is_ok()
-    };
-    let after = |seat: SeatIndex| !taken(seat) && before(seat);
-    let left_of = |seat: SeatIndex| {
-        let left = SeatIndex(seat.0.checked_sub(1)?);
-        manifest.next_is_adjacent(left).then_some(left)
-    };
-    let right_of = |seat: SeatIndex| manifest.next_is_adjacent(seat).then_some(SeatIndex(seat.0 + 1));
-    // Another free seat of the same stretch, beyond a run of taken ones.
-    let more = |from: SeatIndex, step: &dyn Fn(SeatIndex) -> Option<SeatIndex>| {
-        let mut at = step(from);
-        while let Some(seat) = at.filter(|seat| taken(*seat)) {
-            at = step(seat);
-        }
-        at.is_some_and(before)
-    };
-    let mut found = Vec::new();
-    for line in &lines.seats {
-        for seat in [left_of(line.seat), right_of(line.seat)].into_iter().flatten() {
-            let lonely =
-                after(seat) && !left_of(seat).is_some_and(after) && !right_of(seat).is_some_and(after);
-            if lonely && (more(seat, &left_of) || more(seat, &right_of)) {
-                found.push(seat);
-            }
-        }
-    }
-    found.sort_unstable();
-    found.dedup();
-    found
 }

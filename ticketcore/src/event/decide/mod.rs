@@ -3,12 +3,14 @@
 
 mod basket;
 mod hold;
+mod known;
 mod order;
+mod orphan;
 mod staff;
 
-use super::apply::pool_counts;
 use super::pool::PoolName;
 use super::scope::Scope;
+use super::touched::pool_counts;
 use crate::answer::Answer;
 use crate::canary::{Canaries, Canary};
 use crate::command::{Command, CommandKey};
@@ -19,7 +21,7 @@ use crate::refusal::Refusal;
 use crate::sale::Activity;
 use crate::time::UtcMs;
 
-pub(crate) use basket::check_items;
+pub(crate) use known::check_items;
 
 /// What a command would do.
 pub(crate) struct Decision {

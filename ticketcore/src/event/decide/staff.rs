@@ -60,10 +60,10 @@ impl Decide<'_, '_> {
         if request.area.at() >= layout.manifest.areas().len() {
             return Err(Refusal::UnknownArea(request.area).into());
         }
-        if let Some(allocation) = request.allocation {
-            if !layout.pools.allocations_in(request.area).any(|known| known == allocation) {
-                return Err(Refusal::UnknownAllocation(allocation).into());
-            }
+        if let Some(allocation) = request.allocation
+            && !layout.pools.allocations_in(request.area).any(|known| known == allocation)
+        {
+            return Err(Refusal::UnknownAllocation(allocation).into());
         }
         let pool = PoolName::Area(request.area, request.allocation);
         let level = layout.pools.level(pool);

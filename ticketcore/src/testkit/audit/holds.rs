@@ -190,6 +190,9 @@ impl Books {
             };
             let price = self.manifest.price(line.ticket_type, area.category);
             priced(price, line.price_minor, || format!("area {}", line.area.0))?;
+            let pool = (line.area, line.allocation);
+            let there = self.accounts.pools.contains_key(&pool);
+            ensure(there, Invariant::I2Conservation, || format!("there is no pool {pool:?}"))?;
             self.can_be_open(line.allocation, || format!("area {}", line.area.0))?;
         }
         Ok(())

@@ -10,6 +10,7 @@ mod apply;
 mod best;
 mod command;
 mod compare;
+mod generate;
 mod holds;
 mod lines;
 mod maintenance;
@@ -22,6 +23,7 @@ mod state;
 mod tests;
 
 pub use self::command::Command;
+pub use self::generate::Generator;
 pub use self::state::{ModelHold, ModelOrder};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -12,13 +12,14 @@ use crate::request::{
     AmendRequest, BestAvailable, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, Item,
     ManifestRequest, OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
 };
-use crate::sale::SaleState;
+use crate::sale::{Activity, SaleState};
 use crate::testkit::Command;
 
 /// A row that has been read.
 pub(super) enum Row {
     Command(Box<Command>),
     Seat(SeatIndex),
+    Allows(SaleState, Activity),
     Maintain,
     Tick(u64),
 }
@@ -97,6 +98,7 @@ impl Names<'_> {
             "tick" => Row::Tick(read_ms(words.one()?)?),
             "maintain" => Row::Maintain,
             "seat" => Row::Seat(self.setup.seat(words.one()?)?),
+            "allows" => Row::Allows(sale_state(words.one()?)?, activity(words.plain.last().unwrap_or(&""))?),
             "hold" | "amend" | "extend" | "release" | "order" | "confirm" | "cancel" => {
                 Row::Command(Box::new(self.buyer(words)?))
             }
@@ -280,7 +282,12 @@ impl Names<'_> {
     }
 }
 
-pub(super) fn sale_state(name: &str) -> Read<SaleState> {
+fn sale_state(name: &str) -> Read<SaleState> {
     let found = SaleState::ALL.into_iter().find(|state| format!("{state:?}").to_lowercase() == name);
     found.ok_or_else(|| format!("`{name}` is not a sale state"))
+}
+
+fn activity(name: &str) -> Read<Activity> {
+    let found = Activity::ALL.into_iter().find(|activity| format!("{activity:?}").to_lowercase() == name);
+    found.ok_or_else(|| format!("`{name}` is not an activity"))
 }

@@ -1,0 +1,109 @@
+# `make test` passes every test on a fresh clone; what is missing it installs. Everything else is a part of it, or takes longer.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+CARGO := cargo --locked
+BUILT := $(or $(CARGO_TARGET_DIR),target)
+RESULTS := $(BUILT)/test-results.log
+# The sanitizer's flags are unstable: nightly, or stable told to take them.
+FUZZ := $(shell if rustc +nightly --version >/dev/null 2>&1; then echo cargo +nightly fuzz; else echo RUSTC_BOOTSTRAP=1 cargo fuzz; fi)
+FUZZ_TARGETS := plan_import fact_decode record_decode commands
+FUZZ_SECONDS ?= 600
+SIMULATE := $(CARGO) run --release -p ticketcore --features testkit --example simulate --
+SEEDS ?= 0..2000
+ONSALE := $(CARGO) run --release -p ticketcore --example onsale --
+CANARIES = $(shell sed -n 's/.*Canary::[A-Za-z]* => "\([a-z_]*\)".*/\1/p' ticketcore/src/canary.rs)
+
+.PHONY: help
+help: ## Says what there is to make.
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+
+.PHONY: test
+test: tools fmt clippy doc unit deny fuzz smoke simulate-short bench-build ## Everything, from a fresh clone; ends with the count.
+	@scripts/tally $(RESULTS)
+
+.PHONY: tools
+tools: ## Installs what the other targets need and is not there.
+	@scripts/tools
+
+.PHONY: fmt
+fmt: ## The form of the code.
+	$(CARGO) fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
+
+.PHONY: clippy
+clippy: ## Lints, for every set of features that ships; warnings are errors.
+	$(CARGO) clippy -p ticketcore --all-targets --no-default-features -- -D warnings
+	$(CARGO) clippy -p ticketcore --all-targets --features testkit -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
+
+.PHONY: doc
+doc: ## Documentation, private items too; a broken link is an error.
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features --document-private-items
+
+.PHONY: unit
+unit: ## Unit, integration, property and documentation tests, with the default features and with all.
+	@mkdir -p $(BUILT) && : > $(RESULTS)
+	$(CARGO) test --workspace 2>&1 | tee -a $(RESULTS)
+	$(CARGO) test --workspace --all-features 2>&1 | tee -a $(RESULTS)
+
+.PHONY: deny
+deny: ## Licences, sources and duplicates of the dependencies. (Advisories need a database that is not in a package registry.)
+	$(CARGO) fetch
+	$(CARGO) fetch --manifest-path fuzz/Cargo.toml
+	cargo deny --offline --all-features check bans licenses sources
+	cargo deny --offline --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
+
+.PHONY: fuzz
+fuzz: ## Builds the fuzz targets and runs each over its seeds and a few seconds more.
+	$(FUZZ) build
+	@$(MAKE) fuzz-run FUZZ_SECONDS=5
+
+.PHONY: fuzz-run
+fuzz-run:
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p fuzz/corpus/$$target; \
+		echo "fuzz $$target: $(FUZZ_SECONDS) s"; \
+		$(FUZZ) run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 -print_final_stats=0 -verbosity=0; \
+	done
+
+.PHONY: smoke
+smoke: ## Sells out two venues and looks at the books.
+	$(ONSALE) --venue theatre --json | scripts/check-onsale
+	$(ONSALE) --venue stadium --json | scripts/check-onsale
+
+.PHONY: simulate-short
+simulate-short: ## A few simulated sales with faults; every canary must be caught.
+	$(SIMULATE) --seeds 0..50
+	@test -n "$(CANARIES)"
+	@for canary in $(CANARIES); do echo "canary $$canary"; $(SIMULATE) --canary $$canary; done
+
+.PHONY: bench-build
+bench-build: ## Builds the benchmarks.
+	$(CARGO) bench --workspace --no-run
+
+# What takes longer.
+
+.PHONY: simulate
+simulate: ## Many simulated sales: make simulate SEEDS=0..2000
+	$(SIMULATE) --seeds $(SEEDS)
+
+.PHONY: limits
+limits: ## Measures the engine beside the limits of the same machine.
+	$(CARGO) run --release -p ticketcore-benches --bin limits
+
+.PHONY: fuzz-long
+fuzz-long: tools ## Fuzzes each target for long: make fuzz-long FUZZ_SECONDS=600
+	$(FUZZ) build
+	@$(MAKE) fuzz-run
+
+.PHONY: bench
+bench: ## Runs the benchmarks.
+	$(CARGO) bench --workspace

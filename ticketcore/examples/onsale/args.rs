@@ -1,0 +1,101 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum, value_parser};
+use ticketcore::plan::VenueKind;
+
+/// Sells a whole house under contention and proves afterwards that no seat was sold twice.
+///
+/// At least 20 hold requests are made for every place, half of them for the best 5 % of the seats. The clock runs
+/// faster than real time, so that abandoned holds run out as they would in a real sale. Exit code 0 means: every
+/// place was sold, once, and the journal agrees with what the buyers were told.
+#[derive(Debug, Parser)]
+#[command(name = "onsale")]
+pub struct Args {
+    /// A seating plan in the open seating-plan JSON
+    #[arg(long, value_name = "FILE", conflicts_with = "venue")]
+    pub plan: Option<PathBuf>,
+    /// A generated venue
+    #[arg(long, value_enum, default_value_t = Venue::Stadium)]
+    pub venue: Venue,
+    /// Buyer threads [default: as many as there are cores, at least 2]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1_024))]
+    threads: Option<u16>,
+    /// Holds that are walked away from and run out
+    #[arg(long, value_name = "PCT", default_value_t = 10, value_parser = value_parser!(u8).range(0..=100))]
+    pub abandon: u8,
+    /// Payments that fail: the order is cancelled
+    #[arg(long, value_name = "PCT", default_value_t = 5, value_parser = value_parser!(u8).range(0..=100))]
+    pub payment_failures: u8,
+    /// Requests for the best available seats; all others name their seats
+    #[arg(long, value_name = "PCT", default_value_t = 20, value_parser = value_parser!(u8).range(0..=100))]
+    pub best_available: u8,
+    /// Requests sent twice: double clicks with one key, and orders opened again under another
+    #[arg(long, value_name = "PCT", default_value_t = 10, value_parser = value_parser!(u8).range(0..=100))]
+    pub duplicates: u8,
+    /// How many times faster than real time the sale's clock runs
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = value_parser!(u64).range(1..=10_000))]
+    pub speed: u64,
+    /// Seed of all draws; the order in which threads get their turn stays the machine's
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Print one JSON object as the last line
+    #[arg(long)]
+    pub json: bool,
+    /// Write a page about the sale to DIR/index.html
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+}
+
+/// Generated venues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Venue {
+    /// About 1,200 seats
+    Theatre,
+    /// About 14,000 seats and 4,000 standing places
+    Arena,
+    /// 80,000 seats
+    Stadium,
+}
+
+impl From<Venue> for VenueKind {
+    fn from(venue: Venue) -> Self {
+        match venue {
+            Venue::Theatre => VenueKind::Theatre,
+            Venue::Arena => VenueKind::Arena,
+            Venue::Stadium => VenueKind::Stadium,
+        }
+    }
+}
+
+impl Args {
+    /// Buyer threads.
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(2, usize::from).max(2);
+        self.threads.map_or_else(cores, usize::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_checked() {
+        Args::command().debug_assert();
+        let parse = |line: &str| Args::try_parse_from(line.split(' '));
+        let args = parse("onsale").unwrap();
+        assert!(args.venue == Venue::Stadium && args.threads() >= 2 && args.plan.is_none() && !args.json);
+        assert_eq!(
+            (args.abandon, args.payment_failures, args.best_available, args.duplicates),
+            (10, 5, 20, 10)
+        );
+        assert_eq!(parse("onsale --venue arena --threads 3").unwrap().threads(), 3);
+        for wrong in ["--abandon 101", "--threads 0", "--venue barn", "--plan a --venue arena", "--speed 0"] {
+            assert!(parse(&format!("onsale {wrong}")).is_err(), "{wrong}");
+        }
+    }
+}

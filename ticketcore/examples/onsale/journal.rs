@@ -1,0 +1,295 @@
+//! The proof: the journal of the sale, folded once more by code that shares nothing with the engine's own state.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+use ticketcore::fact::{Fact, HoldEnd, Lines, Stamp};
+use ticketcore::store::{Store, StreamId};
+use ticketcore::{AreaIndex, HoldNumber, Revision, UserId, UtcMs};
+
+use crate::house::{House, TICKETS_PER_USER_MAX};
+use crate::tally::{STEP_MS, Sale, Tally, Violations};
+
+/// What happened in one step of the time line, in seats and places.
+#[derive(Clone, Copy, Default)]
+pub struct Step {
+    /// Held.
+    pub held: u32,
+    /// Sold.
+    pub sold: u32,
+    /// Free again because a hold ran out.
+    pub expired: u32,
+    /// Free again because a payment failed or a hold was given back.
+    pub returned: u32,
+}
+
+/// A hold that has not ended.
+struct Live {
+    user: UserId,
+    lines: Lines,
+    deadline: UtcMs,
+    lifetime_end: UtcMs,
+    ordered: bool,
+}
+
+/// The fold. Numbers of facts, and who has what.
+pub struct Journal {
+    /// All facts.
+    pub facts: u64,
+    /// Holds placed.
+    pub placed: u64,
+    /// Orders opened.
+    pub opened: u64,
+    /// Orders cancelled.
+    pub cancelled: u64,
+    /// Holds that ran out.
+    pub expired: u64,
+    /// Holds given back.
+    pub released: u64,
+    /// The sum of all confirmed orders in minor units.
+    pub money_minor: i64,
+    /// When each seat was sold, in ms after the opening, by seat index.
+    pub sold_at: Vec<Option<u64>>,
+    /// Places of areas that were sold: the area, when in ms after the opening, how many.
+    pub area_sales: Vec<(AreaIndex, u64, u32)>,
+    /// Step by step of [`STEP_MS`].
+    pub steps: Vec<Step>,
+    /// What must never happen.
+    pub violations: Violations,
+    opening: UtcMs,
+    last: Stamp,
+    owner: Vec<Option<HoldNumber>>,
+    area_taken: Vec<u32>,
+    area_capacity: Vec<u32>,
+    live: HashMap<HoldNumber, Live>,
+    confirmed: BTreeMap<HoldNumber, (UserId, Lines)>,
+    tickets: HashMap<UserId, u32>,
+}
+
+impl Journal {
+    /// Reads the whole journal of the event; `opening` is when the sale opened.
+    pub fn read(house: &House, opening: UtcMs) -> Result<Self, Box<dyn std::error::Error>> {
+        let seats = house.manifest.seat_count();
+        let area_capacity: Vec<u32> = house.areas.iter().map(|(_, places)| *places).collect();
+        let mut journal = Self {
+            facts: 0,
+            placed: 0,
+            opened: 0,
+            cancelled: 0,
+            expired: 0,
+            released: 0,
+            money_minor: 0,
+            sold_at: vec![None; seats],
+            area_sales: Vec::new(),
+            steps: Vec::new(),
+            violations: Violations::default(),
+            opening,
+            last: Stamp { revision: Revision::ZERO, at: UtcMs(0) },
+            owner: vec![None; seats],
+            area_taken: vec![0; area_capacity.len()],
+            area_capacity,
+            live: HashMap::new(),
+            confirmed: BTreeMap::new(),
+            tickets: HashMap::new(),
+        };
+        let mut damaged = None;
+        house.store.read(StreamId::Event(house.event), Revision::ZERO, &mut |record| match Fact::decode(
+            record.body,
+        ) {
+            Ok(fact) => {
+                journal.fold(record.stamp, fact);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                damaged = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        damaged.map_or(Ok(journal), |error| Err(error.into()))
+    }
+
+    fn fold(&mut self, stamp: Stamp, fact: Fact) {
+        let last = std::mem::replace(&mut self.last, stamp);
+        let in_order = stamp.revision == last.revision.next() && stamp.at >= last.at;
+        self.violations.check(in_order, || format!("{} comes after {}", stamp.revision, last.revision));
+        self.facts += 1;
+        match fact {
+            Fact::HoldPlaced(placed) => {
+                self.placed += 1;
+                let number = HoldNumber::new(stamp.revision, placed.user.shard());
+                self.take(stamp, number, &placed.lines);
+                let live = Live {
+                    user: placed.user,
+                    lines: placed.lines,
+                    deadline: stamp.at.plus_ms(placed.ttl_ms),
+                    lifetime_end: stamp.at.plus_ms(placed.lifetime_ms),
+                    ordered: false,
+                };
+                self.live.insert(number, live);
+            }
+            Fact::OrderOpened(opened) => {
+                self.opened += 1;
+                let Some(live) = self.live.get_mut(&opened.hold) else {
+                    return self.violations.add(format!("{}: an order of no hold", stamp.revision));
+                };
+                let fits = !live.ordered
+                    && stamp.at < live.deadline
+                    && (live.user, &live.lines) == (opened.user, &opened.lines)
+                    && opened.payment_deadline <= live.lifetime_end;
+                (live.ordered, live.deadline) = (true, opened.payment_deadline);
+                self.violations.check(fits, || format!("{}: {opened:?}", stamp.revision));
+            }
+            Fact::OrderConfirmed(f) => self.confirm(stamp, f.order, f.user, f.lines),
+            Fact::OrderCancelled(f) => {
+                self.cancelled += 1;
+                self.end(stamp, f.order, &f.lines, |live| live.ordered);
+                self.step(stamp).returned += f.lines.places();
+            }
+            Fact::HoldEnded(f) => {
+                let overdue = |live: &Live| live.deadline <= stamp.at;
+                match f.end {
+                    HoldEnd::Expired => {
+                        self.expired += 1;
+                        self.end(stamp, f.hold, &f.lines, overdue);
+                        self.step(stamp).expired += f.lines.places();
+                    }
+                    HoldEnd::Released | HoldEnd::ForceReleased => {
+                        self.released += 1;
+                        self.end(stamp, f.hold, &f.lines, |live| !live.ordered);
+                        self.step(stamp).returned += f.lines.places();
+                    }
+                }
+            }
+            Fact::EventDefined(_) | Fact::SaleStateChanged { .. } => {}
+            other => self.violations.add(format!("{}: nobody asked for {other:?}", stamp.revision)),
+        }
+    }
+
+    fn take(&mut self, stamp: Stamp, number: HoldNumber, lines: &Lines) {
+        for line in &lines.seats {
+            match &mut self.owner[line.seat.at()] {
+                free @ None => *free = Some(number),
+                Some(owner) => {
+                    let what = format!("{}: {:?} is {owner:?}'s already", stamp.revision, line.seat);
+                    self.violations.add(what);
+                }
+            }
+        }
+        for line in &lines.areas {
+            self.area_taken[line.area.at()] += line.quantity;
+            let fits = self.area_taken[line.area.at()] <= self.area_capacity[line.area.at()];
+            self.violations.check(fits, || format!("{}: {:?} is overfull", stamp.revision, line.area));
+        }
+        self.step(stamp).held += lines.places();
+    }
+
+    fn confirm(&mut self, stamp: Stamp, order: HoldNumber, user: UserId, lines: Lines) {
+        match self.live.remove(&order) {
+            Some(live) => {
+                let fits =
+                    live.ordered && stamp.at < live.deadline && (live.user, &live.lines) == (user, &lines);
+                self.violations.check(fits, || format!("{}: {order:?} can't be confirmed", stamp.revision));
+            }
+            None => self.violations.add(format!("{}: {order:?} is not held", stamp.revision)),
+        }
+        let at_ms = stamp.at.since_ms(self.opening);
+        for line in &lines.seats {
+            let first = self.sold_at[line.seat.at()].replace(at_ms).is_none();
+            let owned = self.owner[line.seat.at()] == Some(order);
+            self.violations
+                .check(first && owned, || format!("{}: {:?} is sold twice", stamp.revision, line.seat));
+        }
+        for line in &lines.areas {
+            self.area_sales.push((line.area, at_ms, line.quantity));
+        }
+        let tickets = self.tickets.entry(user).or_default();
+        *tickets += lines.places();
+        let fits = *tickets <= TICKETS_PER_USER_MAX;
+        self.violations.check(fits, || format!("{}: {user:?} is over the limit", stamp.revision));
+        match lines.total_minor().and_then(|total| self.money_minor.checked_add(total)) {
+            Some(sum) => self.money_minor = sum,
+            None => self.violations.add(format!("{}: the money does not add up", stamp.revision)),
+        }
+        self.step(stamp).sold += lines.places();
+        self.confirmed.insert(order, (user, lines));
+    }
+
+    /// A hold ends and what it kept is free.
+    fn end(&mut self, stamp: Stamp, number: HoldNumber, lines: &Lines, may_end: impl FnOnce(&Live) -> bool) {
+        let fits = self.live.remove(&number).is_some_and(|live| may_end(&live) && live.lines == *lines);
+        self.violations.check(fits, || format!("{}: {number:?} can't end like that", stamp.revision));
+        for line in &lines.seats {
+            let owned = self.owner[line.seat.at()].take() == Some(number);
+            self.violations.check(owned, || format!("{}: {:?} was another's", stamp.revision, line.seat));
+        }
+        for line in &lines.areas {
+            let taken = &mut self.area_taken[line.area.at()];
+            let left = taken.checked_sub(line.quantity);
+            *taken = left.unwrap_or(0);
+            self.violations
+                .check(left.is_some(), || format!("{}: {:?} is below 0", stamp.revision, line.area));
+        }
+    }
+
+    fn step(&mut self, stamp: Stamp) -> &mut Step {
+        let at =
+            usize::try_from(stamp.at.since_ms(self.opening) / STEP_MS).unwrap_or(usize::MAX).min(100_000);
+        if self.steps.len() <= at {
+            self.steps.resize(at + 1, Step::default());
+        }
+        &mut self.steps[at]
+    }
+
+    /// Confirmed orders.
+    pub fn orders(&self) -> u64 {
+        self.confirmed.len() as u64
+    }
+
+    /// Seats and places sold.
+    pub fn sold(&self) -> u64 {
+        let seats = self.sold_at.iter().flatten().count() as u64;
+        seats + self.area_sales.iter().map(|sale| u64::from(sale.2)).sum::<u64>()
+    }
+
+    /// Compares what buyers were told with what was logged, and both with what the engine shows.
+    pub fn compare(&mut self, house: &House, tally: &Tally) -> Result<(), ticketcore::CommandError> {
+        let violations = &mut self.violations;
+        let mut seats = std::collections::HashSet::new();
+        let mut told = 0;
+        for sale in &tally.sales {
+            told += u64::from(sale.lines.places());
+            for line in &sale.lines.seats {
+                let first = seats.insert(line.seat);
+                violations.check(first, || {
+                    format!("{:?} was sold to two buyers, {:?} among them", line.seat, sale.user)
+                });
+            }
+            let Sale { order, user, lines, total_minor } = sale;
+            let logged = self.confirmed.get(order).is_some_and(|(u, l)| (u, l) == (user, lines));
+            let same = logged && lines.total_minor() == Some(*total_minor);
+            violations.check(same, || format!("{order:?} is not in the journal as its buyer was told"));
+        }
+        let money: i64 = tally.sales.iter().map(|sale| sale.total_minor).sum();
+        let left = house.office.availability(house.event)?;
+        let sold = house.sold()?;
+        let mut equal = |what: &str, told: u64, logged: u64| {
+            violations
+                .check(told == logged, || format!("{what}: {told} by one account, {logged} by the other"));
+        };
+        equal("orders of buyers and journal", tally.sales.len() as u64, self.confirmed.len() as u64);
+        equal("holds of buyers and journal", tally.placed + tally.unclaimed, self.placed);
+        equal("tickets of buyers and availability", told, sold);
+        equal("money of buyers and journal", money.unsigned_abs(), self.money_minor.unsigned_abs());
+        equal("payments failed and orders cancelled", tally.cancelled, self.cancelled);
+        equal("holds left behind and holds expired", tally.abandoned + tally.lapsed, self.expired);
+        equal("holds given back", tally.released, self.released);
+        equal("live holds", u64::from(left.holds), self.live.len() as u64);
+        let (orders, ordered) =
+            (u64::from(left.open_orders), self.live.values().filter(|live| live.ordered).count());
+        equal("open orders", orders, ordered as u64);
+        let journal_sold = self.sold();
+        self.violations
+            .check(journal_sold == sold, || format!("{journal_sold} sold in the journal, {sold} shown"));
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! A whole on-sale: a venue, a crowd, everything sold, and the proof that nothing was sold twice.
+//!
+//! ```text
+//! cargo run --release --example onsale
+//! cargo run --release --example onsale -- --venue arena --threads 8 --report onsale-report
+//! ```
+
+mod args;
+mod buyer;
+mod clock;
+mod histogram;
+mod house;
+mod journal;
+mod page;
+mod print;
+mod rng;
+mod sweep;
+mod tally;
+mod twin;
+mod wish;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use args::Args;
+use buyer::{Buyer, Crowd};
+use house::House;
+use journal::Journal;
+use tally::Tally;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Everything there is to say about the sale.
+pub struct Outcome {
+    /// What the buyers saw.
+    pub tally: Tally,
+    /// What the journal says.
+    pub journal: Journal,
+    /// Whether everything was sold.
+    pub sold_out: bool,
+    /// Seats and places sold.
+    pub sold: u64,
+    /// Places still free when the crowd had made all its attempts.
+    pub swept: u64,
+    /// Buyer threads.
+    pub threads: usize,
+    /// Real time from the opening to the last attempt of the crowd.
+    pub crowd_took: Duration,
+    /// Real time from the opening to the end.
+    pub took: Duration,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("onsale: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// True if all is well.
+fn run(args: &Args) -> Result<bool, Failure> {
+    let house = House::build(args).map_err(|error| error.to_string())?;
+    house.open_sale().map_err(|error| error.to_string())?;
+    let outcome = sell(&house, args)?;
+    if let Some(dir) = &args.report {
+        page::write(dir, &house, args, &outcome).map_err(|error| format!("{}: {error}", dir.display()))?;
+    }
+    if args.json {
+        println!("{}", print::json(&house, args, &outcome));
+    } else {
+        print!("{}", print::text(&house, args, &outcome));
+    }
+    for violation in &outcome.journal.violations.first {
+        eprintln!("violation: {violation}");
+    }
+    Ok(outcome.sold_out && outcome.journal.violations.count == 0)
+}
+
+fn sell(house: &House, args: &Args) -> Result<Outcome, Failure> {
+    let threads = args.threads();
+    let crowd = Crowd::new(house, threads);
+    let opened = Instant::now();
+    let mut tally = Tally::default();
+    let mut crowd_done = opened;
+    std::thread::scope(|scope| -> Result<(), Failure> {
+        let work = |thread| {
+            let mut buyer = Buyer::new(house, &crowd, args, thread);
+            buyer.run().map(|done| (done, buyer.tally))
+        };
+        let handles: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
+        show_progress(house, &crowd, || handles.iter().all(|handle| handle.is_finished()));
+        for handle in handles {
+            let (done, seen) = handle.join().map_err(|_| "a buyer thread panicked")??;
+            crowd_done = crowd_done.max(done);
+            tally.merge(seen);
+        }
+        Ok(())
+    })?;
+    let left = house.capacity - house.sold()?;
+    let mut last = Buyer::new(house, &crowd, args, threads);
+    let sold_out = sweep::sweep(house, &mut last)?;
+    let took = opened.elapsed();
+    tally.merge(last.tally);
+    let mut journal = Journal::read(house, crowd.opened).map_err(|error| error.to_string())?;
+    journal.compare(house, &tally)?;
+    journal.violations.merge(std::mem::take(&mut tally.violations));
+    Ok(Outcome {
+        sold: house.sold()?,
+        tally,
+        journal,
+        sold_out,
+        swept: left,
+        threads,
+        crowd_took: crowd_done - opened,
+        took,
+    })
+}
+
+/// Shows on a terminal how far the crowd has come, until it is done.
+fn show_progress(house: &House, crowd: &Crowd, done: impl Fn() -> bool) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    let bar = ProgressBar::new(crowd.attempts);
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40.cyan/blue} {human_pos} of {human_len} attempts, {msg}")
+    {
+        bar.set_style(style);
+    }
+    while !done() {
+        bar.set_position(crowd.started());
+        if let Ok(sold) = house.sold() {
+            bar.set_message(format!("{} % sold", sold * 100 / house.capacity));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bar.finish_and_clear();
+}

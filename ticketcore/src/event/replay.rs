@@ -1,0 +1,46 @@
+//! Replay: a known key gets its outcome again, made from the fact in the journal.
+
+use std::ops::ControlFlow;
+
+use super::{EventCore, Outcome, touched::key_of};
+use crate::answer::{CommandError, answer};
+use crate::command::Command;
+use crate::fact::{Fact, Stamp};
+use crate::id::Revision;
+use crate::refusal::Refusal;
+
+impl EventCore {
+    /// The outcome that the key of `command` names: read back from the journal.
+    pub(super) fn replay(&self, revision: Revision, command: &Command) -> Outcome {
+        let Some(asked) = command.key() else {
+            return Err(CommandError::Failed { reason: "a replay without a key".to_owned() });
+        };
+        let (stamp, fact) = self.read_fact(revision)?;
+        let logged = key_of(&fact);
+        let same = logged.is_some_and(|(user, operation, keyed)| {
+            user == asked.user
+                && operation == asked.operation
+                && keyed.key == *asked.key
+                && keyed.fingerprint == asked.fingerprint
+        });
+        if same {
+            Ok(answer(self.id, stamp, &fact, true))
+        } else {
+            Err(Refusal::KeyReused { revision }.into())
+        }
+    }
+
+    /// One fact of the journal.
+    fn read_fact(&self, revision: Revision) -> Result<(Stamp, Fact), CommandError> {
+        let failed = |reason: String| CommandError::Failed { reason };
+        let mut found = None;
+        let before = Revision(revision.0.saturating_sub(1));
+        let read = self.log.store().read(self.log.stream(), before, &mut |record| {
+            found = Some((record.stamp, Fact::decode(record.body)));
+            ControlFlow::Break(())
+        });
+        read.map_err(|error| failed(error.to_string()))?;
+        let (stamp, fact) = found.ok_or_else(|| failed(format!("{revision} is not in the journal")))?;
+        Ok((stamp, fact.map_err(|error| failed(error.to_string()))?))
+    }
+}

@@ -251,6 +251,18 @@ impl Journal {
         seats + self.area_sales.iter().map(|sale| u64::from(sale.2)).sum::<u64>()
     }
 
+    /// Lets the testkit's auditor, a third account of the rules, read the same journal.
+    #[cfg(feature = "testkit")]
+    pub fn audit(&mut self, house: &House) {
+        match ticketcore::testkit::Auditor::audit(&*house.store, StreamId::Event(house.event)) {
+            Ok(summary) => {
+                let same = summary.revision.0 == self.facts;
+                self.violations.check(same, || format!("the auditor has read {}", summary.revision));
+            }
+            Err(error) => self.violations.add(error.to_string()),
+        }
+    }
+
     /// Compares what buyers were told with what was logged, and both with what the engine shows.
     pub fn compare(&mut self, house: &House, tally: &Tally) -> Result<(), ticketcore::CommandError> {
         let violations = &mut self.violations;

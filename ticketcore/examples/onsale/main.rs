@@ -112,6 +112,8 @@ fn sell(house: &House, args: &Args) -> Result<Outcome, Failure> {
     tally.merge(last.tally);
     let mut journal = Journal::read(house, crowd.opened).map_err(|error| error.to_string())?;
     journal.compare(house, &tally)?;
+    #[cfg(feature = "testkit")]
+    journal.audit(house);
     journal.violations.merge(std::mem::take(&mut tally.violations));
     Ok(Outcome {
         sold: house.sold()?,

@@ -28,9 +28,9 @@ pub fn json(house: &House, args: &Args, outcome: &Outcome) -> String {
         "duplicates": tally.duplicates,
         "swept": outcome.swept,
         "facts": journal.facts,
-        "attempts_per_s": per_second(tally.attempts, outcome).round(),
-        "holds_per_s": per_second(tally.placed, outcome).round(),
-        "orders_per_s": per_second(journal.orders(), outcome).round(),
+        "attempts_per_s": per_second(tally.attempts, outcome),
+        "holds_per_s": per_second(tally.placed, outcome),
+        "orders_per_s": per_second(journal.orders(), outcome),
         "hold_p50_us": tally.hold_times.quantile_us(500),
         "hold_p99_us": tally.hold_times.quantile_us(990),
         "hold_p999_us": tally.hold_times.quantile_us(999),
@@ -52,8 +52,9 @@ pub fn venue(house: &House, args: &Args) -> String {
 }
 
 /// How often a second something happened while the crowd was there.
-pub fn per_second(count: u64, outcome: &Outcome) -> f64 {
-    count as f64 / outcome.crowd_took.as_secs_f64().max(0.001)
+pub fn per_second(count: u64, outcome: &Outcome) -> u64 {
+    let micros = outcome.crowd_took.as_micros().max(1_000);
+    u64::try_from(u128::from(count) * 1_000_000 / micros).unwrap_or(u64::MAX)
 }
 
 fn seconds(duration: std::time::Duration) -> f64 {
@@ -108,8 +109,7 @@ pub fn figures(house: &House, args: &Args, outcome: &Outcome) -> Vec<(&'static s
         count("bought at the very end", outcome.swept, "free or held when the crowd was done"),
     ];
     let refusals = tally.refusals.iter().map(|(reason, number)| count(reason, *number, "")).collect();
-    let rate =
-        |name: &str, number: u64, note: &str| count(name, per_second(number, outcome).round() as u64, note);
+    let rate = |name: &str, number: u64, note: &str| count(name, per_second(number, outcome), note);
     let speed = vec![
         rate("hold requests a second", tally.attempts, "while the crowd was there"),
         rate("holds placed a second", tally.placed, ""),

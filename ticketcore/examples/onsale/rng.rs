@@ -22,7 +22,7 @@ impl Rng {
 
     /// Below `n`; 0 if `n` is 0. Even but for a bias of at most `n` in 2^64.
     pub fn below(&mut self, n: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(n) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
     }
 
     /// An index into something of this length.

@@ -250,6 +250,10 @@ impl<W: SeatWords> Search<'_, W> {
         let (mut matching, mut largest, mut run) = (0, 0, 0);
         for stripe in 0..self.manifest.stripe_count() {
             let word = self.matching(stripe, overlay, filter);
+            if word == 0 {
+                run = 0;
+                continue;
+            }
             matching += word.count_ones();
             let breaks = self.manifest.breaks()[stripe];
             for bit in 0..STRIPE_SEATS {

@@ -52,22 +52,21 @@ pub fn time_line(panels: &[Panel<'_>], minutes: f64) -> String {
 fn draw_panel(svg: &mut String, panel: &Panel<'_>, top: f64, height: f64) {
     let columns = panel.series.iter().map(|series| series.values.len()).max().unwrap_or(0);
     let sum = |at: usize| panel.series.iter().map(|s| s.values.get(at).copied().unwrap_or(0)).sum::<u64>();
-    let most = (0..columns).map(sum).max().unwrap_or(0).max(1) as f64;
-    let step = round_step(most / 2.0).max(1.0);
-    let scale = height / (most / step).ceil() / step;
+    let most = (0..columns).map(sum).max().unwrap_or(0).max(1);
+    let step = grid_step(most);
+    let lines = most.div_ceil(step);
+    let scale = height / (lines * step) as f64;
     let _ = write!(svg, r#"<text class="strong" x="{LEFT}" y="{:.1}">{}</text>"#, top - 10.0, panel.title);
-    let mut line = 0.0;
-    while line <= (most / step).ceil() * step {
-        let y = top + height - line * scale;
+    for value in (0..=lines).map(|line| line * step) {
+        let y = top + height - value as f64 * scale;
         let _ = write!(
             svg,
             r#"<line class="grid" x1="{LEFT}" x2="{:.1}" y1="{y:.1}" y2="{y:.1}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
             WIDTH - RIGHT,
             LEFT - 8.0,
             y + 4.0,
-            thousands(line.round() as u64)
+            thousands(value)
         );
-        line += step;
     }
     let width = (WIDTH - LEFT - RIGHT) / columns.max(1) as f64;
     let gap = if width > 4.0 { 1.0 } else { 0.0 };
@@ -207,6 +206,12 @@ fn round_step(least: f64) -> f64 {
         .unwrap_or(power)
 }
 
+/// 1, 2 or 5 times a power of ten, so that two or three steps reach `most`.
+fn grid_step(most: u64) -> u64 {
+    let power = 10u64.pow(most.max(2).div_ceil(2).ilog10());
+    [1, 2, 5, 10].map(|step| step * power).into_iter().find(|step| step * 2 >= most).unwrap_or(most)
+}
+
 fn open(width: f64, height: f64) -> String {
     format!(r#"<svg viewBox="0 0 {width:.0} {height:.0}" role="img">"#)
 }
@@ -223,6 +228,7 @@ mod tests {
     #[test]
     fn steps_are_round_and_durations_readable() {
         assert_eq!([0.3, 1.0, 3.0, 7.0, 12.0, 2_600.0].map(round_step), [0.5, 1.0, 5.0, 10.0, 20.0, 5_000.0]);
+        assert_eq!([1, 2, 3, 40, 1_001, 80_000].map(grid_step), [1, 1, 2, 20, 1_000, 50_000]);
         let shown = [0.1, 1.0, 3.52, 10.0, 999.0, 1_500.0, 100_000.0].map(duration);
         assert_eq!(
             shown,

@@ -57,7 +57,7 @@ fn html(house: &House, args: &Args, outcome: &Outcome) -> String {
     let _ = write!(
         page,
         "</main><script type=\"application/json\" id=\"info\">{info}</script><script type=\"text/plain\" id=\"seats\">{seats}</script>\
-         <script>{}</script></body></html>\n",
+         <script>{}</script></body></html>",
         include_str!("map.js")
     );
     page
@@ -89,19 +89,17 @@ fn head(page: &mut String, outcome: &Outcome, title: &str) {
         let _ = write!(page, "<ul>{}</ul>", items.collect::<String>());
     }
     let tiles = [
-        (thousands(outcome.sold), "places sold".to_owned()),
-        (thousands(tally.attempts), "hold requests".to_owned()),
-        (thousands(per_second(tally.attempts, outcome).round() as u64), "requests per second".to_owned()),
-        (duration(tally.hold_times.quantile_us(500)), "hold placed, median".to_owned()),
-        (duration(tally.hold_times.quantile_us(990)), "hold placed, 99 %".to_owned()),
-        (thousands(journal.expired), "holds ran out".to_owned()),
-        (thousands(journal.violations.count), "violations".to_owned()),
+        (thousands(outcome.sold), "places sold"),
+        (thousands(tally.attempts), "hold requests"),
+        (thousands(per_second(tally.attempts, outcome)), "requests per second"),
+        (duration(tally.hold_times.quantile_us(500)), "hold placed, median"),
+        (duration(tally.hold_times.quantile_us(990)), "hold placed, 99 %"),
+        (thousands(journal.expired), "holds ran out"),
+        (thousands(journal.violations.count), "violations"),
     ];
     page.push_str("<div class=\"tiles\">");
-    for (number, (value, name)) in tiles.into_iter().enumerate() {
-        let value =
-            if number == 2 { thousands(per_second(tally.attempts, outcome).round() as u64) } else { value };
-        let _ = write!(page, "<div class=\"tile\"><b>{value}</b><span>{}</span></div>", escape(&name));
+    for (value, name) in tiles {
+        let _ = write!(page, "<div class=\"tile\"><b>{value}</b><span>{}</span></div>", escape(name));
     }
     page.push_str("</div>");
 }

@@ -1,7 +1,7 @@
 //! The model's state in the auditor's words, counted from scratch at every call, for comparing.
 
 use super::{Model, ModelHold, ModelOrder};
-use crate::id::{AllocationIndex, HoldNumber, QuotaIndex, SeatIndex, SectionIndex, UserId};
+use crate::id::{AllocationIndex, HoldNumber, SeatIndex, SectionIndex, UserId};
 use crate::refusal::SeatState;
 use crate::testkit::audit::{Counts, PoolKey, QuotaCounts};
 
@@ -57,8 +57,7 @@ impl Model {
     /// The counters of every quota.
     #[must_use]
     pub fn quotas(&self) -> Vec<QuotaCounts> {
-        let quotas = (0..self.manifest.quotas().len()).map(QuotaIndex::of);
-        quotas.map(|quota| self.quota_counts(&self.manifest, quota)).collect()
+        self.manifest.quotas().iter().map(|quota| self.quota_counts(quota)).collect()
     }
 
     /// Places a user holds plus owns.

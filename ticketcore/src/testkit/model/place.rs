@@ -184,12 +184,12 @@ impl Model {
     }
 
     fn check_quotas(&self, placing: &Placing<'_>) -> Result<(), Refusal> {
-        for quota in (0..self.manifest.quotas().len()).map(QuotaIndex::of) {
-            let counts = self.quota_counts(&self.manifest, quota);
+        for (at, quota) in self.manifest.quotas().iter().enumerate() {
+            let counts = self.quota_counts(quota);
             let returned = tickets_in_quota(&self.manifest, placing.returned, quota);
             let left = counts.cap - (counts.held + counts.sold - returned);
             if tickets_in_quota(&self.manifest, &placing.lines, quota) > left {
-                return Err(Refusal::QuotaExhausted { quota, left });
+                return Err(Refusal::QuotaExhausted { quota: QuotaIndex::of(at), left });
             }
         }
         Ok(())

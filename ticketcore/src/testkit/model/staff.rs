@@ -6,7 +6,7 @@ use super::{Answered, Decided, Model, ModelAnswer, request};
 use crate::fact::{Fact, HoldEnd, HoldEnded, PlacesChanged, SeatChange, SeatsChanged};
 use crate::id::{AllocationIndex, AreaIndex, EventId, QuotaIndex, SeatIndex};
 use crate::key::Operation;
-use crate::manifest::{Manifest, ManifestChange};
+use crate::manifest::{Manifest, ManifestChange, Quota};
 use crate::refusal::{Refusal, SeatMismatch, SeatState};
 use crate::request::{ForceReleaseRequest, ManifestRequest, PlacesRequest, SaleStateRequest, SeatsRequest};
 use crate::testkit::audit::PoolKey;
@@ -164,9 +164,9 @@ impl Model {
         let overfull = |pool: &PoolKey| self.pool_counts(&next, *pool).is_none();
         let pools = Self::all_pools(&self.manifest).into_iter().chain(Self::all_pools(&next));
         let areas: BTreeSet<AreaIndex> = pools.filter(overfull).map(|(area, _)| area).collect();
-        let quotas = (0..next.quotas().len()).map(QuotaIndex::of);
-        let quotas: Vec<QuotaIndex> =
-            quotas.filter(|q| self.quota_counts(&next, *q).free().is_none()).collect();
+        let full = |quota: &Quota| self.quota_counts(quota).free().is_none();
+        let quotas = next.quotas().iter().enumerate().filter(|(_, quota)| full(quota));
+        let quotas: Vec<QuotaIndex> = quotas.map(|(at, _)| QuotaIndex::of(at)).collect();
         if seats.is_empty() && areas.is_empty() && quotas.is_empty() {
             return Ok(Fact::ManifestChanged(Box::new(change)));
         }

@@ -1,8 +1,8 @@
 //! What the model remembers, and the questions it answers by counting.
 
 use crate::fact::{AreaLine, Lines};
-use crate::id::{AllocationIndex, AreaIndex, HoldNumber, QuotaIndex, Revision, SeatIndex, UserId};
-use crate::manifest::Manifest;
+use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, UserId};
+use crate::manifest::{Manifest, Quota};
 use crate::order::OrderState;
 use crate::refusal::{Refusal, SeatState};
 use crate::testkit::audit::{Counts, PoolKey, QuotaCounts};
@@ -138,11 +138,11 @@ impl Model {
         Some(Counts { free: places.checked_sub(held + sold + blocked)?, held, sold, blocked })
     }
 
-    /// What a quota of `manifest` counts.
-    pub(super) fn quota_counts(&self, manifest: &Manifest, quota: QuotaIndex) -> QuotaCounts {
-        let count = |lines: &Lines| tickets_in_quota(manifest, lines, quota);
+    /// What a quota counts, in the categories that seats have now.
+    pub(super) fn quota_counts(&self, quota: &Quota) -> QuotaCounts {
+        let count = |lines: &Lines| tickets_in_quota(&self.manifest, lines, quota);
         QuotaCounts {
-            cap: manifest.quotas()[quota.at()].cap,
+            cap: quota.cap,
             held: self.held_lines().map(count).sum(),
             sold: self.sold_lines().map(count).sum(),
         }
@@ -156,8 +156,7 @@ pub(super) fn places_in_pool(lines: &Lines, pool: PoolKey) -> u32 {
 }
 
 /// Tickets in these lines that a quota counts.
-pub(super) fn tickets_in_quota(manifest: &Manifest, lines: &Lines, quota: QuotaIndex) -> u32 {
-    let entry = &manifest.quotas()[quota.at()];
+pub(super) fn tickets_in_quota(manifest: &Manifest, lines: &Lines, entry: &Quota) -> u32 {
     let types = |t| entry.ticket_types.is_empty() || entry.ticket_types.contains(&t);
     let categories = |c| entry.categories.is_empty() || entry.categories.contains(&c);
     let seats = lines.seats.iter().filter(|line| {

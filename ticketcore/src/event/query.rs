@@ -10,7 +10,7 @@ use crate::answer::{CommandError, Hold, Order};
 use crate::command::Command;
 use crate::fact::Fact;
 use crate::id::{HoldId, OrderId, SeatIndex, UserId};
-use crate::log::{Slot, Stop};
+use crate::log::{Slot, Woken};
 use crate::manifest::ManifestChange;
 use crate::order::OrderState;
 use crate::refusal::Refusal;
@@ -52,7 +52,11 @@ impl EventCore {
                 self.log.pump();
                 let slot: Arc<Slot<Result<(), CommandError>>> = Slot::new();
                 let fill = Arc::clone(&slot);
-                let wake = move |result: Result<(), &Stop>| fill.fill(result.map_err(Stop::error));
+                let wake = move |woken: Woken<'_>| match woken {
+                    // Taken back: the rebase counts one up, and it is read again.
+                    Woken::Durable | Woken::TakenBack => fill.fill(Ok(())),
+                    Woken::Stopped(stop) => fill.fill(Err(stop.error())),
+                };
                 self.log.when_durable(seen, Box::new(wake));
                 slot.wait(None).unwrap_or(Ok(()))?;
             }

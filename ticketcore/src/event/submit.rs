@@ -15,7 +15,7 @@ use crate::command::Command;
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::limits::DECIDE_ATTEMPTS_MAX;
-use crate::log::{NotSequenced, Slot, Stop};
+use crate::log::{NotSequenced, Slot, Stop, Woken};
 use crate::refusal::Refusal;
 use crate::time::UtcMs;
 
@@ -313,19 +313,20 @@ impl EventCore {
         outcome: impl FnOnce(&Self, &Command) -> Outcome + Send + 'static,
     ) {
         let (slot, core) = (Arc::clone(slot), Arc::clone(self));
-        let wake = move |result: Result<(), &Stop>| {
-            slot.fill(match result {
-                Ok(()) => outcome(&core, &command),
-                Err(stop) => Err(stop.error()),
-            });
+        let wake = move |woken: Woken<'_>| match woken {
+            Woken::Durable => slot.fill(outcome(&core, &command)),
+            Woken::TakenBack => {}
+            Woken::Stopped(stop) => slot.fill(Err(stop.error())),
         };
         self.log.when_durable(revision, Box::new(wake));
     }
 
     fn fill_when_durable(&self, revision: Revision, outcome: Outcome, slot: &Arc<Slot<Outcome>>) {
         let slot = Arc::clone(slot);
-        let wake = move |result: Result<(), &Stop>| {
-            slot.fill(result.map_or_else(|stop| Err(stop.error()), |()| outcome))
+        let wake = move |woken: Woken<'_>| match woken {
+            Woken::Durable => slot.fill(outcome),
+            Woken::TakenBack => {}
+            Woken::Stopped(stop) => slot.fill(Err(stop.error())),
         };
         self.log.when_durable(revision, Box::new(wake));
     }

@@ -69,8 +69,19 @@ impl Stop {
     }
 }
 
-/// Called once the revision it waits for is durable, or the log has stopped.
-pub(crate) type Wake = Box<dyn FnOnce(Result<(), &Stop>) + Send>;
+/// Called once the revision it waits for is durable or taken back, or the log has stopped.
+pub(crate) type Wake = Box<dyn FnOnce(Woken<'_>) + Send>;
+
+/// Why a waiter is woken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Woken<'a> {
+    /// What it waits for is durable.
+    Durable,
+    /// Another writer was first: what it waits for has been taken back. The command is decided again, and that decision answers.
+    TakenBack,
+    /// The log has stopped.
+    Stopped(&'a Stop),
+}
 
 struct Waiter {
     revision: Revision,
@@ -236,10 +247,10 @@ impl Log {
         let mut waiters = self.waiters.lock();
         if self.is_durable(revision) {
             drop(waiters);
-            wake(Ok(()));
+            wake(Woken::Durable);
         } else if let Some(stop) = self.stop.get() {
             drop(waiters);
-            wake(Err(stop));
+            wake(Woken::Stopped(stop));
         } else {
             waiters.push(Waiter { revision, wake });
         }
@@ -275,21 +286,25 @@ impl Log {
         self.stopped.store(true, Ordering::Release);
         let waiters = std::mem::take(&mut *self.waiters.lock());
         for waiter in waiters {
-            (waiter.wake)(Err(first));
+            (waiter.wake)(Woken::Stopped(first));
         }
     }
 
     fn wake(&self, durable: Revision) {
+        self.wake_those(|waiter| waiter.revision <= durable, Woken::Durable);
+    }
+
+    fn wake_those(&self, which: impl Fn(&Waiter) -> bool, woken: Woken<'_>) {
         let mut ready = Vec::new();
         {
             let mut waiters = self.waiters.lock();
             if waiters.is_empty() {
                 return;
             }
-            ready.extend(waiters.extract_if(.., |waiter| waiter.revision <= durable));
+            ready.extend(waiters.extract_if(.., |waiter| which(waiter)));
         }
         for waiter in ready {
-            (waiter.wake)(Ok(()));
+            (waiter.wake)(woken);
         }
     }
 
@@ -299,15 +314,19 @@ impl Log {
         sequencer.pending.count() == 0 && !sequencer.in_flight && self.waiters.lock().is_empty()
     }
 
-    /// After a conflict: forgets everything that was not appended. The caller has the event to itself.
+    /// After a conflict: forgets everything that was not appended, and who waits for it. The caller has the event to itself.
     pub fn forget_pending(&self) {
-        let mut sequencer = self.sequencer.lock();
-        sequencer.pending.clear();
-        sequencer.facts.clear();
-        sequencer.sent.clear();
-        sequencer.held = None;
-        sequencer.next = self.durable().next();
-        self.sequenced.store(self.durable().0, Ordering::Release);
+        let durable = self.durable();
+        {
+            let mut sequencer = self.sequencer.lock();
+            sequencer.pending.clear();
+            sequencer.facts.clear();
+            sequencer.sent.clear();
+            sequencer.held = None;
+            sequencer.next = durable.next();
+            self.sequenced.store(durable.0, Ordering::Release);
+        }
+        self.wake_those(|waiter| waiter.revision > durable, Woken::TakenBack);
     }
 
     /// After a conflict: follows records that another writer appended. The caller has the event to itself.

@@ -1,0 +1,35 @@
+//! What once broke, each by the name of what broke.
+
+use std::sync::Arc;
+
+use ticketcore::store::MemoryStore;
+use ticketcore::testkit::{Fault, FaultyStore, SmallSale};
+use ticketcore::{CommandError, Refusal};
+
+type Faulty = Arc<FaultyStore<Arc<MemoryStore>>>;
+
+/// Two offices on one store, each with its own way to it.
+fn two_offices() -> (SmallSale, SmallSale, [Faulty; 2]) {
+    let inner = Arc::new(MemoryStore::shared());
+    let ways: [Faulty; 2] = std::array::from_fn(|at| Arc::new(FaultyStore::new(Arc::clone(&inner), at as u64)));
+    let one = SmallSale::open(Arc::clone(&ways[0]) as _, &SmallSale::definition(1, 8, 0));
+    let two = SmallSale { store: Arc::clone(&ways[1]) as _, ..one.again(1) }.again(2);
+    (one, two, ways)
+}
+
+#[test]
+fn a_hold_that_another_office_was_faster_for_is_never_acknowledged() {
+    let (one, two, ways) = two_offices();
+    assert!(two.office.availability(two.event).is_ok(), "it is open before the other one writes");
+    ways[1].script([Fault::DelayBefore]);
+    let late = two.hold(2, &[0, 1]);
+    assert!(one.hold(1, &[1]).wait().is_ok());
+    ways[1].release_all();
+    two.office.maintain();
+    ways[1].release_all();
+    match late.wait() {
+        Err(CommandError::Refused(Refusal::SeatsUnavailable(conflicts))) => assert_eq!(conflicts.len(), 1),
+        other => panic!("the seat has been held: {other:?}"),
+    }
+    two.assert_equals_journal();
+}

@@ -219,6 +219,9 @@ fn is_true(model: &Model, refusal: &Refusal, command: &Command) -> bool {
         Refusal::QuotaExhausted { quota, left } => {
             model.quotas().get(quota.at()).is_some_and(|counts| counts.free() == Some(*left))
         }
+        Refusal::Limit(_) | Refusal::NothingRequested | Refusal::DuplicateSeat(_) | Refusal::UnknownEvent => {
+            model.clone().run(command, model.time(UtcMs(0))) == Err(refusal.clone())
+        }
         Refusal::BestAvailableMiss { .. } => match model.clone().run(command, model.time(UtcMs(0))) {
             Err(said) => said == *refusal,
             Ok(_) => no_seat_is_free(model) && nothing_matches(refusal),

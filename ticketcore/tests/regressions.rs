@@ -33,3 +33,14 @@ fn a_hold_that_another_office_was_faster_for_is_never_acknowledged() {
     }
     two.assert_equals_journal();
 }
+
+#[test]
+fn a_best_available_miss_does_not_look_behind_the_last_seat() {
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 5, 0));
+    match sale.hold_best(1, 6).wait() {
+        Err(CommandError::Refused(Refusal::BestAvailableMiss { asked, matching, largest_adjacent })) => {
+            assert_eq!((asked, matching, largest_adjacent), (6, 5, 5));
+        }
+        other => panic!("there are no six seats: {other:?}"),
+    }
+}

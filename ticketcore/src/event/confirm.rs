@@ -49,7 +49,7 @@ impl EventCore {
         }
         let mut map = Vec::new();
         let manifest = self.view.copy_map(&mut map).1;
-        let words = DurableWords { map };
+        let words = DurableWords { map, seats: manifest.seat_count() };
         let orphan_rule = manifest.rules().orphan_rule;
         let search = Search { manifest: &manifest, words: &words, request, orphan_rule };
         let miss = search.run(&mut Overlay::default()).err()?;
@@ -60,13 +60,19 @@ impl EventCore {
 /// A copy of the durable map; every allocation counts as open.
 struct DurableWords {
     map: Vec<u64>,
+    /// Seats of the map; what lies behind them in its last words is nobody's.
+    seats: usize,
 }
 
 impl SeatWords for DurableWords {
     fn free(&self, stripe: usize) -> u64 {
         let halves = STRIPE_SEATS / SEATS_PER_MAP_WORD;
         let word = |half: usize| self.map.get(stripe * halves + half).copied().unwrap_or(u64::MAX);
-        u64::from(free_seats(word(0))) | u64::from(free_seats(word(1))) << SEATS_PER_MAP_WORD
+        let free = u64::from(free_seats(word(0))) | u64::from(free_seats(word(1))) << SEATS_PER_MAP_WORD;
+        match self.seats.saturating_sub(stripe * STRIPE_SEATS) {
+            STRIPE_SEATS.. => free,
+            seats => free & ((1 << seats) - 1),
+        }
     }
 
     fn open(&self, _: usize, free: u64) -> u64 {

@@ -1,5 +1,7 @@
 //! What once broke, each by the name of what broke.
 
+#![expect(clippy::unwrap_used, reason = "a failure in a test is the test's failure")]
+
 use std::sync::Arc;
 
 use ticketcore::store::MemoryStore;
@@ -11,7 +13,8 @@ type Faulty = Arc<FaultyStore<Arc<MemoryStore>>>;
 /// Two offices on one store, each with its own way to it.
 fn two_offices() -> (SmallSale, SmallSale, [Faulty; 2]) {
     let inner = Arc::new(MemoryStore::shared());
-    let ways: [Faulty; 2] = std::array::from_fn(|at| Arc::new(FaultyStore::new(Arc::clone(&inner), at as u64)));
+    let ways: [Faulty; 2] =
+        std::array::from_fn(|at| Arc::new(FaultyStore::new(Arc::clone(&inner), at as u64)));
     let one = SmallSale::open(Arc::clone(&ways[0]) as _, &SmallSale::definition(1, 8, 0));
     let two = SmallSale { store: Arc::clone(&ways[1]) as _, ..one.again(1) }.again(2);
     (one, two, ways)
@@ -43,4 +46,18 @@ fn a_best_available_miss_does_not_look_behind_the_last_seat() {
         }
         other => panic!("there are no six seats: {other:?}"),
     }
+}
+
+#[test]
+fn a_cancelled_order_is_forgotten_in_time_whoever_else_comes() {
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 5, 0));
+    let hold = sale.hold(1, &[0]).wait().unwrap();
+    let order = sale.open_order(hold.id, hold.user).wait().unwrap();
+    sale.cancel(order.id, order.user).wait().unwrap();
+    sale.clock.advance(71 * 3_600_000);
+    assert!(sale.cancel(order.id, order.user).wait().is_ok(), "it is cancelled already");
+    sale.clock.advance(20 * 3_600_000);
+    let unknown = Err(CommandError::Refused(Refusal::UnknownOrder));
+    assert_eq!(sale.cancel(order.id, order.user).wait(), unknown);
+    assert_eq!(sale.office.find_order(order.id, order.user), unknown);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::EventCore;
 use super::decide::{Instead, decide};
 use super::scope::{ShardSet, with_shards};
+use super::shard::OrderRecord;
 use super::stripe::SeatSlot;
 use crate::answer::{CommandError, Hold, Order};
 use crate::command::Command;
@@ -99,9 +100,11 @@ impl EventCore {
 
     /// An order of a user.
     pub fn find_order(&self, id: OrderId, user: UserId) -> Result<Order, Refusal> {
+        let at = self.log.now(self.clock.now());
         with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
             let shard = scope.shard(id.number.shard());
-            let order = shard.orders.get(&id.number).filter(|order| order.user == user);
+            let own = |order: &&Box<OrderRecord>| order.user == user && order.is_remembered(at);
+            let order = shard.orders.get(&id.number).filter(own);
             let order = order.ok_or(Refusal::UnknownOrder)?;
             let hold = shard.holds.get(&id.number);
             let lines = hold.map_or(&order.lines, |hold| &hold.lines);

@@ -36,6 +36,14 @@ pub(crate) struct OrderRecord {
     pub generation: u64,
 }
 
+impl OrderRecord {
+    /// Whether it is still remembered at `at`: an order that ended without a sale goes with the generation in which it ended.
+    pub fn is_remembered(&self, at: UtcMs) -> bool {
+        matches!(self.state, OrderState::Open | OrderState::Confirmed)
+            || self.generation >= oldest_generation(at)
+    }
+}
+
 /// Tickets of one user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
@@ -118,10 +126,7 @@ impl Shard {
         }
         self.generation = now;
         self.keys.forget(at);
-        let oldest = oldest_generation(at);
-        self.orders.retain(|_, order| {
-            order.generation >= oldest || matches!(order.state, OrderState::Open | OrderState::Confirmed)
-        });
+        self.orders.retain(|_, order| order.is_remembered(at));
         self.holds.shrink_to_fit();
         self.orders.shrink_to_fit();
         self.users.shrink_to_fit();

@@ -87,8 +87,12 @@ impl Decide<'_, '_> {
         if number.shard() != user.shard() {
             return Err(Refusal::UnknownOrder);
         }
+        let now = self.now;
         let order = self.scope.shard(number.shard()).orders.get(&number);
-        order.filter(|order| order.user == user).map(|order| (**order).clone()).ok_or(Refusal::UnknownOrder)
+        order
+            .filter(|order| order.user == user && order.is_remembered(now))
+            .map(|order| (**order).clone())
+            .ok_or(Refusal::UnknownOrder)
     }
 
     fn as_it_is(

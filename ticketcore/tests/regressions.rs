@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use ticketcore::store::MemoryStore;
-use ticketcore::testkit::{Fault, FaultyStore, SmallSale};
-use ticketcore::{CommandError, Refusal};
+use ticketcore::testkit::{ADULT, FLOOR, Fault, FaultyStore, SmallSale};
+use ticketcore::{AmendRequest, CommandError, Item, Refusal, SeatIndex};
 
 type Faulty = Arc<FaultyStore<Arc<MemoryStore>>>;
 
@@ -60,4 +60,38 @@ fn a_cancelled_order_is_forgotten_in_time_whoever_else_comes() {
     let unknown = Err(CommandError::Refused(Refusal::UnknownOrder));
     assert_eq!(sale.cancel(order.id, order.user).wait(), unknown);
     assert_eq!(sale.office.find_order(order.id, order.user), unknown);
+}
+
+#[test]
+fn amend_names_unknown_seats_first_and_keeps_to_the_places_a_hold_may_have() {
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 5, 200));
+    let hold = sale.hold(1, &[0]).wait().unwrap();
+    let amend = |remove_seats: Vec<u32>, add: Vec<Item>| {
+        let remove_seats = remove_seats.into_iter().map(SeatIndex).collect();
+        let (channel, access_code) = (None, None);
+        let request = AmendRequest {
+            hold: hold.id,
+            user: hold.user,
+            key: None,
+            expected: None,
+            remove_seats,
+            remove_places: Vec::new(),
+            add,
+            channel,
+            access_code,
+        };
+        sale.office.amend(request).wait()
+    };
+    let seats = |seats: Vec<SeatIndex>| Item::Seats { seats, ticket_type: ADULT };
+    let unknown = Err(CommandError::Refused(Refusal::UnknownSeats(vec![SeatIndex(7)])));
+    assert_eq!(amend(vec![3], vec![seats(vec![SeatIndex(7)])]), unknown, "before not_in_hold");
+    let too_many = Item::Area { area: FLOOR, quantity: 100, ticket_type: ADULT };
+    let limited = amend(Vec::new(), vec![too_many.clone()]);
+    assert!(matches!(limited, Err(CommandError::Refused(Refusal::Limit(_)))), "{limited:?}");
+    assert!(amend(vec![0], vec![too_many]).is_ok(), "a hundred are allowed");
+    let twice_and_too_many = amend(vec![1, 1], vec![seats(Vec::new())]);
+    assert!(
+        matches!(twice_and_too_many, Err(CommandError::Refused(Refusal::Limit(_)))),
+        "{twice_and_too_many:?}"
+    );
 }

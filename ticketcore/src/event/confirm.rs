@@ -23,8 +23,9 @@ impl EventCore {
     /// Whether the durable view gives the same reason. Numbers in the refusal are then those of the durable view.
     pub(super) fn view_confirms(&self, refusal: &mut Refusal, command: &Command) -> bool {
         match refusal {
-            Refusal::Limit(_) | Refusal::NothingRequested | Refusal::DuplicateSeat(_) => true,
             Refusal::SeatsUnavailable(conflicts) => self.view.shows(conflicts),
+            // Staff are told what is left with what is blocked, which the view does not say by pool.
+            Refusal::AreaExhausted { .. } if matches!(command, Command::Places(_)) => false,
             Refusal::AreaExhausted { area, left } => *left == 0 && self.view.area_left(*area) == 0,
             Refusal::QuotaExhausted { quota, left } => self.view.quota_left(*quota) == *left,
             Refusal::BestAvailableMiss { matching, largest_adjacent, .. } => {

@@ -175,12 +175,7 @@ impl Decide<'_, '_> {
     fn user_limit(&mut self, basket: &Basket<'_>) -> Result<(), Instead> {
         let limit = self.scope.layout.manifest.rules().tickets_per_user_max;
         let usage = self.scope.shard(basket.user.shard()).usage(basket.user);
-        let count = |item: &Item| match item {
-            Item::Seats { seats, .. } => u32::try_from(seats.len()).unwrap_or(u32::MAX),
-            Item::Area { quantity, .. } => *quantity,
-            Item::Best(best) => best.count,
-        };
-        let asked: u32 = basket.items.iter().map(count).sum();
+        let asked: u32 = basket.items.iter().map(Item::places).sum();
         let asked = asked.saturating_sub(basket.removed.places());
         let used = usage.held + usage.owned;
         if asked > 0 && used.saturating_add(asked) > limit {

@@ -1,6 +1,7 @@
 //! Holds: place, amend, extend, release, expire.
 
 use super::basket::{Basket, join, unlocked};
+use super::known::{known, known_seats};
 use super::{Decide, Decided, Instead};
 use crate::answer::{Answer, Done};
 use crate::canary::Canary;
@@ -9,7 +10,7 @@ use crate::fact::{
     AreaLine, Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, Keyed, Lines, SeatLine,
 };
 use crate::id::{AreaIndex, HoldNumber, SeatIndex, TicketTypeIndex, UserId};
-use crate::limits::within;
+use crate::limits::{PLACES_PER_HOLD_MAX, within};
 use crate::refusal::Refusal;
 use crate::request::{AmendRequest, ExtendRequest, HoldRequest, ReleaseRequest};
 use crate::sale::Activity;
@@ -55,10 +56,15 @@ impl Decide<'_, '_> {
         if request.expected.is_some_and(|expected| expected != hold.version) {
             return Err(Refusal::StaleHold { version: hold.version }.into());
         }
+        known_seats(&self.scope.layout.manifest, &request.add)?;
         let (kept, removed) = split(&hold.lines, request)?;
         if kept.places() == 0 && request.add.is_empty() {
             return Err(Refusal::HoldWouldBeEmpty.into());
         }
+        known(&self.scope.layout.manifest, &request.add)?;
+        let places =
+            u64::from(kept.places()) + request.add.iter().map(|item| u64::from(item.places())).sum::<u64>();
+        within("items: places", places, 0, PLACES_PER_HOLD_MAX as u64).map_err(Refusal::Limit)?;
         let manifest = &self.scope.layout.manifest;
         let unlocked = unlocked(manifest, request.channel.as_deref(), request.access_code.as_deref());
         let basket = Basket {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use ticketcore::store::MemoryStore;
-use ticketcore::testkit::{ADULT, FLOOR, Fault, FaultyStore, SmallSale};
+use ticketcore::testkit::{ADULT, Call, FLOOR, Fault, FaultyStore, SmallSale};
 use ticketcore::{AmendRequest, CommandError, Item, Refusal, SeatIndex};
 
 type Faulty = Arc<FaultyStore<Arc<MemoryStore>>>;
@@ -94,4 +94,26 @@ fn amend_names_unknown_seats_first_and_keeps_to_the_places_a_hold_may_have() {
         matches!(twice_and_too_many, Err(CommandError::Refused(Refusal::Limit(_)))),
         "{twice_and_too_many:?}"
     );
+}
+
+#[test]
+fn a_retry_that_cannot_be_looked_up_is_not_told_that_it_certainly_failed() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new(), 1));
+    let sale = SmallSale::open(Arc::clone(&store) as _, &SmallSale::definition(1, 5, 0));
+    let first = sale.hold_keyed(1, &[0], "k").wait().unwrap();
+    store.fail_next(Call::Read, 1);
+    let unreadable = sale.hold_keyed(1, &[0], "k").wait();
+    assert!(matches!(unreadable, Err(CommandError::Unknown { .. })), "{unreadable:?}");
+    let again = sale.again(2);
+    store.fail_next(Call::Read, 1);
+    let not_open = again.hold_keyed(1, &[0], "k").wait();
+    assert!(matches!(not_open, Err(CommandError::Unknown { .. })), "{not_open:?}");
+    store.script([Fault::UnknownLost; 16]);
+    assert!(matches!(sale.hold(2, &[1]).wait(), Err(CommandError::Unknown { .. })), "the store is gone");
+    let stopped = sale.hold_keyed(1, &[0], "k").wait();
+    assert!(matches!(stopped, Err(CommandError::Unknown { .. })), "{stopped:?}");
+    assert!(matches!(sale.hold(1, &[2]).wait(), Err(CommandError::Failed { .. })), "without a key it is new");
+    sale.office.reopen(sale.event);
+    let replayed = sale.hold_keyed(1, &[0], "k").wait().unwrap();
+    assert!(replayed.replayed && replayed.id == first.id);
 }

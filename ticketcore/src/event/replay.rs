@@ -15,7 +15,8 @@ impl EventCore {
         let Some(asked) = command.key() else {
             return Err(CommandError::Failed { reason: "a replay without a key".to_owned() });
         };
-        let (stamp, fact) = self.read_fact(revision)?;
+        // It has been carried out, only nobody can say now as what.
+        let (stamp, fact) = self.read_fact(revision).map_err(|error| command.kept_from(error))?;
         let logged = key_of(&fact);
         let same = logged.is_some_and(|(user, operation, keyed)| {
             user == asked.user

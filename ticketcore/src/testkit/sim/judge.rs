@@ -113,8 +113,8 @@ impl Judge<'_> {
                     return Ok(());
                 }
             }
-            Some(_) => {}
-            None => {
+            Some(_) if !is_of_a_key(outcome) => {}
+            _ => {
                 for revision in sent.from.0..=end.0 {
                     let says = |&time: &UtcMs| self.says(sent, Revision(revision), time, outcome, &mut said);
                     if sent.times.iter().any(says) {
@@ -186,6 +186,17 @@ impl Judge<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether the outcome is one that an idempotency key leads to: that rests on a fact of the journal and nothing else.
+fn is_of_a_key(outcome: &Outcome) -> bool {
+    match outcome {
+        Ok(Answer::Hold(hold)) => hold.replayed,
+        Ok(Answer::Order(order)) => order.replayed,
+        Ok(Answer::Done(done)) => done.replayed,
+        Err(CommandError::Refused(Refusal::KeyReused { .. })) => true,
+        _ => false,
     }
 }
 

@@ -105,8 +105,9 @@ impl Table {
         self.asked.push((command, waiting));
     }
 
-    /// Ends everything that is due on the only node.
+    /// Ends everything that is due on the only node. Maintenance looks after open events, so the event is opened.
     fn maintain(&mut self) {
+        self.nodes[0].availability(self.event).expect("nothing fails here");
         while self.nodes[0].maintain().more {}
         let now = self.clock.now();
         if let Some(shadow) = &mut self.shadow {

@@ -51,8 +51,6 @@ pub const PLAN_BYTES_MAX: usize = 128 << 20;
 pub const PLAN_DEPTH_MAX: usize = 16;
 /// Bytes of facts of one event that may wait for the store; past it commands are refused as `overloaded`.
 pub const PENDING_BYTES_MAX: usize = 64 << 20;
-/// Bytes of one fact.
-pub const FACT_BYTES_MAX: usize = 64 << 20;
 /// Commands of one event that may wait for the event to open.
 pub const OPENING_QUEUE_MAX: usize = 65_536;
 /// Commands one `*_many` call may carry.

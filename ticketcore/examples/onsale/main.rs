@@ -48,6 +48,8 @@ pub struct Outcome {
     pub swept: u64,
     /// Buyer threads.
     pub threads: usize,
+    /// Attempts of the crowd, and how many of them got a hold.
+    pub crowd: (u64, u64),
     /// Real time from the opening to the last attempt of the crowd.
     pub crowd_took: Duration,
     /// Real time from the opening to the end.
@@ -105,6 +107,7 @@ fn sell(house: &House, args: &Args) -> Result<Outcome, Failure> {
         }
         Ok(())
     })?;
+    let crowd_made = (tally.attempts, tally.placed);
     let left = house.capacity - house.sold()?;
     let mut last = Buyer::new(house, &crowd, args, threads);
     let sold_out = sweep::sweep(house, &mut last)?;
@@ -122,6 +125,7 @@ fn sell(house: &House, args: &Args) -> Result<Outcome, Failure> {
         sold_out,
         swept: left,
         threads,
+        crowd: crowd_made,
         crowd_took: crowd_done - opened,
         took,
     })

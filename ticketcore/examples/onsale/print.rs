@@ -1,11 +1,13 @@
 //! The outcome in words and as JSON.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::Outcome;
 use crate::args::Args;
+use crate::histogram::Histogram;
 use crate::house::House;
 
 /// One line of JSON.
@@ -28,9 +30,9 @@ pub fn json(house: &House, args: &Args, outcome: &Outcome) -> String {
         "duplicates": tally.duplicates,
         "swept": outcome.swept,
         "facts": journal.facts,
-        "attempts_per_s": per_second(tally.attempts, outcome),
-        "holds_per_s": per_second(tally.placed, outcome),
-        "orders_per_s": per_second(journal.orders(), outcome),
+        "attempts_per_s": per_second(outcome.crowd.0, outcome.crowd_took),
+        "holds_per_s": per_second(outcome.crowd.1, outcome.crowd_took),
+        "orders_per_s": per_second(journal.orders(), outcome.took),
         "hold_p50_us": tally.hold_times.quantile_us(500),
         "hold_p99_us": tally.hold_times.quantile_us(990),
         "hold_p999_us": tally.hold_times.quantile_us(999),
@@ -51,13 +53,13 @@ pub fn venue(house: &House, args: &Args) -> String {
     }
 }
 
-/// How often a second something happened while the crowd was there.
-pub fn per_second(count: u64, outcome: &Outcome) -> u64 {
-    let micros = outcome.crowd_took.as_micros().max(1_000);
+/// How often a second something happened.
+pub fn per_second(count: u64, took: Duration) -> u64 {
+    let micros = took.as_micros().max(1_000);
     u64::try_from(u128::from(count) * 1_000_000 / micros).unwrap_or(u64::MAX)
 }
 
-fn seconds(duration: std::time::Duration) -> f64 {
+fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1_000.0).round() / 1_000.0
 }
 
@@ -67,7 +69,8 @@ pub fn text(house: &House, args: &Args, outcome: &Outcome) -> String {
     for (heading, rows) in figures(house, args, outcome) {
         let _ = writeln!(text, "{heading}");
         for (name, value, note) in rows {
-            let _ = writeln!(text, "  {name:<28} {value:>16}  {note}");
+            let line = format!("  {name:<28} {value:>16}  {note}");
+            let _ = writeln!(text, "{}", line.trim_end());
         }
         let _ = writeln!(text);
     }
@@ -80,67 +83,76 @@ pub fn text(house: &House, args: &Args, outcome: &Outcome) -> String {
     text
 }
 
+/// Name, value, note.
 type Row = (String, String, String);
 
-/// The figures, in groups: name, value, note.
+fn row(name: &str, value: String, note: &str) -> Row {
+    (name.to_owned(), value, note.to_owned())
+}
+
+fn count(name: &str, value: u64, note: &str) -> Row {
+    row(name, thousands(value), note)
+}
+
+/// The figures, in groups.
 pub fn figures(house: &House, args: &Args, outcome: &Outcome) -> Vec<(&'static str, Vec<Row>)> {
     let Outcome { tally, journal, .. } = outcome;
-    let row = |name: &str, value: String, note: &str| (name.to_owned(), value, note.to_owned());
-    let count = |name: &str, value: u64, note: &str| row(name, thousands(value), note);
+    let faster = "as fast as real time; holds last 5 minutes of it";
     let house_rows = vec![
         row("venue", venue(house, args), ""),
         count("seats and places", house.capacity, ""),
         count("buyer threads", outcome.threads as u64, ""),
-        row(
-            "clock",
-            format!("{} x", house.clock.speed()),
-            "as fast as real time; holds last 5 minutes of it",
-        ),
+        row("clock", format!("{} x", house.clock.speed()), faster),
     ];
-    let sale = vec![
-        count("hold requests", tally.attempts, "half of them for the best 5 % of the seats"),
+    let times = |name: &str, times: &Histogram| {
+        let time = |permille| duration(times.quantile_us(permille));
+        row(name, time(500), &format!("99 %: {}, 99.9 %: {}", time(990), time(999)))
+    };
+    let time_rows = vec![
+        times("hold placed", &tally.hold_times),
+        times("hold refused", &tally.refusal_times),
+        times("order confirmed", &tally.confirm_times),
+    ];
+    let proof_rows = vec![
+        count("facts in the journal", journal.facts, "revisions dense, times in order"),
+        count("violations", journal.violations.count, ""),
+    ];
+    vec![
+        ("House", house_rows),
+        ("Sale", sale_rows(house, outcome)),
+        ("Refused", tally.refusals.iter().map(|(reason, number)| count(reason, *number, "")).collect()),
+        ("Speed", speed_rows(outcome)),
+        ("Time to an answer, median", time_rows),
+        ("Proof", proof_rows),
+    ]
+}
+
+fn sale_rows(house: &House, outcome: &Outcome) -> Vec<Row> {
+    let Outcome { tally, journal, .. } = outcome;
+    vec![
+        count("hold requests", tally.attempts, "of those for seats, half aim at the best 5 %"),
         count("holds placed", tally.placed, ""),
-        count("holds expired", journal.expired, "by buyers who walked away"),
+        count("holds expired", journal.expired, "their buyers walked away"),
         count("payments failed", journal.cancelled, "seats free again"),
         count("requests sent twice", tally.duplicates, "same key, or one hold ordered twice"),
         count("orders confirmed", journal.orders(), ""),
         count("seats and places sold", outcome.sold, ""),
         row("money", money(journal.money_minor), house.manifest.rules().currency.as_str()),
         count("bought at the very end", outcome.swept, "free or held when the crowd was done"),
-    ];
-    let refusals = tally.refusals.iter().map(|(reason, number)| count(reason, *number, "")).collect();
-    let rate = |name: &str, number: u64, note: &str| count(name, per_second(number, outcome), note);
-    let speed = vec![
-        rate("hold requests a second", tally.attempts, "while the crowd was there"),
-        rate("holds placed a second", tally.placed, ""),
-        rate("orders confirmed a second", journal.orders(), ""),
-        row(
-            "crowd",
-            format!("{:.2} s", outcome.crowd_took.as_secs_f64()),
-            "from the opening to its last request",
-        ),
-        row("sale", format!("{:.2} s", outcome.took.as_secs_f64()), "until the last seat was sold"),
-    ];
-    let quantiles = |name: &str, times: &crate::histogram::Histogram| {
-        let us = |permille| format!("{:.1}", times.quantile_us(permille));
-        row(name, format!("{} us", us(500)), &format!("99 %: {} us, 99.9 %: {} us", us(990), us(999)))
-    };
-    let times = vec![
-        quantiles("hold placed", &tally.hold_times),
-        quantiles("hold refused", &tally.refusal_times),
-        quantiles("order confirmed", &tally.confirm_times),
-    ];
-    let proof = vec![
-        count("facts in the journal", journal.facts, "revisions dense, times in order"),
-        count("violations", journal.violations.count, ""),
-    ];
+    ]
+}
+
+fn speed_rows(outcome: &Outcome) -> Vec<Row> {
+    let ((asked, placed), crowd_took) = (outcome.crowd, outcome.crowd_took);
+    let rate = |name: &str, number: u64, took, note: &str| count(name, per_second(number, took), note);
+    let time =
+        |name: &str, took: Duration, note: &str| row(name, format!("{:.2} s", took.as_secs_f64()), note);
     vec![
-        ("House", house_rows),
-        ("Sale", sale),
-        ("Refused", refusals),
-        ("Speed", speed),
-        ("Time to an answer, median", times),
-        ("Proof", proof),
+        rate("hold requests a second", asked, crowd_took, "while the crowd was there"),
+        rate("holds placed a second", placed, crowd_took, ""),
+        rate("orders confirmed a second", outcome.journal.orders(), outcome.took, "over the whole sale"),
+        time("crowd", crowd_took, "from the opening to its last request"),
+        time("sale", outcome.took, "until the last seat was sold"),
     ]
 }
 
@@ -155,6 +167,23 @@ pub fn thousands(value: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Microseconds as people write them.
+pub fn duration(us: f64) -> String {
+    match us {
+        ..0.95 => format!("{:.0} ns", us * 1_000.0),
+        ..9.95 => format!("{} µs", trimmed(us)),
+        ..950.0 => format!("{us:.0} µs"),
+        ..9_950.0 => format!("{} ms", trimmed(us / 1_000.0)),
+        ..950_000.0 => format!("{:.0} ms", us / 1_000.0),
+        _ => format!("{} s", trimmed(us / 1_000_000.0)),
+    }
+}
+
+fn trimmed(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 /// Minor units of a currency with two decimals.
@@ -173,5 +202,14 @@ mod tests {
             ["0", "999", "1 000", "80 000", "1 234 567"].map(str::to_owned)
         );
         assert_eq!(money(123_456), "1 234.56");
+    }
+
+    #[test]
+    fn durations_are_readable() {
+        let shown = [0.1, 1.0, 3.52, 10.0, 999.0, 1_500.0, 100_000.0].map(duration);
+        assert_eq!(
+            shown,
+            ["100 ns", "1 µs", "3.5 µs", "10 µs", "1 ms", "1.5 ms", "100 ms"].map(str::to_owned)
+        );
     }
 }

@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Tickets of one buyer.
 const TOGETHER: usize = 4;
 
-/// Buys whatever is or becomes free. True if the house is full in the end.
+/// Buys whatever is or becomes free. True if the house is full in the end; false if there was a violation or nothing moves any more.
 pub fn sweep(house: &House, buyer: &mut Buyer<'_>) -> Result<bool, CommandError> {
     let mut map = Vec::new();
     let mut user = u128::from(u64::MAX);
@@ -40,7 +40,8 @@ pub fn sweep(house: &House, buyer: &mut Buyer<'_>) -> Result<bool, CommandError>
                 last_sale = Instant::now();
             }
         }
-        if last_sale.elapsed() > STALL {
+        let stopped = buyer.tally.violations.count > 0;
+        if stopped || last_sale.elapsed() > STALL {
             return Ok(false);
         }
         std::thread::sleep(PAUSE);

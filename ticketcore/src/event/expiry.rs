@@ -1,70 +1,179 @@
 //! Overdue holds and due allocations: expired as ordinary commands, by maintenance or by whoever meets them.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::scope::{ShardSet, with_shards};
+use parking_lot::Mutex;
+
+use super::scope::ShardSet;
 use super::{EventCore, Staged};
+use crate::answer::CommandError;
 use crate::command::Command;
 use crate::id::{AllocationIndex, HoldNumber, Revision, SHARDS};
 use crate::limits::EXPIRE_BATCH_MAX;
-use crate::refusal::{Refusal, SeatState};
+use crate::refusal::{Refusal, SeatConflict, SeatState};
 use crate::time::UtcMs;
 
 /// What a round of expiry did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Round {
     /// Holds and allocations that were ended.
     pub ended: usize,
     /// Whether more is due now.
     pub more: bool,
+    /// Why what is due can't be ended now.
+    pub blocked: Option<CommandError>,
+}
+
+/// How far expiry has come: a refusal must not rest on a hold that somebody is expiring, or has expired since it was decided.
+#[derive(Default)]
+pub(super) struct Expiry {
+    /// Passes over all shards that are under way or wait for their turn.
+    passes: AtomicU32,
+    /// One pass at a time.
+    pass: Mutex<()>,
+    /// Holds expired so far.
+    expired: AtomicU64,
+}
+
+impl Expiry {
+    /// Holds expired so far.
+    pub fn expired(&self) -> u64 {
+        self.expired.load(Ordering::Acquire)
+    }
+
+    /// A hold was expired.
+    pub fn count(&self) {
+        self.expired.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Runs `pass` alone.
+    fn alone<R>(&self, pass: impl FnOnce() -> R) -> R {
+        self.passes.fetch_add(1, Ordering::AcqRel);
+        let result = {
+            let _alone = self.pass.lock();
+            pass()
+        };
+        self.passes.fetch_sub(1, Ordering::AcqRel);
+        result
+    }
+}
+
+/// What was done for a command that overdue holds may have kept from a yes.
+pub(super) enum Way {
+    /// Something was expired since it was decided: decide it again.
+    Clearer,
+    /// Overdue holds are in the way and can't be expired now.
+    Blocked(CommandError),
+    /// Nothing overdue is in the way; facts up to this revision say so.
+    Same(Revision),
 }
 
 impl EventCore {
-    /// Clears the way for a refused command: expires overdue owners it met, or everything due if only counters refused it. Says
-    /// whether anything was expired, and otherwise fills in until when the seats are held and which revision says so.
+    /// Clears the way for a refused command: expires overdue owners it met, or everything due if only counters refused it. Fills in
+    /// until when the seats are held. `expired` holds had been expired before the command was decided.
     pub(super) fn make_way(
         self: &Arc<Self>,
         owners: &[HoldNumber],
         now: UtcMs,
+        expired: u64,
         refusal: &mut Refusal,
-    ) -> (bool, Revision) {
-        if owners.is_empty() {
-            let due = self.state.next_due.load(Ordering::Acquire) <= now.0;
-            return (due && self.expire_due(now, usize::MAX).ended > 0, Revision::ZERO);
+    ) -> Way {
+        let way = match refusal {
+            Refusal::SeatsUnavailable(conflicts) if !owners.is_empty() => {
+                self.expire_owners(owners, now, conflicts)
+            }
+            _ => self.expire_for_counters(now, expired),
+        };
+        if matches!(way, Way::Clearer) {
+            self.log.pump();
         }
-        let mut expired = false;
-        let mut known = Revision::ZERO;
-        let Refusal::SeatsUnavailable(conflicts) = refusal else { return (false, known) };
-        let held = conflicts.iter_mut().filter(|conflict| conflict.state == SeatState::Held);
-        // Owners come in the order of the request, conflicts by seat: pair them by looking at the owner's lines.
-        let mut held: Vec<_> = held.collect();
-        for &owner in owners {
-            let found = with_shards(&self.state, ShardSet::One(owner.shard()), |scope| {
-                let hold = scope.shard(owner.shard()).holds.get(&owner)?;
-                Some((hold.deadline, hold.version, hold.lines.clone()))
-            });
-            match found {
-                Some((deadline, _, _)) if deadline <= now => {
-                    expired |= matches!(self.stage(&Command::Expire(owner), None), Staged::Accepted { .. });
-                }
-                Some((deadline, version, lines)) => {
-                    known = known.max(version);
-                    for conflict in &mut held {
-                        if lines.seats.iter().any(|line| line.seat == conflict.seat) {
-                            conflict.until = Some(deadline);
-                        }
+        way
+    }
+
+    fn expire_for_counters(self: &Arc<Self>, now: UtcMs, expired: u64) -> Way {
+        if self.nothing_due(now) && self.expiry.expired() == expired {
+            return Way::Same(Revision::ZERO);
+        }
+        let round = self.expire_due(now, usize::MAX);
+        match round.blocked {
+            Some(error) => Way::Blocked(error),
+            None if self.expiry.expired() != expired => Way::Clearer,
+            None => Way::Same(Revision::ZERO),
+        }
+    }
+
+    fn expire_owners(
+        self: &Arc<Self>,
+        owners: &[HoldNumber],
+        now: UtcMs,
+        conflicts: &mut [SeatConflict],
+    ) -> Way {
+        match self.look_at_owners(owners, now, conflicts) {
+            Ok(known) => Way::Same(known),
+            Err(overdue) => {
+                for owner in overdue {
+                    if let Staged::Ready(Err(error)) = self.stage(&Command::Expire(owner), None) {
+                        return Way::Blocked(error);
                     }
                 }
-                // It ended meanwhile: worth another look.
-                None => expired = true,
+                Way::Clearer
             }
         }
-        (expired, known)
+    }
+
+    /// Until when seats are held, filled in, and the last revision that says so; or those of the owners that are overdue, or have ended
+    /// meanwhile.
+    fn look_at_owners(
+        &self,
+        owners: &[HoldNumber],
+        now: UtcMs,
+        conflicts: &mut [SeatConflict],
+    ) -> Result<Revision, Vec<HoldNumber>> {
+        let mut known = Revision::ZERO;
+        let mut overdue = Vec::new();
+        for &owner in owners {
+            let found = self.locked(ShardSet::One(owner.shard()), |scope| {
+                let hold = scope.shard(owner.shard()).holds.get(&owner)?;
+                (hold.deadline > now).then(|| (hold.deadline, hold.version, hold.lines.clone()))
+            });
+            let Some((deadline, version, lines)) = found else {
+                overdue.push(owner);
+                continue;
+            };
+            known = known.max(version);
+            let kept = |seat| lines.seats.binary_search_by_key(&seat, |line| line.seat).is_ok();
+            for conflict in conflicts.iter_mut().filter(|c| c.state == SeatState::Held && kept(c.seat)) {
+                conflict.until = Some(deadline);
+            }
+        }
+        if overdue.is_empty() { Ok(known) } else { Err(overdue) }
+    }
+
+    /// If nothing overdue can be in the way of a refused command: the last revision that says so. `until`s are filled in.
+    pub(super) fn nothing_overdue(
+        &self,
+        owners: &[HoldNumber],
+        now: UtcMs,
+        refusal: &mut Refusal,
+    ) -> Option<Revision> {
+        match refusal {
+            Refusal::SeatsUnavailable(conflicts) if !owners.is_empty() => {
+                self.look_at_owners(owners, now, conflicts).ok()
+            }
+            _ => self.nothing_due(now).then_some(Revision::ZERO),
+        }
+    }
+
+    fn nothing_due(&self, now: UtcMs) -> bool {
+        self.expiry.passes.load(Ordering::Acquire) == 0 && self.state.next_due.load(Ordering::Acquire) > now.0
     }
 
     /// Expires what is due at `now`, at most `limit` holds, and sends it.
     pub fn expire(self: &Arc<Self>, limit: usize) -> Round {
+        if self.log.stopped().is_some() {
+            return Round::default();
+        }
         let now = self.log.now(self.clock.now());
         let mut round = Round::default();
         if self.state.next_due.load(Ordering::Acquire) <= now.0 {
@@ -79,43 +188,51 @@ impl EventCore {
     }
 
     fn expire_due(self: &Arc<Self>, now: UtcMs, limit: usize) -> Round {
-        let mut round = Round::default();
-        // Raised first and lowered again shard by shard, so that no hold placed meanwhile is missed.
-        self.state.next_due.store(u64::MAX, Ordering::Release);
+        self.expiry.alone(|| {
+            let mut round = Round::default();
+            // Raised first and lowered again shard by shard, so that no hold placed meanwhile is missed.
+            self.state.next_due.store(u64::MAX, Ordering::Release);
+            for shard in 0..SHARDS {
+                self.expire_shard(shard, now, limit, &mut round);
+            }
+            round.more &= round.blocked.is_none();
+            round
+        })
+    }
+
+    fn expire_shard(self: &Arc<Self>, shard: usize, now: UtcMs, limit: usize, round: &mut Round) {
         let mut due = Vec::new();
-        for shard in 0..SHARDS {
-            loop {
-                due.clear();
-                let room = (limit - round.ended).min(EXPIRE_BATCH_MAX);
-                let (more, next) = with_shards(&self.state, ShardSet::One(shard), |scope| {
-                    let wheel = &mut scope.shard(shard).wheel;
-                    if wheel.next_due() > now {
-                        return (false, wheel.next_due());
-                    }
-                    let more = wheel.advance(now, room, &mut due);
-                    (more, wheel.next_due())
-                });
-                self.state.due_at(next);
-                for &number in &due {
-                    if matches!(self.stage(&Command::Expire(number), None), Staged::Accepted { .. }) {
-                        round.ended += 1;
-                    } else {
+        loop {
+            due.clear();
+            let room = if round.blocked.is_some() { 0 } else { (limit - round.ended).min(EXPIRE_BATCH_MAX) };
+            let (more, next) = self.locked(ShardSet::One(shard), |scope| {
+                let wheel = &mut scope.shard(shard).wheel;
+                if room == 0 || wheel.next_due() > now {
+                    return (wheel.next_due() <= now, wheel.next_due());
+                }
+                (wheel.advance(now, room, &mut due), wheel.next_due())
+            });
+            self.state.due_at(next);
+            for &number in &due {
+                match self.stage(&Command::Expire(number), None) {
+                    Staged::Accepted { .. } => round.ended += 1,
+                    Staged::Ready(Err(error)) => {
+                        round.blocked = Some(error);
                         self.put_back(number);
                     }
+                    _ => self.put_back(number),
                 }
+            }
+            if !more || due.is_empty() {
                 round.more |= more;
-                if !more || round.ended >= limit || due.is_empty() {
-                    break;
-                }
-                round.more = false;
+                return;
             }
         }
-        round
     }
 
     /// A hold that fired and was not expired (the log is full, or its deadline moved): back into the wheel.
     fn put_back(&self, number: HoldNumber) {
-        let deadline = with_shards(&self.state, ShardSet::One(number.shard()), |scope| {
+        let deadline = self.locked(ShardSet::One(number.shard()), |scope| {
             let shard = scope.shard(number.shard());
             shard.schedule(number);
             shard.holds.get(&number).map(|hold| hold.deadline)

@@ -17,6 +17,7 @@ mod query;
 mod rebase;
 mod replay;
 mod scope;
+mod settle;
 mod shard;
 mod snapshot;
 mod stripe;
@@ -26,7 +27,7 @@ mod undo;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -45,13 +46,23 @@ use crate::canary::Canaries;
 use crate::command::Command;
 use crate::fact::Stamp;
 use crate::id::{EventId, Revision};
-use crate::log::{Log, Slot};
+use crate::log::{Log, Slot, Stop};
 use crate::time::Clock;
 use crate::view::View;
 
-use scope::State;
+use expiry::Expiry;
+use scope::{Scope, State};
 use shard::Gate;
 use undo::Undo;
+
+/// What an event asks its office to do on a thread of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Another writer was first: [`EventCore::rebase`].
+    Rebase,
+    /// Somebody waits for [`EventCore::read_end`].
+    ReadEnd,
+}
 
 /// An open event.
 pub(crate) struct EventCore {
@@ -63,9 +74,15 @@ pub(crate) struct EventCore {
     canaries: Canaries,
     /// Set by the log when another writer was first; cleared by the rebase.
     conflict: Arc<AtomicBool>,
+    ask: Arc<dyn Fn(Ask) + Send + Sync>,
+    /// Nobody else does: a reading of the journal's end is done by whoever asks for it.
+    manual: bool,
+    expiry: Expiry,
+    /// Whether the office has been asked to read the journal's end and has not begun.
+    end_asked: AtomicBool,
     /// On shared stores: what has been decided and not answered yet, in order of revision.
     unanswered: Mutex<VecDeque<Unanswered>>,
-    /// Rebases so far.
+    /// Grows by one when a rebase begins and when it ends: odd during one.
     epoch: AtomicU64,
     /// Where commands wait for a rebase to end.
     reopened: (Mutex<()>, Condvar),
@@ -79,27 +96,65 @@ struct Unanswered {
     fact: Option<(Stamp, Undo)>,
     command: Command,
     slot: Arc<Slot<Outcome>>,
+    /// Readings of the journal's end that had begun when it came.
+    readings: u64,
+}
+
+impl Unanswered {
+    /// Whether neither its caller waits nor its fact, if it has one, may have to be taken back.
+    fn is_over(&self, durable: Revision) -> bool {
+        !self.slot.is_empty() && (self.fact.is_none() || self.revision <= durable)
+    }
+}
+
+/// Runs `then` if a panic passes by. parking_lot does not poison, so that an event which looks healthy must not be left behind.
+struct OnPanic<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
 }
 
 impl EventCore {
-    /// Lets commands in or not.
-    fn set_gate(&self, gate: Gate) {
-        scope::with_shards(&self.state, ShardSet::All, |scope| {
+    /// Locks shards and runs `body`. A panic in it stops the event before anything is unlocked, and tells who waits after that.
+    fn locked<R>(&self, set: ShardSet, body: impl FnOnce(&mut Scope<'_>) -> R) -> R {
+        let panicked = || Stop::Unknown("a panic while the event was locked".to_owned());
+        let _tell = OnPanic(|| self.log.stop(panicked()));
+        scope::with_shards(&self.state, set, |scope| {
+            let _latch = OnPanic(|| _ = self.log.latch(panicked()));
+            body(scope)
+        })
+    }
+
+    /// Lets commands in or not. False if the event has been closed for good.
+    fn set_gate(&self, gate: Gate) -> bool {
+        let set = self.locked(ShardSet::All, |scope| {
+            if scope.gate() == Gate::Closed {
+                return false;
+            }
             for at in 0..crate::id::SHARDS {
                 scope.shard(at).gate = gate;
             }
+            true
         });
         let _waiters = self.reopened.0.lock();
         self.reopened.1.notify_all();
+        set
     }
 
     /// Closes the event for good if nothing is going on in it: no live holds, nothing pending, nobody waiting.
     pub fn close_if_idle(&self) -> bool {
-        scope::with_shards(&self.state, ShardSet::All, |scope| {
+        self.locked(ShardSet::All, |scope| {
             let busy = (0..crate::id::SHARDS).any(|at| !scope.shard(at).holds.is_empty());
+            // What was decided and does not wait yet learns from the epoch that it has to be decided again.
+            let _unanswered = self.unanswered.lock();
             if busy || !self.log.is_idle() {
                 return false;
             }
+            self.epoch.fetch_add(2, Ordering::AcqRel);
             for at in 0..crate::id::SHARDS {
                 scope.shard(at).gate = Gate::Closed;
             }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::EventCore;
 use super::apply::{apply, define};
+use super::expiry::Expiry;
 use super::scope::{State, with_shards};
 use super::touched::{seats_of, shards_of};
+use super::{Ask, EventCore};
 use crate::canary::Canaries;
 use crate::fact::{Fact, Stamp};
 use crate::id::{EventId, Revision};
@@ -109,7 +110,7 @@ pub(super) fn fold(store: &dyn Store, stream: StreamId) -> Result<(Folded, Tail)
 struct EventFollower {
     view: Arc<View>,
     conflict: Arc<AtomicBool>,
-    notify: Box<dyn Fn() + Send + Sync>,
+    ask: Arc<dyn Fn(Ask) + Send + Sync>,
 }
 
 impl Follower for EventFollower {
@@ -119,25 +120,27 @@ impl Follower for EventFollower {
 
     fn conflict(&self) {
         self.conflict.store(true, Ordering::Release);
-        (self.notify)();
+        (self.ask)(Ask::Rebase);
     }
 }
 
 impl EventCore {
-    /// Opens an event. `notify` is called when it has to be rebased.
+    /// Opens an event. `ask` is called when something has to be done on a thread of its own.
     pub fn open(
         id: EventId,
         store: &Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         node: u64,
         canaries: Canaries,
-        notify: Box<dyn Fn() + Send + Sync>,
+        ask: Arc<dyn Fn(Ask) + Send + Sync>,
+        manual: bool,
     ) -> Result<Arc<Self>, OpenError> {
         let stream = StreamId::Event(id);
         let (folded, tail) = fold(&**store, stream)?;
         let view = Arc::new(folded.view);
         let conflict = Arc::new(AtomicBool::new(false));
-        let follower = EventFollower { view: Arc::clone(&view), conflict: Arc::clone(&conflict), notify };
+        let follower =
+            EventFollower { view: Arc::clone(&view), conflict: Arc::clone(&conflict), ask: Arc::clone(&ask) };
         let end = (folded.revision, tail, folded.at);
         let log = Log::new(stream, Arc::clone(store), node, Box::new(follower), canaries, end);
         Ok(Arc::new(Self {
@@ -148,6 +151,10 @@ impl EventCore {
             clock,
             canaries,
             conflict,
+            ask,
+            manual,
+            expiry: Expiry::default(),
+            end_asked: AtomicBool::new(false),
             unanswered: Mutex::new(VecDeque::new()),
             epoch: AtomicU64::new(0),
             reopened: (Mutex::new(()), Condvar::new()),

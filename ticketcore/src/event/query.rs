@@ -1,6 +1,7 @@
 //! Reads of the live state by those who may see it. What they return must wait until it is durable.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::EventCore;
 use super::decide::{Instead, decide};
@@ -11,7 +12,7 @@ use crate::answer::{CommandError, Hold, Order};
 use crate::command::Command;
 use crate::fact::Fact;
 use crate::id::{HoldId, OrderId, SeatIndex, UserId};
-use crate::log::{Slot, Woken};
+use crate::log::{Slot, Told, Wake};
 use crate::manifest::ManifestChange;
 use crate::order::OrderState;
 use crate::refusal::Refusal;
@@ -39,29 +40,37 @@ impl EventCore {
             now: self.log.now(self.clock.now()),
             sequenced: self.log.sequenced(),
             durable: self.log.durable(),
-            epoch: self.epoch.load(std::sync::atomic::Ordering::Acquire),
+            epoch: self.epoch.load(Ordering::Acquire) / 2,
         }
     }
 
-    /// Runs `read` on the live state and returns what it found once all of that is durable. Reads again if another writer was first.
+    /// Runs `read` on the live state and returns what it found once all of that is durable. On a shared store that is at least what
+    /// was in the journal when this was called. Reads again if another writer was first.
     pub fn read_durably<R>(self: &Arc<Self>, read: impl Fn(&Self) -> R) -> Result<R, CommandError> {
         loop {
-            let epoch = self.epoch.load(std::sync::atomic::Ordering::Acquire);
+            let epoch = self.quiet_epoch();
             let found = read(self);
             let seen = self.log.sequenced();
-            if self.log.durable() < seen {
+            if self.log.durable() < seen || self.log.is_shared() {
                 self.log.pump();
                 let slot: Arc<Slot<Result<(), CommandError>>> = Slot::new();
                 let fill = Arc::clone(&slot);
-                let wake = move |woken: Woken<'_>| match woken {
-                    // Taken back: the rebase counts one up, and it is read again.
-                    Woken::Durable | Woken::TakenBack => fill.fill(Ok(())),
-                    Woken::Stopped(stop) => fill.fill(Err(stop.error())),
-                };
-                self.log.when_durable(seen, Box::new(wake));
+                let wake: Wake = Box::new(move |told| {
+                    fill.fill(if let Told::Stopped(stop) = told { Err(stop.error()) } else { Ok(()) });
+                });
+                if self.log.is_shared() {
+                    self.log.enlist_at_end(seen, wake).tell();
+                    // Taken back before it was enlisted: nobody will tell.
+                    if self.epoch.load(Ordering::Acquire) != epoch {
+                        continue;
+                    }
+                    self.ask_end();
+                } else {
+                    self.log.enlist(seen, wake).tell();
+                }
                 slot.wait(None).unwrap_or(Ok(()))?;
             }
-            if self.epoch.load(std::sync::atomic::Ordering::Acquire) == epoch {
+            if self.epoch.load(Ordering::Acquire) == epoch {
                 return Ok(found);
             }
         }

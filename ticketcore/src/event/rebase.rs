@@ -1,102 +1,245 @@
 //! Rebase: another writer was first. Facts of ours that the store did not take are taken back, the missing facts applied, and every
 //! unanswered command decided again, in order, refusals and replays too. Losers are refused.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::apply::apply;
+use super::decide::Instead;
 use super::scope::{ShardSet, with_shards};
+use super::settle::Until;
 use super::shard::Gate;
+use super::submit::{Outcome, Seen, Step, Submitted};
 use super::touched::{seats_of, shards_of};
-use super::{EventCore, Unanswered};
+use super::{Ask, EventCore, OnPanic, Unanswered};
+use crate::answer::CommandError;
 use crate::canary::Canary;
+use crate::command::Command;
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::invariant::{Invariant, Violation};
-use crate::log::Stop;
+use crate::log::{Slot, Stop, Told};
 use crate::store::{ReadError, Records, Tail};
 
-impl EventCore {
-    /// Catches up with the other writer. Runs on one thread at a time.
-    pub fn rebase(self: &Arc<Self>) {
-        if !self.conflict.swap(false, Ordering::AcqRel) {
-            return;
+/// The facts after the durable revision.
+struct Missing {
+    first: Revision,
+    records: Records,
+    tail: Tail,
+}
+
+/// Commands that were taken back, in order. Whatever happens, each is answered.
+struct Again(VecDeque<Unanswered>);
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        for entry in self.0.drain(..) {
+            let reason = "it was taken back and could not be decided again".to_owned();
+            entry.slot.fill(Err(CommandError::Unknown { reason }));
         }
-        match self.missing() {
-            Ok((first, records, tail)) => {
-                self.set_gate(Gate::Rebasing);
-                if let Err(violation) = self.catch_up(first, &records, tail) {
-                    self.log.stop(Stop::Violated(violation));
-                }
-                self.set_gate(Gate::Open);
-                self.log.rebased();
-            }
-            Err(ReadError::Failed(_)) => self.conflict.store(true, Ordering::Release),
-            Err(error @ ReadError::Truncated { .. }) => self.log.stop(Stop::Unknown(error.to_string())),
+    }
+}
+
+impl EventCore {
+    /// Catches up with the other writer, if there was a conflict. Runs on one thread at a time.
+    pub fn rebase(self: &Arc<Self>) {
+        if self.conflict.swap(false, Ordering::AcqRel) {
+            self.rebase_now();
         }
     }
 
-    /// The facts after the durable revision.
-    fn missing(&self) -> Result<(Revision, Records, Option<Tail>), ReadError> {
+    /// Finds out where the journal ends and follows it, on a shared store. Who waits for that is answered, now or when what was found is
+    /// durable here.
+    pub fn read_end(self: &Arc<Self>) {
+        if !self.log.is_shared() || self.log.stopped().is_some() {
+            return;
+        }
+        self.end_asked.store(false, Ordering::Release);
+        let reading = self.log.begin_reading();
+        let durable = self.log.durable();
+        let mut end = durable;
+        let read = self.log.store().read(self.log.stream(), durable, &mut |record| {
+            end = record.stamp.revision;
+            ControlFlow::Continue(())
+        });
+        match read {
+            Ok(_) => self.log.end_reading(reading, end),
+            // The next round of maintenance tries again.
+            Err(ReadError::Failed(_)) => return,
+            Err(error @ ReadError::Truncated { .. }) => {
+                return self.log.stop(Stop::Failed(error.to_string()));
+            }
+        }
+        if end <= self.log.durable() {
+            return;
+        }
+        if !self.log.claim() {
+            // The append in flight is what was seen, or will meet it. Then it must be known which.
+            let core = Arc::downgrade(self);
+            let wake = move |told: Told<'_>| {
+                if let (Told::Durable, Some(core)) = (told, core.upgrade()) {
+                    core.ask_end();
+                }
+            };
+            self.log.enlist(self.log.durable().next(), Box::new(wake)).tell();
+        } else if end > self.log.durable() {
+            self.rebase_now();
+        } else {
+            self.log.rebased();
+        }
+    }
+
+    /// Appends are kept back meanwhile.
+    fn rebase_now(self: &Arc<Self>) {
+        let reading = self.log.begin_reading();
+        match self.missing() {
+            Ok(missing) => self.catch_up(&missing, reading),
+            Err(ReadError::Failed(_)) => self.conflict.store(true, Ordering::Release),
+            // Nothing of what waits is in the journal; a snapshot knows the rest.
+            Err(error @ ReadError::Truncated { .. }) => self.log.stop(Stop::Failed(error.to_string())),
+        }
+    }
+
+    fn missing(&self) -> Result<Missing, ReadError> {
         let durable = self.log.durable();
         let mut records = Records::default();
         let read = self.log.store().read(self.log.stream(), durable, &mut |record| {
             records.push(record.stamp.at, record.body);
             ControlFlow::Continue(())
         });
-        let (_, tail) = read?;
-        Ok((durable.next(), records, Some(tail)))
+        Ok(Missing { first: durable.next(), records, tail: read?.1 })
     }
 
-    fn catch_up(
-        self: &Arc<Self>,
-        first: Revision,
-        records: &Records,
-        tail: Option<Tail>,
-    ) -> Result<(), Violation> {
-        let unanswered = self.take_back();
-        if records.count() > 0 {
-            for record in records.iter(first) {
-                let broken = |what| Violation::new(Invariant::I8SameFacts, record.stamp.revision, what);
-                let fact = Fact::decode(record.body).map_err(|error| broken(error.to_string()))?;
-                self.apply_foreign(record.stamp, &fact)?;
+    fn catch_up(self: &Arc<Self>, missing: &Missing, reading: u64) {
+        if self.set_gate(Gate::Rebasing) {
+            let _reopen = OnPanic(|| {
+                self.log.stop(Stop::Unknown("a panic during a rebase".to_owned()));
+                self.set_gate(Gate::Open);
+            });
+            let mut again = self.take_back();
+            let mut later = Vec::new();
+            match self.follow(missing) {
+                Ok(()) => {
+                    while let Some(entry) = again.0.pop_front() {
+                        later.extend(self.decide_again(entry, reading));
+                    }
+                }
+                Err(violation) => self.log.stop(Stop::Violated(violation)),
             }
-            if let Some(tail) = tail {
-                self.log.follow(first, records, tail)?;
-            }
-        }
-        for entry in unanswered {
-            self.decide_again(&entry.command, &entry.slot);
-        }
-        Ok(())
-    }
-
-    /// Undoes every fact that is not durable, latest first, and returns the commands in order.
-    fn take_back(&self) -> Vec<Unanswered> {
-        let durable = self.log.durable();
-        let mut entries: Vec<Unanswered> = {
-            let mut unanswered = self.unanswered.lock();
+            drop(again);
             self.epoch.fetch_add(1, Ordering::AcqRel);
-            unanswered.drain(..).filter(|entry| entry.revision > durable).collect()
-        };
-        entries.sort_by_key(|entry| (entry.revision, entry.fact.is_none()));
-        let seats = !self.canaries.on(Canary::LostUndo);
-        for entry in entries.iter_mut().rev() {
-            if let Some((stamp, undo)) = entry.fact.take() {
-                with_shards(&self.state, ShardSet::All, |scope| {
-                    undo.restore(&self.state, scope, stamp, seats);
-                });
+            self.set_gate(Gate::Open);
+            for (command, slot) in later {
+                if let Submitted::Closed = self.submit(&command, Some(Arc::clone(&slot))) {
+                    slot.fill(Err(CommandError::Failed { reason: "the event was closed".to_owned() }));
+                }
             }
         }
-        self.log.forget_pending();
-        entries
+        self.log.rebased();
+    }
+
+    fn follow(&self, missing: &Missing) -> Result<(), Violation> {
+        let Missing { first, records, tail } = missing;
+        for record in records.iter(*first) {
+            let broken = |what| Violation::new(Invariant::I8SameFacts, record.stamp.revision, what);
+            let fact = Fact::decode(record.body).map_err(|error| broken(error.to_string()))?;
+            self.apply_foreign(record.stamp, &fact)?;
+        }
+        if records.count() > 0 { self.log.follow(*first, records, *tail) } else { Ok(()) }
     }
 
     fn apply_foreign(&self, stamp: Stamp, fact: &Fact) -> Result<(), Violation> {
-        with_shards(&self.state, shards_of(fact), |scope| {
+        self.locked(shards_of(fact), |scope| {
             scope.lock_stripes(seats_of(fact).into_iter(), 0);
             apply(&self.state, scope, stamp, fact, false)
         })
+    }
+
+    /// Undoes every fact that is not durable, latest first, and returns the commands in order.
+    fn take_back(&self) -> Again {
+        let durable = self.log.durable();
+        let mut entries: VecDeque<Unanswered> = {
+            let mut unanswered = self.unanswered.lock();
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+            unanswered.drain(..).filter(|entry| !entry.is_over(durable)).collect()
+        };
+        entries.make_contiguous().sort_by_key(|entry| (entry.revision, entry.fact.is_none()));
+        let seats = !self.canaries.on(Canary::LostUndo);
+        for entry in entries.iter_mut().rev() {
+            if let Some((stamp, undo)) = entry.fact.take() {
+                self.locked(ShardSet::All, |scope| undo.restore(&self.state, scope, stamp, seats));
+            }
+        }
+        self.log.forget_pending();
+        Again(entries)
+    }
+
+    /// Decides a remembered command again, while nobody else is in the event. Gives it back if it has to be decided once more when
+    /// others may come in: overdue holds may be in its way.
+    fn decide_again(
+        self: &Arc<Self>,
+        entry: Unanswered,
+        reading: u64,
+    ) -> Option<(Command, Arc<Slot<Outcome>>)> {
+        let Unanswered { command, slot, readings, .. } = entry;
+        let step = self.locked(ShardSet::All, |scope| self.decide_and_log(scope, &command, Some(&slot)));
+        // The reading that this rebase began with tells the truth to whoever came before it.
+        let until = if readings < reading { Until::Durable } else { Until::AtEnd };
+        match step {
+            Step::Accepted { due, .. } => due.tell(),
+            Step::Ready(outcome) => slot.fill(outcome),
+            Step::Instead { instead: Instead::Refused(refusal), seen, .. } => {
+                let outcome = Err(refusal.into());
+                self.wait(seen, until, &command, Some(slot), Box::new(|_, _| outcome));
+            }
+            Step::Instead { instead: Instead::Answer(answer), seen, .. } => {
+                self.wait(seen, until, &command, Some(slot), Box::new(|_, _| Ok(answer)));
+            }
+            Step::Instead { instead: Instead::Replay(revision), seen, .. } => {
+                let seen = Seen { revision, ..seen };
+                self.wait(seen, Until::Durable, &command, Some(slot), Self::replay_late(revision));
+            }
+            Step::Instead { instead: Instead::Overdue(mut refusal, owners), seen, now } => {
+                let Some(known) = self.nothing_overdue(&owners, now, &mut refusal) else {
+                    return Some((command, slot));
+                };
+                let seen = Seen { revision: seen.revision.max(known), ..seen };
+                let outcome = Err(refusal.into());
+                self.wait(seen, until, &command, Some(slot), Box::new(|_, _| outcome));
+            }
+            Step::Instead { instead: Instead::Changed, .. } | Step::Closed | Step::Rebasing => {
+                return Some((command, slot));
+            }
+        }
+        None
+    }
+
+    pub(super) fn wait_for_rebase(&self) {
+        let mut waiting = self.reopened.0.lock();
+        let rebasing = || with_shards(&self.state, ShardSet::One(0), |scope| scope.gate() == Gate::Rebasing);
+        while rebasing() {
+            self.reopened.1.wait(&mut waiting);
+        }
+    }
+
+    /// The epoch, once no rebase is under way.
+    pub(super) fn quiet_epoch(&self) -> u64 {
+        loop {
+            let epoch = self.epoch.load(Ordering::Acquire);
+            if epoch.is_multiple_of(2) {
+                return epoch;
+            }
+            self.wait_for_rebase();
+        }
+    }
+
+    /// Does what the event has asked for.
+    pub fn answer_ask(self: &Arc<Self>, ask: Ask) {
+        match ask {
+            Ask::Rebase => self.rebase(),
+            Ask::ReadEnd => self.read_end(),
+        }
     }
 }

@@ -12,11 +12,10 @@ use crate::refusal::Refusal;
 impl EventCore {
     /// The outcome that the key of `command` names: read back from the journal.
     pub(super) fn replay(&self, revision: Revision, command: &Command) -> Outcome {
-        let Some(asked) = command.key() else {
-            return Err(CommandError::Failed { reason: "a replay without a key".to_owned() });
-        };
-        // It has been carried out, only nobody can say now as what.
-        let (stamp, fact) = self.read_fact(revision).map_err(|error| command.kept_from(error))?;
+        // There is an outcome, so that "failed" would be a lie.
+        let unknown = |reason: String| CommandError::Unknown { reason };
+        let asked = command.key().ok_or_else(|| unknown("a replay without a key".to_owned()))?;
+        let (stamp, fact) = self.read_fact(revision).map_err(unknown)?;
         let logged = key_of(&fact);
         let same = logged.is_some_and(|(user, operation, keyed)| {
             user == asked.user
@@ -32,16 +31,15 @@ impl EventCore {
     }
 
     /// One fact of the journal.
-    fn read_fact(&self, revision: Revision) -> Result<(Stamp, Fact), CommandError> {
-        let failed = |reason: String| CommandError::Failed { reason };
+    fn read_fact(&self, revision: Revision) -> Result<(Stamp, Fact), String> {
         let mut found = None;
         let before = Revision(revision.0.saturating_sub(1));
         let read = self.log.store().read(self.log.stream(), before, &mut |record| {
             found = Some((record.stamp, Fact::decode(record.body)));
             ControlFlow::Break(())
         });
-        read.map_err(|error| failed(error.to_string()))?;
-        let (stamp, fact) = found.ok_or_else(|| failed(format!("{revision} is not in the journal")))?;
-        Ok((stamp, fact.map_err(|error| failed(error.to_string()))?))
+        read.map_err(|error| error.to_string())?;
+        let (stamp, fact) = found.ok_or_else(|| format!("{revision} is not in the journal"))?;
+        Ok((stamp, fact.map_err(|error| error.to_string())?))
     }
 }

@@ -1,21 +1,21 @@
 //! The way of a command through an open event.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::decide::{Decision, Instead, decide};
-use super::scope::{Scope, ShardSet, with_shards};
+use super::expiry::Way;
+use super::scope::{Scope, ShardSet};
 use super::shard::Gate;
 use super::{EventCore, Unanswered, apply, undo::Undo};
 use crate::answer::{Answer, CommandError, answer};
 use crate::canary::Canary;
 use crate::command::Command;
-use crate::fact::{Fact, Stamp};
+use crate::fact::{Fact, HoldEnd, Stamp};
 use crate::id::Revision;
 use crate::limits::DECIDE_ATTEMPTS_MAX;
-use crate::log::{NotSequenced, Slot, Stop, Woken};
+use crate::log::{Due, NotSequenced, Slot, Stop};
 use crate::refusal::Refusal;
 use crate::time::UtcMs;
 
@@ -47,13 +47,14 @@ pub(crate) enum Submitted {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     /// Nothing after this revision.
-    revision: Revision,
-    /// Decided before this many rebases; facts it saw may be undone by the next one.
-    epoch: u64,
+    pub revision: Revision,
+    /// Of the event when it was decided; facts it saw may be undone by the next rebase.
+    pub epoch: u64,
 }
 
-enum Step {
-    Accepted { answer: Answer, stamp: Stamp, slot: Option<Arc<Slot<Outcome>>> },
+/// What came of a decision. [`Due`] is to be told once nothing is locked.
+pub(super) enum Step<'a> {
+    Accepted { answer: Answer, stamp: Stamp, slot: Option<Arc<Slot<Outcome>>>, due: Due<'a> },
     Instead { instead: Instead, seen: Seen, now: UtcMs },
     Ready(Outcome),
     Closed,
@@ -64,19 +65,8 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A panic under a lock must not leave an event that looks healthy: parking_lot does not poison, so this does.
-struct StopOnPanic<'a>(&'a EventCore);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.log.stop(Stop::Unknown("a panic while the event was locked".to_owned()));
-        }
-    }
-}
-
 impl EventCore {
-    /// Decides a command, sequences and applies its fact. Nothing has been sent to the store when this returns.
+    /// Decides a command, sequences and applies its fact, which has not been sent to the store when this returns.
     pub fn stage(self: &Arc<Self>, command: &Command, slot: Option<&Arc<Slot<Outcome>>>) -> Staged {
         let mut shards = command.shards();
         for attempt in 0.. {
@@ -84,8 +74,10 @@ impl EventCore {
             if last {
                 shards = ShardSet::All;
             }
+            let expired = self.expiry.expired();
             let (instead, seen, now) = match self.step(command, shards, slot) {
-                Step::Accepted { answer, stamp, slot } => {
+                Step::Accepted { answer, stamp, slot, due } => {
+                    due.tell();
                     return Staged::Accepted { answer, revision: stamp.revision, slot };
                 }
                 Step::Ready(outcome) => return Staged::Ready(outcome),
@@ -104,13 +96,16 @@ impl EventCore {
                     return self.refused(refusal, Revision::ZERO, seen, command);
                 }
                 Instead::Overdue(mut refusal, owners) => {
-                    let (expired, known) = self.make_way(&owners, now, &mut refusal);
-                    if expired && !last {
-                        continue;
-                    }
+                    let known = match self.make_way(&owners, now, expired, &mut refusal) {
+                        Way::Same(known) => known,
+                        Way::Blocked(error) => return Staged::Ready(Err(error)),
+                        Way::Clearer if last => break,
+                        Way::Clearer => continue,
+                    };
                     if Self::needs_the_event_alone(&refusal) && shards != ShardSet::All {
+                        let durable = self.log.durable();
                         if self.view_confirms(&mut refusal, command) {
-                            return Staged::Ready(Err(refusal.into()));
+                            return self.settled(refusal, Seen { revision: durable, ..seen });
                         }
                         shards = ShardSet::All;
                         continue;
@@ -126,11 +121,22 @@ impl EventCore {
     fn refused(&self, mut refusal: Refusal, known: Revision, seen: Seen, command: &Command) -> Staged {
         let seen = Seen { revision: seen.revision.max(known), ..seen };
         let durable = self.log.durable();
-        let at_once = self.is_settled(seen, durable >= seen.revision)
-            || self.canaries.on(Canary::StaleRefusal)
-            || (known <= durable && self.view_confirms(&mut refusal, command));
-        let outcome = Err(CommandError::Refused(refusal));
-        if at_once { Staged::Ready(outcome) } else { Staged::Instead { outcome, seen } }
+        if self.canaries.on(Canary::StaleRefusal) {
+            Staged::Ready(Err(refusal.into()))
+        } else if self.is_settled(seen, durable >= seen.revision)
+            || (known <= durable && self.view_confirms(&mut refusal, command))
+        {
+            self.settled(refusal, Seen { revision: durable, ..seen })
+        } else {
+            Staged::Instead { outcome: Err(refusal.into()), seen }
+        }
+    }
+
+    /// A refusal that rests on nothing but what is durable. On a shared store another writer may have changed that before the command
+    /// came.
+    fn settled(&self, refusal: Refusal, seen: Seen) -> Staged {
+        let outcome = Err(refusal.into());
+        if self.log.is_shared() { Staged::Instead { outcome, seen } } else { Staged::Ready(outcome) }
     }
 
     fn step(
@@ -138,9 +144,8 @@ impl EventCore {
         command: &Command,
         shards: ShardSet,
         slot: Option<&Arc<Slot<Outcome>>>,
-    ) -> Step {
-        let _stop_on_panic = StopOnPanic(self);
-        with_shards(&self.state, shards, |scope| {
+    ) -> Step<'_> {
+        self.locked(shards, |scope| {
             match scope.gate() {
                 Gate::Open => {}
                 Gate::Rebasing => return Step::Rebasing,
@@ -154,12 +159,12 @@ impl EventCore {
     }
 
     /// Decides and, if the answer is a fact, sequences and applies it.
-    fn decide_and_log(
-        self: &Arc<Self>,
+    pub(super) fn decide_and_log<'a>(
+        self: &'a Arc<Self>,
         scope: &mut Scope<'_>,
         command: &Command,
         slot: Option<&Arc<Slot<Outcome>>>,
-    ) -> Step {
+    ) -> Step<'a> {
         let clock = self.clock.now();
         let mut now = self.log.now(clock);
         loop {
@@ -193,201 +198,50 @@ impl EventCore {
         }
     }
 
-    fn accept(
-        self: &Arc<Self>,
+    fn accept<'a>(
+        self: &'a Arc<Self>,
         scope: &mut Scope<'_>,
         command: &Command,
         stamp: Stamp,
         fact: &Fact,
         undo: Option<Undo>,
         slot: Option<&Arc<Slot<Outcome>>>,
-    ) -> Step {
+    ) -> Step<'a> {
         let applied = if self.canaries.on(Canary::HalfHold) {
             apply::apply(&self.state, scope, stamp, &half(fact), true)
         } else {
             apply::apply(&self.state, scope, stamp, fact, true)
         };
         if let Err(violation) = applied {
-            self.log.stop(Stop::Violated(violation));
+            // The next pump tells who waits.
+            self.log.latch(Stop::Violated(violation));
+        }
+        if matches!(fact, Fact::HoldEnded(ended) if ended.end == HoldEnd::Expired) {
+            self.expiry.count();
         }
         let answer = answer(self.id, stamp, fact, false);
-        let Some(undo) = undo else { return Step::Accepted { answer, stamp, slot: None } };
+        let Some(undo) = undo else { return Step::Accepted { answer, stamp, slot: None, due: Due::NOBODY } };
         let slot = slot.cloned().unwrap_or_else(Slot::new);
         let entry = Unanswered {
             revision: stamp.revision,
             fact: Some((stamp, undo)),
             command: command.clone(),
             slot: Arc::clone(&slot),
+            readings: self.log.readings(),
         };
         self.remember(entry, &mut self.unanswered.lock());
-        self.fill_when_durable(stamp.revision, Ok(answer.clone()), &slot);
-        Step::Accepted { answer, stamp, slot: Some(slot) }
-    }
-
-    fn remember(&self, entry: Unanswered, unanswered: &mut VecDeque<Unanswered>) {
-        let durable = self.log.durable();
-        while unanswered.front().is_some_and(|first| first.revision <= durable) {
-            unanswered.pop_front();
-        }
-        unanswered.push_back(entry);
-    }
-
-    /// Whether a decision can be answered, given that what it saw is durable: not if it was taken back meanwhile.
-    fn is_settled(&self, seen: Seen, durable: bool) -> bool {
-        durable && self.epoch.load(Ordering::Acquire) == seen.epoch
-    }
-
-    /// Answers what can be answered and lets the rest wait. Call [`Log::pump`](crate::log::Log::pump) first.
-    pub fn settle(
-        self: &Arc<Self>,
-        staged: Staged,
-        command: &Command,
-        slot: Option<Arc<Slot<Outcome>>>,
-    ) -> Submitted {
-        match staged {
-            Staged::Ready(outcome) => ready(outcome, slot),
-            Staged::Closed => Submitted::Closed,
-            Staged::Accepted { slot: Some(own), .. } => filled_or_waiting(own, slot.is_some()),
-            Staged::Accepted { answer, revision, slot: None } => {
-                if self.log.spin_until_durable(revision) {
-                    return ready(Ok(answer), slot);
-                }
-                let given = slot.is_some();
-                let slot = slot.unwrap_or_else(Slot::new);
-                self.fill_when_durable(revision, Ok(answer), &slot);
-                filled_or_waiting(slot, given)
-            }
-            Staged::Instead { outcome, seen } => {
-                if self.is_settled(seen, self.log.spin_until_durable(seen.revision)) {
-                    return ready(outcome, slot);
-                }
-                self.wait_for_seen(seen, command, slot, |_, _| outcome)
-            }
-            Staged::Replay { seen } => {
-                if self.is_settled(seen, self.log.spin_until_durable(seen.revision)) {
-                    return ready(self.replay(seen.revision, command), slot);
-                }
-                self.wait_for_seen(seen, command, slot, move |core, command| {
-                    core.replay(seen.revision, command)
-                })
-            }
-        }
-    }
-
-    /// Lets an outcome without a fact wait for what it saw. On a shared store the command is remembered, and decided again if another
-    /// writer is first.
-    fn wait_for_seen(
-        self: &Arc<Self>,
-        seen: Seen,
-        command: &Command,
-        slot: Option<Arc<Slot<Outcome>>>,
-        outcome: impl FnOnce(&Self, &Command) -> Outcome + Send + 'static,
-    ) -> Submitted {
-        let given = slot.is_some();
-        let slot = slot.unwrap_or_else(Slot::new);
-        if self.log.is_shared() {
-            let mut unanswered = self.unanswered.lock();
-            if self.epoch.load(Ordering::Acquire) != seen.epoch {
-                drop(unanswered);
-                return self.submit(command, Some(slot));
-            }
-            let entry = Unanswered {
-                revision: seen.revision,
-                fact: None,
-                command: command.clone(),
-                slot: Arc::clone(&slot),
-            };
-            self.remember(entry, &mut unanswered);
-            self.wake_later(seen.revision, &slot, command.clone(), outcome);
-        } else {
-            self.wake_later(seen.revision, &slot, command.clone(), outcome);
-        }
-        filled_or_waiting(slot, given)
-    }
-
-    fn wake_later(
-        self: &Arc<Self>,
-        revision: Revision,
-        slot: &Arc<Slot<Outcome>>,
-        command: Command,
-        outcome: impl FnOnce(&Self, &Command) -> Outcome + Send + 'static,
-    ) {
-        let (slot, core) = (Arc::clone(slot), Arc::clone(self));
-        let wake = move |woken: Woken<'_>| match woken {
-            Woken::Durable => slot.fill(outcome(&core, &command)),
-            Woken::TakenBack => {}
-            Woken::Stopped(stop) => slot.fill(Err(stop.error())),
-        };
-        self.log.when_durable(revision, Box::new(wake));
-    }
-
-    fn fill_when_durable(&self, revision: Revision, outcome: Outcome, slot: &Arc<Slot<Outcome>>) {
-        let slot = Arc::clone(slot);
-        let wake = move |woken: Woken<'_>| match woken {
-            Woken::Durable => slot.fill(outcome),
-            Woken::TakenBack => {}
-            Woken::Stopped(stop) => slot.fill(Err(stop.error())),
-        };
-        self.log.when_durable(revision, Box::new(wake));
+        let due = self.log.enlist(stamp.revision, Self::fill(&slot, Ok(answer.clone())));
+        Step::Accepted { answer, stamp, slot: Some(slot), due }
     }
 
     /// Decides, sends and answers one command.
     pub fn submit(self: &Arc<Self>, command: &Command, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
         let staged = self.stage(command, slot.as_ref());
-        if !matches!(staged, Staged::Ready(_)) {
+        // Also when this command has no fact: making way for it may have logged some.
+        if self.log.sequenced() > self.log.durable() {
             self.log.pump();
         }
         self.settle(staged, command, slot)
-    }
-
-    /// Decides a remembered command again, while nobody else is in the event.
-    pub(super) fn decide_again(self: &Arc<Self>, command: &Command, slot: &Arc<Slot<Outcome>>) {
-        let step =
-            with_shards(&self.state, ShardSet::All, |scope| self.decide_and_log(scope, command, Some(slot)));
-        let (outcome, seen) = match step {
-            Step::Accepted { .. } => return,
-            Step::Ready(outcome) => return slot.fill(outcome),
-            Step::Closed | Step::Rebasing => {
-                return slot.fill(Err(CommandError::Unknown { reason: "the event was closed".to_owned() }));
-            }
-            Step::Instead { instead, seen, .. } => match instead {
-                Instead::Refused(refusal) | Instead::Overdue(refusal, _) => (Err(refusal.into()), seen),
-                Instead::Answer(answer) => (Ok(answer), seen),
-                Instead::Changed => (Err(Refusal::Overloaded { retry_after_ms: 1 }.into()), seen),
-                Instead::Replay(revision) => {
-                    let replay = move |core: &Self, command: &Command| core.replay(revision, command);
-                    self.wait_for_seen(Seen { revision, ..seen }, command, Some(Arc::clone(slot)), replay);
-                    return;
-                }
-            },
-        };
-        self.wait_for_seen(seen, command, Some(Arc::clone(slot)), |_, _| outcome);
-    }
-
-    fn wait_for_rebase(&self) {
-        let mut waiting = self.reopened.0.lock();
-        let rebasing = || with_shards(&self.state, ShardSet::One(0), |scope| scope.gate() == Gate::Rebasing);
-        while rebasing() {
-            self.reopened.1.wait(&mut waiting);
-        }
-    }
-}
-
-fn ready(outcome: Outcome, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
-    match slot {
-        Some(slot) => {
-            slot.fill(outcome);
-            Submitted::Waiting(slot)
-        }
-        None => Submitted::Ready(outcome),
-    }
-}
-
-/// Takes the outcome out of a slot of our own if it is there; a slot that was given to us has its waiter elsewhere.
-fn filled_or_waiting(slot: Arc<Slot<Outcome>>, given: bool) -> Submitted {
-    match if given { None } else { slot.try_take() } {
-        Some(outcome) => Submitted::Ready(outcome),
-        None => Submitted::Waiting(slot),
     }
 }
 

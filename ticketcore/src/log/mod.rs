@@ -6,9 +6,11 @@
 
 mod sequencer;
 mod slot;
+mod stop;
+mod waiters;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
@@ -16,8 +18,10 @@ use parking_lot::Mutex;
 pub(crate) use sequencer::NotSequenced;
 use sequencer::Sequencer;
 pub(crate) use slot::{Slot, SlotFuture};
+pub(crate) use stop::Stop;
+use waiters::Waiters;
+pub(crate) use waiters::{Due, Told, Wake};
 
-use crate::answer::CommandError;
 use crate::canary::{Canaries, Canary};
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
@@ -38,56 +42,6 @@ pub(crate) trait Follower: Send + Sync {
     fn conflict(&self);
 }
 
-/// Why a stream takes no more commands until it is opened again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// An invariant does not hold.
-    Violated(Violation),
-    /// The store failed and nobody knows what it kept.
-    Unknown(String),
-    /// The store failed and certainly kept nothing of what was sent last.
-    Failed(String),
-}
-
-impl Stop {
-    /// What a waiting caller is told.
-    pub fn error(&self) -> CommandError {
-        match self {
-            Stop::Violated(violation) => CommandError::Unknown { reason: violation.to_string() },
-            Stop::Unknown(reason) => CommandError::Unknown { reason: reason.clone() },
-            Stop::Failed(reason) => CommandError::Failed { reason: reason.clone() },
-        }
-    }
-
-    /// What a caller is told who comes later.
-    pub fn refusal(&self) -> CommandError {
-        let reason = match self {
-            Stop::Violated(violation) => violation.to_string(),
-            Stop::Unknown(reason) | Stop::Failed(reason) => reason.clone(),
-        };
-        CommandError::Failed { reason: format!("stopped before: {reason}") }
-    }
-}
-
-/// Called once the revision it waits for is durable or taken back, or the log has stopped.
-pub(crate) type Wake = Box<dyn FnOnce(Woken<'_>) + Send>;
-
-/// Why a waiter is woken.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Woken<'a> {
-    /// What it waits for is durable.
-    Durable,
-    /// Another writer was first: what it waits for has been taken back. The command is decided again, and that decision answers.
-    TakenBack,
-    /// The log has stopped.
-    Stopped(&'a Stop),
-}
-
-struct Waiter {
-    revision: Revision,
-    wake: Wake,
-}
-
 /// See the module.
 pub(crate) struct Log {
     stream: StreamId,
@@ -103,9 +57,8 @@ pub(crate) struct Log {
     /// The last revision given out; likewise.
     sequenced: AtomicU64,
     durable: CachePadded<AtomicU64>,
-    waiters: Mutex<Vec<Waiter>>,
+    waiters: Waiters,
     stopped: AtomicBool,
-    stop: OnceLock<Stop>,
 }
 
 impl Log {
@@ -131,9 +84,8 @@ impl Log {
             logged: CachePadded::new(AtomicU64::new(logged.0)),
             sequenced: AtomicU64::new(revision.0),
             durable: CachePadded::new(AtomicU64::new(revision.0)),
-            waiters: Mutex::new(Vec::new()),
+            waiters: Waiters::default(),
             stopped: AtomicBool::new(false),
-            stop: OnceLock::new(),
         })
     }
 
@@ -242,18 +194,31 @@ impl Log {
         }
     }
 
-    /// Runs `wake` once `revision` is durable or the log has stopped; at once if either is so already.
-    pub fn when_durable(&self, revision: Revision, wake: Wake) {
-        let mut waiters = self.waiters.lock();
-        if self.is_durable(revision) {
-            drop(waiters);
-            wake(Woken::Durable);
-        } else if let Some(stop) = self.stop.get() {
-            drop(waiters);
-            wake(Woken::Stopped(stop));
-        } else {
-            waiters.push(Waiter { revision, wake });
-        }
+    /// Lets `wake` wait until `revision` is durable or the log has stopped, or gives it back if either is so already.
+    pub fn enlist(&self, revision: Revision, wake: Wake) -> Due<'_> {
+        self.waiters.add(revision, false, || self.is_durable(revision), wake)
+    }
+
+    /// As [`enlist`](Self::enlist), but waits for a reading of the journal's end that begins after this call, too, and until
+    /// everything found there is durable here.
+    pub fn enlist_at_end(&self, revision: Revision, wake: Wake) -> Due<'_> {
+        self.waiters.add(revision, true, || false, wake)
+    }
+
+    /// How many readings of the journal's end have begun; those still to come have higher numbers.
+    pub fn readings(&self) -> u64 {
+        self.waiters.readings()
+    }
+
+    /// A reading of the journal's end begins: its number.
+    pub fn begin_reading(&self) -> u64 {
+        self.waiters.begin_reading()
+    }
+
+    /// The reading has found the journal's end.
+    pub fn end_reading(&self, number: u64, end: Revision) {
+        self.waiters.end_reading(number, end);
+        self.waiters.wake(self.durable());
     }
 
     /// Waits a little while another thread sends `revision`: with an inline store that takes about as long as a lock.
@@ -277,59 +242,53 @@ impl Log {
 
     /// Why the log has stopped, if it has.
     pub fn stopped(&self) -> Option<&Stop> {
-        if self.stopped.load(Ordering::Acquire) { self.stop.get() } else { None }
+        if self.stopped.load(Ordering::Acquire) { self.waiters.stop() } else { None }
     }
 
     /// Stops the log for good: waiters are told, nothing more is acknowledged (I9).
     pub fn stop(&self, stop: Stop) {
-        let first = self.stop.get_or_init(|| stop);
+        let first = self.latch(stop);
+        self.waiters.tell_all(Told::Stopped(first));
+    }
+
+    /// The part of [`stop`](Self::stop) that may be done under locks: nobody is told yet.
+    pub fn latch(&self, stop: Stop) -> &Stop {
+        let first = self.waiters.latch(stop);
         self.stopped.store(true, Ordering::Release);
-        let waiters = std::mem::take(&mut *self.waiters.lock());
-        for waiter in waiters {
-            (waiter.wake)(Woken::Stopped(first));
-        }
-    }
-
-    fn wake(&self, durable: Revision) {
-        self.wake_those(|waiter| waiter.revision <= durable, Woken::Durable);
-    }
-
-    fn wake_those(&self, which: impl Fn(&Waiter) -> bool, woken: Woken<'_>) {
-        let mut ready = Vec::new();
-        {
-            let mut waiters = self.waiters.lock();
-            if waiters.is_empty() {
-                return;
-            }
-            ready.extend(waiters.extract_if(.., |waiter| which(waiter)));
-        }
-        for waiter in ready {
-            (waiter.wake)(woken);
-        }
+        first
     }
 
     /// Whether nothing is pending or in flight and nobody waits.
     pub fn is_idle(&self) -> bool {
         let sequencer = self.sequencer.lock();
-        sequencer.pending.count() == 0 && !sequencer.in_flight && self.waiters.lock().is_empty()
+        sequencer.pending.count() == 0 && !sequencer.in_flight && self.waiters.is_empty()
     }
 
-    /// After a conflict: forgets everything that was not appended, and who waits for it. The caller has the event to itself.
+    /// Keeps appends back, as a conflict does, to follow another writer. False if an append is in flight or has to be sent again:
+    /// only its answer says whose the end of the journal is.
+    pub fn claim(&self) -> bool {
+        let mut sequencer = self.sequencer.lock();
+        let free = !sequencer.in_flight && sequencer.held.is_none();
+        sequencer.in_flight |= free;
+        free
+    }
+
+    /// While appends are kept back: forgets everything that was not appended, and tells who waits for it. The caller has the event
+    /// to itself.
     pub fn forget_pending(&self) {
-        let durable = self.durable();
         {
             let mut sequencer = self.sequencer.lock();
             sequencer.pending.clear();
             sequencer.facts.clear();
             sequencer.sent.clear();
             sequencer.held = None;
-            sequencer.next = durable.next();
-            self.sequenced.store(durable.0, Ordering::Release);
+            sequencer.next = self.durable().next();
+            self.sequenced.store(self.durable().0, Ordering::Release);
         }
-        self.wake_those(|waiter| waiter.revision > durable, Woken::TakenBack);
+        self.waiters.tell_all(Told::TakenBack);
     }
 
-    /// After a conflict: follows records that another writer appended. The caller has the event to itself.
+    /// While appends are kept back: follows records that another writer appended. The caller has the event to itself.
     pub fn follow(&self, first: Revision, records: &Records, tail: Tail) -> Result<(), Violation> {
         self.follower.appended(first, records, &[])?;
         let mut sequencer = self.sequencer.lock();
@@ -343,11 +302,11 @@ impl Log {
         self.sequenced.store(last.0, Ordering::Release);
         self.durable.store(last.0, Ordering::Release);
         drop(sequencer);
-        self.wake(last);
+        self.waiters.wake(last);
         Ok(())
     }
 
-    /// After a conflict has been dealt with: appends go on.
+    /// Appends go on.
     pub fn rebased(&self) {
         self.sequencer.lock().in_flight = false;
         self.pump();
@@ -363,7 +322,7 @@ impl Log {
         }
         facts.clear();
         self.durable.store(last.0, Ordering::Release);
-        self.wake(last);
+        self.waiters.wake(last);
         let mut records = batch.records;
         records.clear();
         let pump = {

@@ -39,6 +39,11 @@ impl<T> Slot<T> {
         }
     }
 
+    /// Whether there has been no value yet.
+    pub fn is_empty(&self) -> bool {
+        matches!(&*self.state.lock(), SlotState::Empty(_))
+    }
+
     /// Takes the value if it is there.
     pub fn try_take(&self) -> Option<T> {
         let mut state = self.state.lock();

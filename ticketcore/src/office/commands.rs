@@ -4,7 +4,7 @@ use super::catalogue::append_now;
 use super::{BoxOffice, EventEntry, Pending};
 use crate::answer::{CommandError, Done, FromAnswer, Hold, Order};
 use crate::command::Command;
-use crate::event::{Staged, check_items};
+use crate::event::{Submitted, check_items};
 use crate::fact::Fact;
 use crate::id::{AllocationIndex, EventId, Revision, SeatIndex, VenueId};
 use crate::limits::{self, within};
@@ -59,8 +59,10 @@ impl BoxOffice {
         let mut pending = Vec::with_capacity(staged.len());
         for staged in staged {
             pending.push(match staged {
-                Ok((_, event, command, Staged::Closed)) => self.office.submit(event, command),
-                Ok((core, _, command, staged)) => Pending::new(core.settle(staged, &command, None)),
+                Ok((core, event, command, staged)) => match core.settle(staged, &command, None) {
+                    Submitted::Closed => self.office.submit(event, command),
+                    submitted => Pending::new(submitted),
+                },
                 Err(pending) => pending,
             });
         }

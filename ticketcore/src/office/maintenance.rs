@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::{BoxOffice, Office};
 use crate::answer::CommandError;
-use crate::event::save_snapshot;
+use crate::event::{Ask, save_snapshot};
 use crate::id::{EventId, Revision};
 use crate::limits::EXPIRE_BATCH_MAX;
 use crate::store::StreamId;
@@ -19,11 +19,14 @@ use crate::time::UtcMs;
 /// How often the maintenance thread looks for overdue holds, in milliseconds.
 const TICK_MS: u64 = 20;
 
+/// How often it looks what other writers have appended to a shared store, in milliseconds.
+const FOLLOW_MS: u64 = 100;
+
 /// Work for the maintenance thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
     Open(EventId),
-    Rebase(EventId),
+    Ask(EventId, Ask),
 }
 
 /// The queue of jobs.
@@ -78,10 +81,15 @@ pub(super) fn start(office: &Arc<Office>) -> Result<JoinHandle<()>, CommandError
     let office = Arc::clone(office);
     let work = move || {
         let mut rounds = Rounds::default();
+        let mut followed = Instant::now();
         while office.jobs.wait() {
             office.work_off();
             while office.expire().more {
                 office.work_off();
+            }
+            if followed.elapsed() >= Duration::from_millis(FOLLOW_MS) {
+                office.follow();
+                followed = Instant::now();
             }
             office.tidy(&mut rounds);
         }
@@ -95,12 +103,19 @@ impl Office {
         for job in self.jobs.take() {
             match job {
                 Job::Open(event) => self.open_queued(event),
-                Job::Rebase(event) => {
+                Job::Ask(event, ask) => {
                     if let Some(core) = self.events.load().get(&event) {
-                        core.rebase();
+                        core.answer_ask(ask);
                     }
                 }
             }
+        }
+    }
+
+    /// On a shared store: follows what other writers have appended, also where nothing else needs it.
+    fn follow(self: &Arc<Self>) {
+        for core in self.events.load().values() {
+            core.read_end();
         }
     }
 
@@ -144,6 +159,7 @@ impl BoxOffice {
     /// waits for it. Hosts with [`manual_expiry`](super::Options::manual_expiry) call this; others need not.
     pub fn maintain(&self) -> Maintained {
         self.office.work_off();
+        self.office.follow();
         self.office.expire()
     }
 

@@ -85,6 +85,17 @@ impl<T: FromAnswer> Pending<T> {
     }
 }
 
+impl<T> Pending<T> {
+    /// Whether the outcome is there, so that [`wait`](Self::wait) returns at once.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        match &self.state {
+            State::Ready(_) | State::Taken => true,
+            State::Waiting(slot) => !slot.is_empty(),
+        }
+    }
+}
+
 fn lost() -> CommandError {
     CommandError::Unknown { reason: "the outcome was taken before".to_owned() }
 }

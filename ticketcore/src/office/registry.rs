@@ -114,12 +114,12 @@ impl Office {
             }
         }
         let jobs = Arc::clone(&self.jobs);
-        let notify = Box::new(move || jobs.push(Job::Rebase(event)));
+        let ask = Arc::new(move |ask| jobs.push(Job::Ask(event, ask)));
         // Every opening names its batches anew: an append of an earlier one that is still under way must not look like ours.
         let opening = self.openings.fetch_add(1, Ordering::Relaxed);
         let node = self.node.wrapping_add(opening.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let clock = Arc::clone(&self.clock);
-        let core = match EventCore::open(event, &self.store, clock, node, self.canaries, notify) {
+        let core = match EventCore::open(event, &self.store, clock, node, self.canaries, ask, self.manual) {
             Ok(core) => core,
             Err(OpenError::Undefined) => return Err(Refusal::UnknownEvent.into()),
             Err(error) => return Err(CommandError::Failed { reason: error.to_string() }),

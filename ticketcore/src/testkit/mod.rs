@@ -11,6 +11,7 @@ pub mod sim;
 pub(crate) mod small_sale;
 pub mod table;
 mod timeline;
+mod two_nodes;
 
 pub use audit::{AuditError, AuditSummary, Auditor};
 pub use clock::ManualClock;
@@ -20,3 +21,4 @@ pub use model::{Command, Generator, Model, ModelAnswer};
 pub use rng::Rng;
 pub use small_sale::{ADULT, FLOOR, START, SmallSale, key};
 pub use timeline::{Moment, Timeline};
+pub use two_nodes::{TwoNodes, rebased};

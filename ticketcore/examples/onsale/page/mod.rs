@@ -7,13 +7,13 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{fs, io};
 
-use chart::{Panel, Series, duration};
+use chart::{Panel, Series};
 
 use crate::Outcome;
 use crate::args::Args;
 use crate::histogram::Histogram;
 use crate::house::House;
-use crate::print::{figures, per_second, thousands, venue};
+use crate::print::{duration, figures, per_second, thousands, venue};
 use crate::tally::STEP_MS;
 
 /// Columns of the time line at most.
@@ -91,7 +91,7 @@ fn head(page: &mut String, outcome: &Outcome, title: &str) {
     let tiles = [
         (thousands(outcome.sold), "places sold"),
         (thousands(tally.attempts), "hold requests"),
-        (thousands(per_second(tally.attempts, outcome)), "requests per second"),
+        (thousands(per_second(outcome.crowd.0, outcome.crowd_took)), "requests per second"),
         (duration(tally.hold_times.quantile_us(500)), "hold placed, median"),
         (duration(tally.hold_times.quantile_us(990)), "hold placed, 99 %"),
         (thousands(journal.expired), "holds ran out"),

@@ -23,7 +23,8 @@ pub enum CommandError {
         /// What happened.
         reason: String,
     },
-    /// It was certainly not carried out.
+    /// It was certainly not carried out. A command with a key that can't be looked up now is [`Unknown`](Self::Unknown) instead: it may
+    /// have been carried out when it was sent before.
     #[error("failed: {reason}")]
     Failed {
         /// What happened.

@@ -1,5 +1,6 @@
 //! Every command an event understands, owned, so that it can wait for the event to open and be decided again.
 
+use crate::answer::CommandError;
 use crate::event::ShardSet;
 use crate::id::{AllocationIndex, HoldNumber, UserId};
 use crate::key::{IdempotencyKey, Operation, request_fingerprint};
@@ -56,6 +57,19 @@ impl Command {
             | Command::ReleaseDue(_)
             | Command::SaleState(_)
             | Command::Manifest(_) => ShardSet::All,
+        }
+    }
+
+    /// The answer when it can't be decided now, for this reason.
+    pub fn not_decided(&self, reason: String) -> CommandError {
+        if self.key().is_some() { CommandError::Unknown { reason } } else { CommandError::Failed { reason } }
+    }
+
+    /// As [`not_decided`](Self::not_decided), from an error that kept it from being decided.
+    pub fn kept_from(&self, error: CommandError) -> CommandError {
+        match error {
+            CommandError::Failed { reason } => self.not_decided(reason),
+            other => other,
         }
     }
 

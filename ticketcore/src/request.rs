@@ -35,6 +35,17 @@ pub enum Item {
     Best(BestAvailable),
 }
 
+impl Item {
+    /// Places it asks for.
+    pub(crate) fn places(&self) -> u32 {
+        match self {
+            Item::Seats { seats, .. } => u32::try_from(seats.len()).unwrap_or(u32::MAX),
+            Item::Area { quantity, .. } => *quantity,
+            Item::Best(best) => best.count,
+        }
+    }
+}
+
 /// A best-available request. Among all groups of `count` adjacent free seats that match, the one with the lowest sum of
 /// ranks is taken, ties going to the lowest seat; groups that leave no new single free seat come before all others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,8 +23,9 @@ impl EventCore {
     /// Whether the durable view gives the same reason. Numbers in the refusal are then those of the durable view.
     pub(super) fn view_confirms(&self, refusal: &mut Refusal, command: &Command) -> bool {
         match refusal {
-            Refusal::Limit(_) | Refusal::NothingRequested | Refusal::DuplicateSeat(_) => true,
             Refusal::SeatsUnavailable(conflicts) => self.view.shows(conflicts),
+            // Staff are told what is left with what is blocked, which the view does not say by pool.
+            Refusal::AreaExhausted { .. } if matches!(command, Command::Places(_)) => false,
             Refusal::AreaExhausted { area, left } => *left == 0 && self.view.area_left(*area) == 0,
             Refusal::QuotaExhausted { quota, left } => self.view.quota_left(*quota) == *left,
             Refusal::BestAvailableMiss { matching, largest_adjacent, .. } => {
@@ -60,6 +61,7 @@ impl EventCore {
 /// A copy of the durable map; every allocation counts as open.
 struct DurableWords {
     map: Vec<u64>,
+    /// Seats of the map; what lies behind them in its last words is nobody's.
     seats: usize,
 }
 
@@ -68,10 +70,9 @@ impl SeatWords for DurableWords {
         let halves = STRIPE_SEATS / SEATS_PER_MAP_WORD;
         let word = |half: usize| self.map.get(stripe * halves + half).copied().unwrap_or(u64::MAX);
         let free = u64::from(free_seats(word(0))) | u64::from(free_seats(word(1))) << SEATS_PER_MAP_WORD;
-        // The last word of the map goes on after the last seat.
         match self.seats.saturating_sub(stripe * STRIPE_SEATS) {
-            left @ 0..STRIPE_SEATS => free & ((1 << left) - 1),
-            _ => free,
+            STRIPE_SEATS.. => free,
+            seats => free & ((1 << seats) - 1),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::EventCore;
 use super::decide::{Instead, decide};
 use super::scope::{ShardSet, with_shards};
+use super::shard::OrderRecord;
 use super::stripe::SeatSlot;
 use crate::answer::{CommandError, Hold, Order};
 use crate::command::Command;
@@ -108,11 +109,11 @@ impl EventCore {
 
     /// An order of a user.
     pub fn find_order(&self, id: OrderId, user: UserId) -> Result<Order, Refusal> {
-        let now = self.log.now(self.clock.now());
+        let at = self.log.now(self.clock.now());
         with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
             let shard = scope.shard(id.number.shard());
-            let order = shard.orders.get(&id.number);
-            let order = order.filter(|order| order.user == user && !order.is_forgotten(now));
+            let own = |order: &&Box<OrderRecord>| order.user == user && order.is_remembered(at);
+            let order = shard.orders.get(&id.number).filter(own);
             let order = order.ok_or(Refusal::UnknownOrder)?;
             let hold = shard.holds.get(&id.number);
             let lines = hold.map_or(&order.lines, |hold| &hold.lines);

@@ -37,10 +37,10 @@ pub(crate) struct OrderRecord {
 }
 
 impl OrderRecord {
-    /// Whether nobody remembers it at `now`: it ended without a sale, generations of logged time ago.
-    pub fn is_forgotten(&self, now: UtcMs) -> bool {
-        self.generation < oldest_generation(now)
-            && !matches!(self.state, OrderState::Open | OrderState::Confirmed)
+    /// Whether it is still remembered at `at`: an order that ended without a sale goes with the generation in which it ended.
+    pub fn is_remembered(&self, at: UtcMs) -> bool {
+        matches!(self.state, OrderState::Open | OrderState::Confirmed)
+            || self.generation >= oldest_generation(at)
     }
 }
 
@@ -126,7 +126,7 @@ impl Shard {
         }
         self.generation = now;
         self.keys.forget(at);
-        self.orders.retain(|_, order| !order.is_forgotten(at));
+        self.orders.retain(|_, order| order.is_remembered(at));
         self.holds.shrink_to_fit();
         self.orders.shrink_to_fit();
         self.users.shrink_to_fit();

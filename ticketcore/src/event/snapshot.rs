@@ -24,7 +24,7 @@ use crate::view::{Restored, View};
 /// The format byte in front of every encoded snapshot of an event.
 const SNAPSHOT_FORMAT: u8 = 1;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Body {
     revision: Revision,
     at: UtcMs,
@@ -39,7 +39,7 @@ struct Body {
     keys: Vec<(u8, u64, u64, Revision)>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct HoldBody {
     number: HoldNumber,
     user: UserId,
@@ -51,7 +51,7 @@ struct HoldBody {
     version: Revision,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct OrderBody {
     number: HoldNumber,
     user: UserId,

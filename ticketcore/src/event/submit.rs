@@ -152,7 +152,7 @@ impl EventCore {
                 Gate::Closed => return Step::Closed,
             }
             if let Some(stop) = self.log.stopped() {
-                return Step::Ready(Err(stop.refusal()));
+                return Step::Ready(Err(command.kept_from(stop.refusal())));
             }
             self.decide_and_log(scope, command, slot)
         })

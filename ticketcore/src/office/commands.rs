@@ -226,11 +226,11 @@ fn check_amend(request: AmendRequest) -> Checked {
     for (_, _, quantity) in &request.remove_places {
         within("remove_places.quantity", u64::from(*quantity), 1, max).map_err(Refusal::Limit)?;
     }
+    check_items(&request.add)?;
     if request.add.is_empty() && request.remove_seats.is_empty() && request.remove_places.is_empty() {
         return Err(Refusal::NothingRequested);
     }
     distinct(request.remove_seats.iter().copied())?;
-    check_items(&request.add)?;
     Ok((request.hold.event, Command::Amend(Box::new(request))))
 }
 

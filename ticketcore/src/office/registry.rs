@@ -43,7 +43,7 @@ impl Office {
             if self.manual {
                 match self.open_event(event) {
                     Ok(_) => continue,
-                    Err(error) => return Submitted::Ready(Err(error)),
+                    Err(error) => return Submitted::Ready(Err(command.kept_from(error))),
                 }
             }
             match self.queue(event, command) {
@@ -91,12 +91,12 @@ impl Office {
                     Ok(core) => match core.submit(&command, Some(Arc::clone(&slot))) {
                         Submitted::Closed => {
                             let reason = "the event was closed".to_owned();
-                            slot.fill(Err(CommandError::Failed { reason }));
+                            slot.fill(Err(command.not_decided(reason)));
                         }
                         Submitted::Ready(outcome) => slot.fill(outcome),
                         Submitted::Waiting(_) => {}
                     },
-                    Err(error) => slot.fill(Err(error.clone())),
+                    Err(error) => slot.fill(Err(command.kept_from(error.clone()))),
                 }
             }
         }

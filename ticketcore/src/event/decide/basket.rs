@@ -6,7 +6,7 @@ use super::super::best::{Overlay, Search, SeatWords};
 use super::super::pool::PoolName;
 use super::super::scope::Layout;
 use super::super::touched::pool_counts;
-use super::known::{asked, known};
+use super::known::known;
 use super::orphan::{ORPHAN_MARGIN, orphans};
 use super::{Decide, Instead, Reserved};
 use crate::fact::{AreaLine, Lines, SeatLine};
@@ -175,7 +175,7 @@ impl Decide<'_, '_> {
     fn user_limit(&mut self, basket: &Basket<'_>) -> Result<(), Instead> {
         let limit = self.scope.layout.manifest.rules().tickets_per_user_max;
         let usage = self.scope.shard(basket.user.shard()).usage(basket.user);
-        let asked: u32 = basket.items.iter().map(asked).sum();
+        let asked: u32 = basket.items.iter().map(Item::places).sum();
         let asked = asked.saturating_sub(basket.removed.places());
         let used = usage.held + usage.owned;
         if asked > 0 && used.saturating_add(asked) > limit {

@@ -1,7 +1,7 @@
 //! Holds: place, amend, extend, release, expire.
 
 use super::basket::{Basket, join, unlocked};
-use super::known::{asked, known};
+use super::known::{known, known_seats};
 use super::{Decide, Decided, Instead};
 use crate::answer::{Answer, Done};
 use crate::canary::Canary;
@@ -56,17 +56,14 @@ impl Decide<'_, '_> {
         if request.expected.is_some_and(|expected| expected != hold.version) {
             return Err(Refusal::StaleHold { version: hold.version }.into());
         }
-        // Of what is not there unknown seats come first, then what is about the hold, then the rest.
-        let names = known(&self.scope.layout.manifest, &request.add);
-        if let Err(unknown @ Refusal::UnknownSeats(_)) = names {
-            return Err(unknown.into());
-        }
+        known_seats(&self.scope.layout.manifest, &request.add)?;
         let (kept, removed) = split(&hold.lines, request)?;
         if kept.places() == 0 && request.add.is_empty() {
             return Err(Refusal::HoldWouldBeEmpty.into());
         }
-        names?;
-        let places = u64::from(kept.places()) + u64::from(request.add.iter().map(asked).sum::<u32>());
+        known(&self.scope.layout.manifest, &request.add)?;
+        let places =
+            u64::from(kept.places()) + request.add.iter().map(|item| u64::from(item.places())).sum::<u64>();
         within("items: places", places, 0, PLACES_PER_HOLD_MAX as u64).map_err(Refusal::Limit)?;
         let manifest = &self.scope.layout.manifest;
         let unlocked = unlocked(manifest, request.channel.as_deref(), request.access_code.as_deref());

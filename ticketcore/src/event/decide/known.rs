@@ -40,27 +40,9 @@ pub(crate) fn check_items(items: &[Item]) -> Result<(), Refusal> {
     }
 }
 
-/// Seats and places an item asks for.
-pub(super) fn asked(item: &Item) -> u32 {
-    match item {
-        Item::Seats { seats, .. } => u32::try_from(seats.len()).unwrap_or(u32::MAX),
-        Item::Area { quantity, .. } => *quantity,
-        Item::Best(best) => best.count,
-    }
-}
-
 /// Refusals for what is not there, in their order of precedence.
 pub(super) fn known(manifest: &Manifest, items: &[Item]) -> Result<(), Refusal> {
-    let named = items.iter().filter_map(|item| match item {
-        Item::Seats { seats, .. } => Some(seats),
-        _ => None,
-    });
-    let mut unknown: Vec<SeatIndex> =
-        named.flatten().copied().filter(|seat| !manifest.is_real(*seat)).collect();
-    if !unknown.is_empty() {
-        unknown.sort_unstable();
-        return Err(Refusal::UnknownSeats(unknown));
-    }
+    known_seats(manifest, items)?;
     let best = || items.iter().filter_map(|item| if let Item::Best(best) = item { Some(best) } else { None });
     let sections = manifest.section_names().len();
     if let Some(section) = best().filter_map(|b| b.section).find(|s| s.at() >= sections) {
@@ -100,6 +82,21 @@ pub(super) fn known(manifest: &Manifest, items: &[Item]) -> Result<(), Refusal> 
                 best.category.map_or(Ok(()), |category| sold(best.ticket_type, category))?;
             }
         }
+    }
+    Ok(())
+}
+
+/// The first of those refusals: seats that are not there.
+pub(super) fn known_seats(manifest: &Manifest, items: &[Item]) -> Result<(), Refusal> {
+    let named = items.iter().filter_map(|item| match item {
+        Item::Seats { seats, .. } => Some(seats),
+        _ => None,
+    });
+    let mut unknown: Vec<SeatIndex> =
+        named.flatten().copied().filter(|seat| !manifest.is_real(*seat)).collect();
+    if !unknown.is_empty() {
+        unknown.sort_unstable();
+        return Err(Refusal::UnknownSeats(unknown));
     }
     Ok(())
 }

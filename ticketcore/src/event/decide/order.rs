@@ -89,8 +89,10 @@ impl Decide<'_, '_> {
         }
         let now = self.now;
         let order = self.scope.shard(number.shard()).orders.get(&number);
-        let order = order.filter(|order| order.user == user && !order.is_forgotten(now));
-        order.map(|order| (**order).clone()).ok_or(Refusal::UnknownOrder)
+        order
+            .filter(|order| order.user == user && order.is_remembered(now))
+            .map(|order| (**order).clone())
+            .ok_or(Refusal::UnknownOrder)
     }
 
     fn as_it_is(

@@ -66,8 +66,8 @@ fn named(items: &[Item]) -> Vec<SeatIndex> {
 }
 
 pub(super) fn hold(request: &HoldRequest) -> Result<(), Refusal> {
-    items(&request.items)?;
     codes(request.channel.as_deref(), request.access_code.as_deref())?;
+    items(&request.items)?;
     if request.items.is_empty() {
         return Err(Refusal::NothingRequested);
     }
@@ -75,14 +75,14 @@ pub(super) fn hold(request: &HoldRequest) -> Result<(), Refusal> {
 }
 
 pub(super) fn amend(request: &AmendRequest) -> Result<(), Refusal> {
-    items(&request.add)?;
+    codes(request.channel.as_deref(), request.access_code.as_deref())?;
     limit("remove_seats", request.remove_seats.len(), 0, PLACES_PER_HOLD_MAX)?;
     limit("remove_places", request.remove_places.len(), 0, ITEMS_PER_HOLD_MAX)?;
     request
         .remove_places
         .iter()
         .try_for_each(|(_, _, quantity)| small("remove_places.quantity", *quantity))?;
-    codes(request.channel.as_deref(), request.access_code.as_deref())?;
+    items(&request.add)?;
     if request.add.is_empty() && request.remove_seats.is_empty() && request.remove_places.is_empty() {
         return Err(Refusal::NothingRequested);
     }

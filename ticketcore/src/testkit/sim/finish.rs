@@ -140,20 +140,23 @@ impl World {
         let (event, now) = (self.event, self.nodes[0].clock.now());
         if self.history.model().sale_state() != SaleState::Onsale {
             let on_sale = Command::SaleState(SaleStateRequest { event, to: SaleState::Onsale });
-            self.send(0, on_sale)?;
+            self.send(self.freshest(), on_sale)?;
             self.settle()?;
         }
         let Some(request) = self.possible_hold(now) else { return Ok(()) };
         let user = request.user;
-        self.send(0, Command::Hold(request))?;
+        self.send(self.freshest(), Command::Hold(request))?;
         self.settle()?;
         let bought =
             self.history.model().holds().find(|(_, hold)| hold.user == user).map(|(number, _)| number);
         let Some(number) = bought else { return Err(self.no_sale("a free place can't be held")) };
         let hold = HoldId { event, number };
-        self.send(0, Command::OpenOrder(OpenOrderRequest { hold, user, key: None }))?;
+        self.send(self.freshest(), Command::OpenOrder(OpenOrderRequest { hold, user, key: None }))?;
         self.settle()?;
-        self.send(0, Command::ConfirmOrder(CloseOrderRequest { order: hold.order(), user, key: None }))?;
+        self.send(
+            self.freshest(),
+            Command::ConfirmOrder(CloseOrderRequest { order: hold.order(), user, key: None }),
+        )?;
         self.settle()?;
         let sold = |(stamp, fact): &(crate::fact::Stamp, Fact)| {
             stamp.revision > number.placed_at()
@@ -164,6 +167,15 @@ impl World {
         } else {
             Err(self.no_sale("a hold can't be bought"))
         }
+    }
+
+    /// The office that knows most: one that does not write learns nothing of what others have written.
+    fn freshest(&self) -> usize {
+        let known = |at: &usize| {
+            let progress = self.nodes[*at].progress(self.event);
+            progress.map_or(Revision::ZERO, |progress| progress.durable)
+        };
+        (0..self.nodes.len()).max_by_key(known).unwrap_or(0)
     }
 
     fn no_sale(&self, what: &str) -> Violation {

@@ -113,8 +113,8 @@ impl Judge<'_> {
                     return Ok(());
                 }
             }
-            Some(_) => {}
-            None => {
+            Some(_) if !is_of_a_key(outcome) => {}
+            _ => {
                 for revision in sent.from.0..=end.0 {
                     let says = |&time: &UtcMs| self.says(sent, Revision(revision), time, outcome, &mut said);
                     if sent.times.iter().any(says) {
@@ -189,6 +189,17 @@ impl Judge<'_> {
     }
 }
 
+/// Whether the outcome is one that an idempotency key leads to: that rests on a fact of the journal and nothing else.
+fn is_of_a_key(outcome: &Outcome) -> bool {
+    match outcome {
+        Ok(Answer::Hold(hold)) => hold.replayed,
+        Ok(Answer::Order(order)) => order.replayed,
+        Ok(Answer::Done(done)) => done.replayed,
+        Err(CommandError::Refused(Refusal::KeyReused { .. })) => true,
+        _ => false,
+    }
+}
+
 /// Equal but for `until`, which an answer need not know.
 fn same_refusal(model: &Refusal, told: &Refusal) -> bool {
     match (model, told) {
@@ -218,6 +229,9 @@ fn is_true(model: &Model, refusal: &Refusal, command: &Command) -> bool {
         }
         Refusal::QuotaExhausted { quota, left } => {
             model.quotas().get(quota.at()).is_some_and(|counts| counts.free() == Some(*left))
+        }
+        Refusal::Limit(_) | Refusal::NothingRequested | Refusal::DuplicateSeat(_) | Refusal::UnknownEvent => {
+            model.clone().run(command, model.time(UtcMs(0))) == Err(refusal.clone())
         }
         Refusal::BestAvailableMiss { .. } => match model.clone().run(command, model.time(UtcMs(0))) {
             Err(said) => said == *refusal,

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::answer::Answer;
-use crate::event::Outcome;
+use crate::event::{Outcome, Progress};
 use crate::key::fingerprint;
-use crate::testkit::Command;
+use crate::testkit::{Command, START};
 
 const LINES_KEPT: usize = 30;
 
@@ -33,6 +33,12 @@ impl Trace {
     pub fn last(&self) -> Vec<String> {
         self.last.iter().cloned().collect()
     }
+}
+
+/// Where an office stands: time since the start, sequenced and durable revision, rebases.
+pub(super) fn progress(progress: &Progress) -> String {
+    let Progress { now, sequenced, durable, epoch } = progress;
+    format!("{} ms, {sequenced} of which {durable} durable, epoch {epoch}", now.since_ms(START))
 }
 
 /// A command in one line.

@@ -147,7 +147,8 @@ impl World {
             node.life += 1;
         }
         self.sent += 1;
-        self.trace.line(format!("#{} n{at} {:?} {}", self.sent, before, trace::command(&command)));
+        let stands = before.as_ref().map_or_else(|| "closed".to_owned(), trace::progress);
+        self.trace.line(format!("#{} n{at} [{stands}] {}", self.sent, trace::command(&command)));
         let handle = Handle::send(office, self.event, command.clone());
         let after = office.progress(self.event);
         let decided = match (before, after) {
@@ -239,7 +240,8 @@ impl World {
         let before = office.progress(self.event);
         let maintained = office.maintain();
         let after = office.progress(self.event);
-        self.trace.line(format!("n{at} maintained {maintained:?} {after:?}"));
+        let stands = after.as_ref().map_or_else(|| "closed".to_owned(), trace::progress);
+        self.trace.line(format!("n{at} [{stands}] {maintained:?}"));
         if let (Some(before), Some(after)) = (before, after)
             && before.epoch != after.epoch
         {

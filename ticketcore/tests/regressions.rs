@@ -1,0 +1,119 @@
+//! What once broke, each by the name of what broke.
+
+#![expect(clippy::unwrap_used, reason = "a failure in a test is the test's failure")]
+
+use std::sync::Arc;
+
+use ticketcore::store::MemoryStore;
+use ticketcore::testkit::{ADULT, Call, FLOOR, Fault, FaultyStore, SmallSale};
+use ticketcore::{AmendRequest, CommandError, Item, Refusal, SeatIndex};
+
+type Faulty = Arc<FaultyStore<Arc<MemoryStore>>>;
+
+/// Two offices on one store, each with its own way to it.
+fn two_offices() -> (SmallSale, SmallSale, [Faulty; 2]) {
+    let inner = Arc::new(MemoryStore::shared());
+    let ways: [Faulty; 2] =
+        std::array::from_fn(|at| Arc::new(FaultyStore::new(Arc::clone(&inner), at as u64)));
+    let one = SmallSale::open(Arc::clone(&ways[0]) as _, &SmallSale::definition(1, 8, 0));
+    let two = SmallSale { store: Arc::clone(&ways[1]) as _, ..one.again(1) }.again(2);
+    (one, two, ways)
+}
+
+#[test]
+fn a_hold_that_another_office_was_faster_for_is_never_acknowledged() {
+    let (one, two, ways) = two_offices();
+    assert!(two.office.availability(two.event).is_ok(), "it is open before the other one writes");
+    ways[1].script([Fault::DelayBefore]);
+    let late = two.hold(2, &[0, 1]);
+    assert!(one.hold(1, &[1]).wait().is_ok());
+    ways[1].release_all();
+    two.office.maintain();
+    ways[1].release_all();
+    match late.wait() {
+        Err(CommandError::Refused(Refusal::SeatsUnavailable(conflicts))) => assert_eq!(conflicts.len(), 1),
+        other => panic!("the seat has been held: {other:?}"),
+    }
+    two.assert_equals_journal();
+}
+
+#[test]
+fn a_best_available_miss_does_not_look_behind_the_last_seat() {
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 5, 0));
+    match sale.hold_best(1, 6).wait() {
+        Err(CommandError::Refused(Refusal::BestAvailableMiss { asked, matching, largest_adjacent })) => {
+            assert_eq!((asked, matching, largest_adjacent), (6, 5, 5));
+        }
+        other => panic!("there are no six seats: {other:?}"),
+    }
+}
+
+#[test]
+fn a_cancelled_order_is_forgotten_in_time_whoever_else_comes() {
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 5, 0));
+    let hold = sale.hold(1, &[0]).wait().unwrap();
+    let order = sale.open_order(hold.id, hold.user).wait().unwrap();
+    sale.cancel(order.id, order.user).wait().unwrap();
+    sale.clock.advance(71 * 3_600_000);
+    assert!(sale.cancel(order.id, order.user).wait().is_ok(), "it is cancelled already");
+    sale.clock.advance(20 * 3_600_000);
+    let unknown = Err(CommandError::Refused(Refusal::UnknownOrder));
+    assert_eq!(sale.cancel(order.id, order.user).wait(), unknown);
+    assert_eq!(sale.office.find_order(order.id, order.user), unknown);
+}
+
+#[test]
+fn amend_names_unknown_seats_first_and_keeps_to_the_places_a_hold_may_have() {
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 5, 200));
+    let hold = sale.hold(1, &[0]).wait().unwrap();
+    let amend = |remove_seats: Vec<u32>, add: Vec<Item>| {
+        let remove_seats = remove_seats.into_iter().map(SeatIndex).collect();
+        let (channel, access_code) = (None, None);
+        let request = AmendRequest {
+            hold: hold.id,
+            user: hold.user,
+            key: None,
+            expected: None,
+            remove_seats,
+            remove_places: Vec::new(),
+            add,
+            channel,
+            access_code,
+        };
+        sale.office.amend(request).wait()
+    };
+    let seats = |seats: Vec<SeatIndex>| Item::Seats { seats, ticket_type: ADULT };
+    let unknown = Err(CommandError::Refused(Refusal::UnknownSeats(vec![SeatIndex(7)])));
+    assert_eq!(amend(vec![3], vec![seats(vec![SeatIndex(7)])]), unknown, "before not_in_hold");
+    let too_many = Item::Area { area: FLOOR, quantity: 100, ticket_type: ADULT };
+    let limited = amend(Vec::new(), vec![too_many.clone()]);
+    assert!(matches!(limited, Err(CommandError::Refused(Refusal::Limit(_)))), "{limited:?}");
+    assert!(amend(vec![0], vec![too_many]).is_ok(), "a hundred are allowed");
+    let twice_and_too_many = amend(vec![1, 1], vec![seats(Vec::new())]);
+    assert!(
+        matches!(twice_and_too_many, Err(CommandError::Refused(Refusal::Limit(_)))),
+        "{twice_and_too_many:?}"
+    );
+}
+
+#[test]
+fn a_retry_that_cannot_be_looked_up_is_not_told_that_it_certainly_failed() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new(), 1));
+    let sale = SmallSale::open(Arc::clone(&store) as _, &SmallSale::definition(1, 5, 0));
+    let first = sale.hold_keyed(1, &[0], "k").wait().unwrap();
+    store.fail_next(Call::Read, 1);
+    let unreadable = sale.hold_keyed(1, &[0], "k").wait();
+    assert!(matches!(unreadable, Err(CommandError::Unknown { .. })), "{unreadable:?}");
+    let again = sale.again(2);
+    store.fail_next(Call::Read, 1);
+    let not_open = again.hold_keyed(1, &[0], "k").wait();
+    assert!(matches!(not_open, Err(CommandError::Unknown { .. })), "{not_open:?}");
+    store.script([Fault::UnknownLost; 16]);
+    assert!(matches!(sale.hold(2, &[1]).wait(), Err(CommandError::Unknown { .. })), "the store is gone");
+    let stopped = sale.hold_keyed(1, &[0], "k").wait();
+    assert!(matches!(stopped, Err(CommandError::Unknown { .. })), "{stopped:?}");
+    assert!(matches!(sale.hold(1, &[2]).wait(), Err(CommandError::Failed { .. })), "without a key it is new");
+    sale.office.reopen(sale.event);
+    let replayed = sale.hold_keyed(1, &[0], "k").wait().unwrap();
+    assert!(replayed.replayed && replayed.id == first.id);
+}

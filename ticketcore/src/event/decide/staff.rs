@@ -165,10 +165,10 @@ impl Decide<'_, '_> {
             let confirmed = shard.orders.values().filter(|order| order.state == OrderState::Confirmed);
             for (lines, sold) in held.chain(confirmed.map(|order| (&order.lines, true))) {
                 for (pool, count) in pool_counts(after, lines) {
-                    if let PoolName::Quota(quota) = pool {
-                        if let Some(new) = quota.at().checked_sub(first) {
-                            *(if sold { &mut counts[new].1 } else { &mut counts[new].0 }) += count;
-                        }
+                    if let PoolName::Quota(quota) = pool
+                        && let Some(new) = quota.at().checked_sub(first)
+                    {
+                        *(if sold { &mut counts[new].1 } else { &mut counts[new].0 }) += count;
                     }
                 }
             }

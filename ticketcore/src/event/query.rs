@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use super::EventCore;
 use super::decide::{Instead, decide};
 use super::scope::{ShardSet, with_shards};
-use super::shard::OrderRecord;
 use super::stripe::SeatSlot;
 use crate::answer::{CommandError, Hold, Order};
 use crate::command::Command;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ticketcore::manifest::Definition;
+use ticketcore::manifest::{Allocation, Area, Definition};
 use ticketcore::store::{MemoryStore, Store};
 use ticketcore::testkit::{Fault, FaultOdds, FaultyStore, ManualClock, START, SmallSale};
 use ticketcore::{BoxOffice, Clock, CommandError, ManifestRequest, Options, Refusal, SaleState, UtcMs};
@@ -76,14 +76,19 @@ fn a_panic_of_the_maintenance_thread_is_not_its_end() {
     assert!(opened.is_ok(), "{opened:?}");
 }
 
-/// A definition whose change is a fact of over 2 MB.
+/// A definition whose change is a fact of over 100 KB.
 fn heavy(round: usize) -> Definition {
-    let mut definition = SmallSale::definition(100, 200, 0);
-    for row in &mut definition.sections[0].rows {
-        for seat in &mut row.seats {
-            seat.label = format!("{round:032}{:032}", seat.label.len());
-        }
-    }
+    let mut definition = SmallSale::definition(2, 10, 1);
+    definition.rules.name = format!("Round {round}");
+    let allocation = |at| Allocation {
+        name: format!("{at:0200}"),
+        channels: (0..16).map(|channel| format!("{channel:064}")).collect(),
+        access_code: None,
+        release_at: None,
+    };
+    definition.allocations = (0..64).map(allocation).collect();
+    let area = definition.areas[0].clone();
+    definition.areas.extend((1..256).map(|at| Area { name: format!("{at:0200}"), ..area.clone() }));
     definition
 }
 
@@ -97,7 +102,7 @@ fn commands_are_refused_while_too_much_waits_for_the_store() {
     way.set_odds(FaultOdds::default().with(Fault::DelayBefore, 100));
     let mut waiting = Vec::new();
     let overloaded = Refusal::Overloaded { retry_after_ms: 100 };
-    for round in 1..100 {
+    for round in 1..2_000 {
         let definition = heavy(round);
         let pending = sale.office.change_manifest(ManifestRequest { event: sale.event, definition });
         if pending.is_ready() {
@@ -106,7 +111,7 @@ fn commands_are_refused_while_too_much_waits_for_the_store() {
         }
         waiting.push(pending);
     }
-    assert!((10..90).contains(&waiting.len()), "{} changes wait", waiting.len());
+    assert!((100..1_000).contains(&waiting.len()), "{} changes wait", waiting.len());
     // What is small still fits for a while; what does not is refused and changes nothing.
     while sale.office.set_sale_state(sale.event, SaleState::Paused).try_take().is_err() {
         drop(sale.office.set_sale_state(sale.event, SaleState::Onsale));

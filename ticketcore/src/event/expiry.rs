@@ -169,7 +169,8 @@ impl EventCore {
     }
 
     fn nothing_due(&self, now: UtcMs) -> bool {
-        self.expiry.passes.load(Ordering::Acquire) == 0 && self.state.next_due.load(Ordering::Acquire) > now.0
+        // In this order: a pass raises the one while it runs, and counts in the other until it has ended.
+        self.state.next_due.load(Ordering::Acquire) > now.0 && self.expiry.passes.load(Ordering::Acquire) == 0
     }
 
     /// Expires what is due at `now`, at most `limit` holds, and sends it.

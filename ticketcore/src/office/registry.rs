@@ -114,8 +114,8 @@ impl Office {
     /// Tells commands that wait for an event to open that it will not.
     pub(super) fn end_openings(&self) {
         let waiting: Vec<_> = self.opening.lock().drain().flat_map(|(_, waiting)| waiting).collect();
-        for (_, slot) in waiting {
-            slot.fill(Err(CommandError::Failed { reason: "the box office was closed".to_owned() }));
+        for (command, slot) in waiting {
+            slot.fill(Err(command.not_decided("the box office was closed".to_owned())));
         }
     }
 

@@ -1,6 +1,8 @@
 //! A store that answers late, fails, or does not know: nobody is told, shown or refused what is not durable (I6), failures are told as
 //! what they are, and after one that may have lost something nothing more is acknowledged (I9).
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;

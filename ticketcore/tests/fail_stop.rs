@@ -1,5 +1,7 @@
 //! When the engine can't go on: a panic under a lock, a panic of the maintenance thread. It says so, and goes on when it can.
 
+#![expect(clippy::unwrap_used, reason = "a failure in a test's helper is the test's failure")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

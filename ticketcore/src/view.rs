@@ -4,11 +4,8 @@
 mod counts;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
 use hashbrown::HashMap;
-use parking_lot::Mutex;
 
 pub use counts::{Availability, Counts, PlaceCounts};
 
@@ -19,6 +16,8 @@ use crate::manifest::{Manifest, quota_indices};
 use crate::refusal::{SeatConflict, SeatState};
 use crate::sale::SaleState;
 use crate::store::{Record, Records};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{ArcSwap, Mutex};
 use crate::time::UtcMs;
 
 /// Seats of a 2-bit map per word.

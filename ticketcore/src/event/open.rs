@@ -3,9 +3,6 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use parking_lot::{Condvar, Mutex};
 
 use super::apply::{apply, define};
 use super::expiry::Expiry;
@@ -18,6 +15,8 @@ use crate::id::{EventId, Revision};
 use crate::invariant::{Invariant, Violation};
 use crate::log::{Follower, Log};
 use crate::store::{ReadError, Record, Records, Store, StoreFailure, StreamId, Tail};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex};
 use crate::time::{Clock, UtcMs};
 use crate::view::View;
 

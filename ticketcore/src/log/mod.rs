@@ -9,11 +9,9 @@ mod slot;
 mod stop;
 mod waiters;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 
 pub(crate) use sequencer::NotSequenced;
 use sequencer::Sequencer;
@@ -30,6 +28,8 @@ use crate::limits::APPEND_ATTEMPTS_MAX;
 use crate::store::{
     Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, Records, Store, StreamId, Tail,
 };
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, hint, thread};
 use crate::time::UtcMs;
 
 /// What follows a stream's journal.
@@ -232,9 +232,9 @@ impl Log {
             }
             if round % 50 == 49 {
                 self.pump();
-                std::thread::yield_now();
+                thread::yield_now();
             } else {
-                std::hint::spin_loop();
+                hint::spin_loop();
             }
         }
         self.is_durable(revision)

@@ -9,12 +9,8 @@ mod registry;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::thread::JoinHandle;
 
-use arc_swap::ArcSwap;
 use hashbrown::HashMap;
-use parking_lot::Mutex;
 
 pub use catalogue::{EventEntry, VenueEntry};
 pub use maintenance::Maintained;
@@ -28,6 +24,9 @@ use crate::canary::Canary;
 use crate::event::EventCore;
 use crate::id::EventId;
 use crate::store::Store;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::thread::JoinHandle;
+use crate::sync::{ArcSwap, Mutex};
 use crate::time::{Clock, SystemClock};
 
 use catalogue::Catalogue;

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use hashbrown::HashMap;
 
@@ -16,6 +15,7 @@ use crate::id::EventId;
 use crate::limits::OPENING_QUEUE_MAX;
 use crate::log::{Slot, Stop};
 use crate::refusal::Refusal;
+use crate::sync::atomic::Ordering;
 
 use super::Pending;
 

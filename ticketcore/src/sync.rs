@@ -2,7 +2,7 @@
 //! and nowhere else.
 //!
 //! In a usual build these are parking_lot's, arc-swap's and the standard library's, under other names and at no cost. With
-//! `--cfg shuttle` they are [shuttle](https://docs.rs/shuttle)'s, behind the same methods: then the tests in `tests/shuttle.rs` choose
+//! `--cfg shuttle` they are [shuttle](https://docs.rs/shuttle)'s, behind the same methods: then the tests in `tests/schedules/` choose
 //! which thread moves next at every one of them.
 //!
 //! The conformance suite of stores is an exception: it is about real threads.

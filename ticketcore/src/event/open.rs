@@ -81,12 +81,32 @@ impl Folded {
     }
 }
 
-/// Folds a stream from its latest snapshot on.
+/// Folds a stream from its latest snapshot on. If that is damaged, or of another version, from the first fact; if that is gone, or the
+/// journal ends before the snapshot, what is wrong with the snapshot is the error.
 pub(super) fn fold(store: &dyn Store, stream: StreamId) -> Result<(Folded, Tail), OpenError> {
-    let (mut folded, mut tail) = match store.load_snapshot(stream)? {
-        Some(snapshot) => (Some(super::snapshot::decode(&snapshot)?), snapshot.tail),
-        None => (None, Tail::default()),
+    let Some(snapshot) = store.load_snapshot(stream)? else {
+        return fold_after(store, stream, None, Tail::default());
     };
+    let damage = match super::snapshot::decode(&snapshot) {
+        Ok(folded) => return fold_after(store, stream, Some(folded), snapshot.tail),
+        Err(damage) => damage,
+    };
+    match fold_after(store, stream, None, Tail::default()) {
+        Ok((folded, tail)) if folded.revision >= snapshot.revision => Ok((folded, tail)),
+        Ok(_) | Err(OpenError::Undefined | OpenError::Read(ReadError::Truncated { .. })) => {
+            Err(damage.into())
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Folds the facts after `folded`, which stands at `tail`, or all.
+fn fold_after(
+    store: &dyn Store,
+    stream: StreamId,
+    mut folded: Option<Folded>,
+    mut tail: Tail,
+) -> Result<(Folded, Tail), OpenError> {
     let after = folded.as_ref().map_or(Revision::ZERO, |folded| folded.revision);
     let mut failed = None;
     let (last, end) = store.read(stream, after, &mut |record| match Folded::record(&mut folded, record) {

@@ -26,8 +26,11 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, CommandError>) -> Refusal {
     }
 }
 
+/// One use of a hold or its order.
+type Use = fn(&SmallSale, &Hold) -> Result<(), CommandError>;
+
 /// What a live hold, or its order, may be used for.
-const USES: [fn(&SmallSale, &Hold) -> Result<(), CommandError>; 5] = [
+const USES: [Use; 5] = [
     |sale, hold| sale.extend(hold).wait().map(drop),
     |sale, hold| sale.office.amend(one_seat_more(hold)).wait().map(drop),
     |sale, hold| sale.open_order(hold.id, hold.user).wait().map(drop),

@@ -11,6 +11,7 @@
 #![cfg(shuttle)]
 #![expect(clippy::unwrap_used, reason = "a failure in a test's helper is the test's failure")]
 
+mod deadline;
 mod locks;
 mod opening;
 mod order;
@@ -64,11 +65,13 @@ fn explore(schedules: usize, scenario: Scenario) {
     println!("{} schedules in {} ms", 2 * schedules, begin.elapsed().as_millis());
 }
 
-/// Asserts that `scenario` fails under one of so many schedules if the engine has this fault.
+/// Asserts that `scenario` fails under one of so many schedules of each kind if the engine has this fault.
 fn catches(canary: Canary, schedules: usize, scenario: Scenario) {
-    let broken = move || scenario(Some(canary));
-    let scheduler = RandomScheduler::new_from_seed(SEED, schedules);
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(scheduler, FailurePersistence::None, broken)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let broken = move || scenario(Some(canary));
+        run(RandomScheduler::new_from_seed(SEED, schedules), FailurePersistence::None, broken);
+        run(PctScheduler::new_from_seed(SEED, DEPTH, schedules), FailurePersistence::None, broken);
+    }));
     assert!(outcome.is_err(), "{} is not caught", canary.name());
 }
 

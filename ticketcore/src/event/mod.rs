@@ -63,6 +63,16 @@ pub(crate) enum Ask {
     ReadEnd,
 }
 
+/// What a box office sets for all its events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub canaries: Canaries,
+    /// Nobody else reads the journal's end: whoever asks for it does.
+    pub manual: bool,
+    /// See [`PENDING_BYTES_MAX`](crate::limits::PENDING_BYTES_MAX).
+    pub pending_bytes_max: usize,
+}
+
 /// An open event.
 pub(crate) struct EventCore {
     pub id: EventId,

@@ -8,8 +8,7 @@ use super::apply::{apply, define};
 use super::expiry::Expiry;
 use super::scope::{State, with_shards};
 use super::touched::{seats_of, shards_of};
-use super::{Ask, EventCore};
-use crate::canary::Canaries;
+use super::{Ask, EventCore, Settings};
 use crate::fact::{Fact, Stamp};
 use crate::id::{EventId, Revision};
 use crate::invariant::{Invariant, Violation};
@@ -150,9 +149,8 @@ impl EventCore {
         store: &Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         node: u64,
-        canaries: Canaries,
+        settings: Settings,
         ask: Arc<dyn Fn(Ask) + Send + Sync>,
-        manual: bool,
     ) -> Result<Arc<Self>, OpenError> {
         let stream = StreamId::Event(id);
         let (folded, tail) = fold(&**store, stream)?;
@@ -161,17 +159,17 @@ impl EventCore {
         let follower =
             EventFollower { view: Arc::clone(&view), conflict: Arc::clone(&conflict), ask: Arc::clone(&ask) };
         let end = (folded.revision, tail, folded.at);
-        let log = Log::new(stream, Arc::clone(store), node, Box::new(follower), canaries, end);
+        let log = Log::new(stream, Arc::clone(store), node, Box::new(follower), settings, end);
         Ok(Arc::new(Self {
             id,
             state: folded.state,
             log,
             view,
             clock,
-            canaries,
+            canaries: settings.canaries,
             conflict,
             ask,
-            manual,
+            manual: settings.manual,
             expiry: Expiry::default(),
             end_asked: AtomicBool::new(false),
             unanswered: Mutex::new(VecDeque::new()),

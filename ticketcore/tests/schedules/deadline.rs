@@ -9,10 +9,11 @@ use ticketcore::{Canary, Hold};
 
 use crate::{catches, explore, granted, sale, sound};
 
-/// The clock passes the deadline of two holds while one is extended and the other is bought, somebody else wants both seats,
-/// and maintenance runs. The auditor says whether what was dead has been used.
+/// The clock passes the deadline of three holds while one is extended and another bought, others want the same, and maintenance runs.
+/// The auditor says whether what was dead has been used; and what is dead keeps nobody from a yes.
 fn due_in_everybody_s_hands(canary: Option<Canary>) {
     let sale = Arc::new(sale(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 3, 2), canary));
+    sale.hold_places(6, 2).wait().unwrap();
     let holds = [1, 2].map(|user: u32| sale.hold(user.into(), &[user]).wait().unwrap());
     sale.clock.advance(8 * 60_000 - 2);
     let run = |work: fn(&SmallSale, &[Hold; 2])| {
@@ -31,6 +32,7 @@ fn due_in_everybody_s_hands(canary: Option<Canary>) {
                 sale.clock.advance(1);
                 sale.hold(3, &[0]).wait().ok().map(|hold| sale.release(hold.id, hold.user).wait());
             }
+            sale.hold_places(5, 2).wait().expect("who had the places is dead, whoever is just expiring them");
         }),
         run(|sale, _| _ = granted(sale.hold(4, &[2, 1]).wait())),
         run(|sale, _| _ = sale.office.maintain()),

@@ -72,6 +72,8 @@ fn exchange(hold: &Hold, from: u32, to: u32) -> AmendRequest {
     }
 }
 
+/// Seen to catch: stripes locked in the order of the request; the two shards of a force release in descending order; stripes unlocked
+/// before the fact is sequenced.
 #[test]
 fn who_wants_the_same_in_opposite_orders_gets_through() {
     explore(1_500, everybody_wants_everything);

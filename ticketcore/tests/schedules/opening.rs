@@ -73,16 +73,19 @@ fn closing(sale: &Arc<SmallSale>) {
     sound(sale);
 }
 
+/// Seen to catch: an event opened by two threads at once; a waiter enlisted after a look without the lock.
 #[test]
 fn an_event_that_many_want_at_once_is_opened_for_all() {
     explore(3_000, |canary| all_at_once(&closed(false, canary)));
 }
 
+/// Seen to catch: an event opened by two threads at once.
 #[test]
 fn an_event_that_many_wait_for_is_opened_for_all() {
     explore(1_000, |canary| all_at_once(&closed(true, canary)));
 }
 
+/// Seen to catch: an event closed with its gate left open, or while facts of it waited; opened by two threads at once.
 #[test]
 fn a_hold_is_not_lost_between_closing_and_opening() {
     explore(3_000, |canary| closing(&closed(false, canary)));

@@ -67,6 +67,7 @@ fn place(revision: Revision) -> usize {
     usize::try_from(revision.0).unwrap() - 1
 }
 
+/// Seen to catch: stripes unlocked before the fact is sequenced.
 #[test]
 fn facts_stand_in_the_order_of_decisions() {
     explore(4_000, one_seat_goes_from_hand_to_hand);

@@ -71,6 +71,7 @@ fn two_offices(canary: Option<Canary>) {
     assert!(outcomes.iter().any(Result::is_ok), "somebody was first");
 }
 
+/// Seen to catch: no new epoch when facts are taken back; what piled up during an append left lying.
 #[test]
 fn two_offices_sell_from_one_store() {
     explore(2_000, two_offices);

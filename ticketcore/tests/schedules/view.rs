@@ -121,11 +121,13 @@ fn late(canary: Option<Canary>) {
     answering.join().unwrap();
 }
 
+/// Seen to catch: the durable revision published before the view is folded; counts and their revision read under two locks.
 #[test]
 fn nothing_is_told_or_shown_that_the_journal_does_not_have() {
     explore(4_000, at_once);
 }
 
+/// Seen to catch: the same, and a waiter enlisted after a look without the lock; what piled up during an append left lying.
 #[test]
 fn nothing_is_told_or_shown_before_a_late_store_has_it() {
     explore(4_000, late);

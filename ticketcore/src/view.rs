@@ -157,6 +157,11 @@ impl View {
         Arc::clone(&self.state.lock().manifest)
     }
 
+    /// Where the event stands.
+    pub fn sale_state(&self) -> SaleState {
+        self.state.lock().sale_state
+    }
+
     /// Tickets left of a quota.
     pub fn quota_left(&self, quota: QuotaIndex) -> u32 {
         self.state.lock().quotas.get(quota.at()).map_or(0, |counts| counts.free)

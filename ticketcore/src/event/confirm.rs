@@ -6,6 +6,7 @@ use crate::command::Command;
 use crate::manifest::STRIPE_SEATS;
 use crate::refusal::{Refusal, SeatState};
 use crate::request::Item;
+use crate::sale::SaleState;
 use crate::view::SEATS_PER_MAP_WORD;
 
 impl EventCore {
@@ -41,7 +42,7 @@ impl EventCore {
     }
 
     /// What the durable map has instead of a group for a hold with a single best-available item, if it has none whatever allocations
-    /// the hold unlocks. The numbers are exact if the event has no allocations.
+    /// the hold unlocks. The numbers are exact if every seat is open to everybody.
     fn durable_miss(&self, command: &Command) -> Option<(Miss, bool)> {
         let Command::Hold(request) = command else { return None };
         let [Item::Best(request)] = &request.items[..] else { return None };
@@ -54,7 +55,8 @@ impl EventCore {
         let orphan_rule = manifest.rules().orphan_rule;
         let search = Search { manifest: &manifest, words: &words, request, orphan_rule };
         let miss = search.run(&mut Overlay::default()).err()?;
-        Some((miss, manifest.allocations().is_empty()))
+        let all_open = manifest.allocations().is_empty() && self.view.sale_state() == SaleState::Onsale;
+        Some((miss, all_open))
     }
 }
 

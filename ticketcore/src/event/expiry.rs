@@ -9,7 +9,7 @@ use super::scope::ShardSet;
 use super::{EventCore, Staged};
 use crate::answer::CommandError;
 use crate::command::Command;
-use crate::id::{AllocationIndex, HoldNumber, Revision, SHARDS};
+use crate::id::{HoldNumber, Revision, SHARDS};
 use crate::limits::EXPIRE_BATCH_MAX;
 use crate::refusal::{Refusal, SeatConflict, SeatState};
 use crate::time::UtcMs;
@@ -95,10 +95,14 @@ impl EventCore {
         if self.nothing_due(now) && self.expiry.expired() == expired {
             return Way::Same(Revision::ZERO);
         }
+        let released = match self.release_due_allocations(now) {
+            Ok(released) => released,
+            Err(error) => return Way::Blocked(error),
+        };
         let round = self.expire_due(now, usize::MAX);
         match round.blocked {
             Some(error) => Way::Blocked(error),
-            None if self.expiry.expired() != expired => Way::Clearer,
+            None if released > 0 || self.expiry.expired() != expired => Way::Clearer,
             None => Way::Same(Revision::ZERO),
         }
     }
@@ -166,7 +170,9 @@ impl EventCore {
     }
 
     fn nothing_due(&self, now: UtcMs) -> bool {
-        self.expiry.passes.load(Ordering::Acquire) == 0 && self.state.next_due.load(Ordering::Acquire) > now.0
+        self.expiry.passes.load(Ordering::Acquire) == 0
+            && self.state.next_due.load(Ordering::Acquire) > now.0
+            && self.state.layout.load().due_allocations(now).next().is_none()
     }
 
     /// Expires what is due at `now`, at most `limit` holds, and sends it.
@@ -179,8 +185,8 @@ impl EventCore {
         if self.state.next_due.load(Ordering::Acquire) <= now.0 {
             round = self.expire_due(now, limit);
         }
-        let released = self.release_due_allocations(now);
-        round.ended += released;
+        // What can't be released now is due in the next round.
+        round.ended += self.release_due_allocations(now).unwrap_or_default();
         if round.ended > 0 {
             self.log.pump();
         }
@@ -242,14 +248,15 @@ impl EventCore {
         }
     }
 
-    fn release_due_allocations(self: &Arc<Self>, now: UtcMs) -> usize {
-        let layout = self.state.layout.load_full();
-        let allocations = layout.manifest.allocations().iter().enumerate();
-        let due = allocations.filter(|(at, allocation)| {
-            allocation.release_at.is_some_and(|due| due <= now) && layout.released >> at & 1 == 0
-        });
-        due.map(|(at, _)| self.stage(&Command::ReleaseDue(AllocationIndex::of(at)), None))
-            .filter(|staged| matches!(staged, Staged::Accepted { .. }))
-            .count()
+    fn release_due_allocations(self: &Arc<Self>, now: UtcMs) -> Result<usize, CommandError> {
+        let mut released = 0;
+        for allocation in self.state.layout.load_full().due_allocations(now) {
+            match self.stage(&Command::ReleaseDue(allocation), None) {
+                Staged::Accepted { .. } => released += 1,
+                Staged::Ready(Err(error)) => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(released)
     }
 }

@@ -243,3 +243,20 @@ pub(crate) fn folded_bytes(store: &dyn Store, stream: StreamId) -> Result<Vec<u8
     let (folded, _) = fold(store, stream)?;
     Ok(encode(&folded.state, folded.revision, folded.at))
 }
+
+/// Where two states in this form differ, for people: the first lines that are not the same.
+#[cfg(feature = "testkit")]
+pub(crate) fn state_difference(live: &[u8], folded: &[u8]) -> String {
+    let lines = |bytes: &[u8]| -> Vec<String> {
+        let text = match decode_versioned::<Body>(SNAPSHOT_FORMAT, bytes) {
+            Ok(body) => format!("{body:#?}"),
+            Err(error) => error.to_string(),
+        };
+        // The hashers of derived tables are random.
+        text.lines().filter(|line| !line.contains("seed")).map(|line| line.trim().to_owned()).collect()
+    };
+    let (live, folded) = (lines(live), lines(folded));
+    let same = live.iter().zip(&folded).take_while(|(live, folded)| live == folded).count();
+    let around = |lines: &[String]| lines[same.saturating_sub(4)..(same + 6).min(lines.len())].join(" ");
+    format!("{} <> {}", around(&live), around(&folded))
+}

@@ -147,7 +147,7 @@ impl Decide<'_, '_> {
         if orphan_rule {
             let orphans = orphans(self.scope, lines, basket.removed);
             if !orphans.is_empty() {
-                return Err(Refusal::OrphanSeat(orphans).into());
+                return Err(Instead::Overdue(Refusal::OrphanSeat(orphans), Vec::new()));
             }
         }
         let mut quotas: SmallVec<[(PoolName, u32); 8]> = SmallVec::new();
@@ -248,7 +248,7 @@ impl Decide<'_, '_> {
         }
         if !locked.is_empty() {
             locked.sort_unstable();
-            return Err(Refusal::AllocationLocked(locked).into());
+            return Err(Instead::Overdue(Refusal::AllocationLocked(locked), Vec::new()));
         }
         if !conflicts.is_empty() {
             conflicts.sort_unstable_by_key(|conflict: &SeatConflict| conflict.seat);

@@ -38,7 +38,7 @@ impl Decide<'_, '_> {
             }
         }
         if !mismatches.is_empty() {
-            return Err(Refusal::SeatMismatch(mismatches).into());
+            return Err(Instead::Overdue(Refusal::SeatMismatch(mismatches), Vec::new()));
         }
         let seats = wanted.iter().map(|(seat, _)| *seat).collect();
         let changed = SeatsChanged { by: request.by, keyed, change: request.change, seats };

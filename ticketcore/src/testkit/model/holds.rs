@@ -42,6 +42,16 @@ impl Model {
         }))
     }
 
+    /// What a hold would get if its user, its key and the sale state did not matter.
+    ///
+    /// # Errors
+    /// The first refusal that is about the places.
+    pub fn placed(&self, request: &HoldRequest) -> Result<Lines, Refusal> {
+        self.check_names(&request.items)?;
+        let (channel, code) = (request.channel.as_deref(), request.access_code.as_deref());
+        self.place(Placing::new(&request.items, channel, code, &Lines::default()))
+    }
+
     /// Amends a hold.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::event::Outcome;
 use crate::fact::Fact;
 use crate::id::{EventId, Revision};
 use crate::invariant::{Invariant, Violation};
-use crate::refusal::{Refusal, SeatConflict, SeatState};
+use crate::refusal::{Refusal, SeatConflict};
 use crate::testkit::{Command, Model, ModelAnswer};
 use crate::time::UtcMs;
 
@@ -21,8 +21,10 @@ pub(super) struct Sent {
     /// The life of the node that it was sent to.
     pub life: u32,
     pub command: Command,
-    /// The revision its office knew to be durable when it was sent.
+    /// What it is answered must have been so at this revision or later.
     pub from: Revision,
+    /// The revision its office knew to be durable when it was sent. A key rests on that.
+    pub known: Revision,
     /// If the state it was decided on is known: the last revision of that state, and the rebases before.
     pub decided: Option<(Revision, u64)>,
     /// When it may have been decided.
@@ -115,7 +117,8 @@ impl Judge<'_> {
             }
             Some(_) if !is_of_a_key(outcome) => {}
             _ => {
-                for revision in sent.from.0..=end.0 {
+                let from = if is_of_a_key(outcome) { sent.known } else { sent.from };
+                for revision in from.0..=end.0 {
                     let says = |&time: &UtcMs| self.says(sent, Revision(revision), time, outcome, &mut said);
                     if sent.times.iter().any(says) {
                         return Ok(());
@@ -233,18 +236,16 @@ fn is_true(model: &Model, refusal: &Refusal, command: &Command) -> bool {
         Refusal::Limit(_) | Refusal::NothingRequested | Refusal::DuplicateSeat(_) | Refusal::UnknownEvent => {
             model.clone().run(command, model.time(UtcMs(0))) == Err(refusal.clone())
         }
-        Refusal::BestAvailableMiss { .. } => match model.clone().run(command, model.time(UtcMs(0))) {
-            Err(said) => said == *refusal,
-            Ok(_) => no_seat_is_free(model) && nothing_matches(refusal),
+        // Numbers are exact if every seat is open to everybody.
+        Refusal::BestAvailableMiss { .. } => match command {
+            Command::Hold(request) => match model.placed(request) {
+                Err(said @ Refusal::BestAvailableMiss { .. }) => {
+                    said == *refusal || !model.manifest().allocations().is_empty()
+                }
+                _ => false,
+            },
+            _ => false,
         },
         _ => false,
     }
-}
-
-fn no_seat_is_free(model: &Model) -> bool {
-    !model.seat_states().contains(&SeatState::Free)
-}
-
-fn nothing_matches(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::BestAvailableMiss { matching: 0, largest_adjacent: 0, .. })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::history::violation;
 use super::world::World;
+use crate::event::state_difference;
 use crate::id::{AreaIndex, Revision, SeatIndex};
 use crate::invariant::{Invariant, Violation};
 use crate::office::BoxOffice;
@@ -131,7 +132,8 @@ impl World {
         if live == folded {
             return Ok(());
         }
-        let what = format!("the state of office {at} is not the one its journal leads to");
+        let difference = state_difference(&live, &folded);
+        let what = format!("the state of office {at} is not the one its journal leads to: {difference}");
         Err(violation(Invariant::I8SameFacts, end, what))
     }
 }

@@ -12,7 +12,7 @@ use super::tally::Tally;
 use super::trace::{self, Trace};
 use super::{START, SimulationOptions, venue};
 use crate::answer::CommandError;
-use crate::event::Outcome;
+use crate::event::{Outcome, Progress};
 use crate::id::EventId;
 use crate::invariant::{Invariant, Violation};
 use crate::sale::SaleState;
@@ -157,15 +157,20 @@ impl World {
             }
             _ => None,
         };
+        let known = before.map_or(self.history.end(), |before| before.durable);
+        let times = [before, after].into_iter().flatten().map(|progress| progress.now);
         let sent = Sent {
             number: self.sent,
             node: at,
             life: node.life,
             command,
-            from: before.map_or(self.history.end(), |before| before.durable),
+            // On a shared store an office looks at the journal's end before it answers.
+            from: if self.plan.shared { self.history.end() } else { known },
+            known,
             decided,
-            times: vec![before.map_or(crate::time::Clock::now(&node.clock), |before| before.now)],
+            times: times.chain([crate::time::Clock::now(&node.clock)]).collect(),
         };
+        self.note_rebase(at, before, after);
         if let Some(before) = before {
             self.check_time(at, before)?;
         }
@@ -177,7 +182,7 @@ impl World {
     }
 
     /// Logged time follows the clock, and goes on at half speed while it is ahead.
-    fn check_time(&mut self, at: usize, progress: crate::event::Progress) -> Result<(), Violation> {
+    fn check_time(&mut self, at: usize, progress: Progress) -> Result<(), Violation> {
         let last = self.history.facts().last().map(|(stamp, _)| stamp.at).unwrap_or_default();
         let node = &mut self.nodes[at];
         let clock = crate::time::Clock::now(&node.clock);
@@ -242,14 +247,18 @@ impl World {
         let after = office.progress(self.event);
         let stands = after.as_ref().map_or_else(|| "closed".to_owned(), trace::progress);
         self.trace.line(format!("n{at} [{stands}] {maintained:?}"));
-        if let (Some(before), Some(after)) = (before, after)
-            && before.epoch != after.epoch
-        {
+        self.note_rebase(at, before, after);
+        self.follow()
+    }
+
+    /// If an office has rebased, everything unanswered there has been decided again.
+    fn note_rebase(&mut self, at: usize, before: Option<Progress>, after: Option<Progress>) {
+        let (Some(before), Some(after)) = (before, after) else { return };
+        if before.epoch != after.epoch {
             self.tally.event("rebased");
             let mine = self.pending.iter_mut().filter(|(sent, _)| sent.node == at);
             mine.for_each(|(sent, _)| sent.times.extend([before.now, after.now]));
         }
-        self.follow()
     }
 
     fn move_clock(&mut self, at: usize) {

@@ -4,9 +4,13 @@
 
 use std::sync::Arc;
 
+use ticketcore::manifest::Allocation;
 use ticketcore::store::MemoryStore;
-use ticketcore::testkit::{ADULT, Call, FLOOR, Fault, FaultyStore, SmallSale};
-use ticketcore::{AmendRequest, CommandError, Item, Refusal, SeatIndex};
+use ticketcore::testkit::{ADULT, Call, FLOOR, Fault, FaultyStore, START, SmallSale};
+use ticketcore::{
+    AllocationIndex, AmendRequest, BestAvailable, CommandError, HoldRequest, Item, Refusal, SaleState,
+    SeatIndex, UserId,
+};
 
 type Faulty = Arc<FaultyStore<Arc<MemoryStore>>>;
 
@@ -116,4 +120,70 @@ fn a_retry_that_cannot_be_looked_up_is_not_told_that_it_certainly_failed() {
     sale.office.reopen(sale.event);
     let replayed = sale.hold_keyed(1, &[0], "k").wait().unwrap();
     assert!(replayed.replayed && replayed.id == first.id);
+}
+
+#[test]
+fn an_allocation_that_is_due_is_open_to_everybody_before_maintenance_comes() {
+    let release_at = Some(START.plus_ms(60_000));
+    let (name, channels, access_code) = ("club".to_owned(), Vec::new(), Some("CLUB".to_owned()));
+    let mut definition = SmallSale::definition(1, 4, 0);
+    definition.allocations = vec![Allocation { name, channels, access_code, release_at }];
+    definition.sections[0].rows[0].seats[1].allocation = Some(AllocationIndex(0));
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &definition);
+    let locked = Err(CommandError::Refused(Refusal::AllocationLocked(vec![SeatIndex(1)])));
+    assert_eq!(sale.hold(1, &[1]).wait(), locked);
+    sale.clock.advance(60_000);
+    assert!(sale.hold(1, &[1]).wait().is_ok());
+    sale.assert_equals_journal();
+}
+
+#[test]
+fn an_overdue_hold_beside_it_makes_no_orphan() {
+    let mut definition = SmallSale::definition(1, 6, 0);
+    definition.rules.orphan_rule = true;
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &definition);
+    assert!(sale.hold(1, &[0, 1]).wait().is_ok());
+    let orphan = Err(CommandError::Refused(Refusal::OrphanSeat(vec![SeatIndex(2)])));
+    assert_eq!(sale.hold(2, &[3, 4]).wait(), orphan);
+    sale.clock.advance(9 * 60_000);
+    assert!(sale.hold(2, &[3, 4]).wait().is_err(), "seat 5 is left alone now, and 0 to 2 are free");
+    assert!(sale.hold(2, &[3, 4, 5]).wait().is_ok());
+}
+
+#[test]
+fn a_presale_has_no_seat_for_who_unlocks_nothing() {
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 4, 0));
+    sale.office.set_sale_state(sale.event, SaleState::Paused).wait().unwrap();
+    sale.office.set_sale_state(sale.event, SaleState::Presale).wait().unwrap();
+    let nothing = Refusal::BestAvailableMiss { asked: 5, matching: 0, largest_adjacent: 0 };
+    assert_eq!(sale.hold_best(1, 5).wait(), Err(CommandError::Refused(nothing)));
+}
+
+#[test]
+fn the_orphan_rule_of_best_available_counts_seats_named_in_the_same_request() {
+    let mut definition = SmallSale::definition(1, 6, 0);
+    definition.rules.orphan_rule = true;
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &definition);
+    let named = Item::Seats { seats: vec![SeatIndex(4)], ticket_type: ADULT };
+    let best = Item::Best(BestAvailable::adjacent(3, ADULT));
+    // 0 to 2 would leave 3 and 5 alone, 1 to 3 would leave 0 and 5: both could be avoided.
+    let hold = sale.office.hold(HoldRequest::new(sale.event, UserId::from(1), vec![named, best])).wait();
+    let miss = Refusal::BestAvailableMiss { asked: 3, matching: 5, largest_adjacent: 4 };
+    assert_eq!(hold, Err(CommandError::Refused(miss)));
+}
+
+#[test]
+fn a_key_belongs_to_the_time_of_its_fact_whatever_was_taken_back() {
+    let (one, two, ways) = two_offices();
+    assert!(two.hold_keyed(1, &[0], "first").wait().is_ok());
+    two.clock.advance(5 * 24 * 3_600_000);
+    ways[1].script([Fault::DelayBefore]);
+    let late = two.hold_keyed(1, &[1], "second");
+    two.clock.back(5 * 24 * 3_600_000);
+    assert!(one.hold(2, &[1]).wait().is_ok());
+    ways[1].release_all();
+    two.office.maintain();
+    ways[1].release_all();
+    assert!(matches!(late.wait(), Err(CommandError::Refused(Refusal::SeatsUnavailable(_)))));
+    two.assert_equals_journal();
 }

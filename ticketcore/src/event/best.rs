@@ -36,11 +36,16 @@ impl Overlay {
     }
 
     fn over(&self, stripe: usize, free: u64) -> u64 {
-        let of = |list: &[(u32, u64)]| {
-            list.iter().filter(|(at, _)| *at as usize == stripe).fold(0, |word, (_, bits)| word | bits)
-        };
-        (free | of(&self.freed)) & !of(&self.taken)
+        (free | word_of(&self.freed, stripe)) & !self.taken_of(stripe)
     }
+
+    fn taken_of(&self, stripe: usize) -> u64 {
+        word_of(&self.taken, stripe)
+    }
+}
+
+fn word_of(list: &[(u32, u64)], stripe: usize) -> u64 {
+    list.iter().filter(|(at, _)| *at as usize == stripe).fold(0, |word, (_, bits)| word | bits)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "64 fits")]
@@ -217,15 +222,44 @@ impl<W: SeatWords> Search<'_, W> {
         if best.is_some_and(|b| !b.leaves_orphan && (b.rank_sum, b.first) <= (rank_sum, first)) {
             return;
         }
-        let leaves_orphan = match self.leftover(first, count, overlay) {
-            (1, 0) | (0, 1) => true,
-            (1, _) | (_, 1) if self.orphan_rule => return,
-            (1, _) | (_, 1) => true,
-            _ => false,
-        };
+        let (left, right) = self.leftover(first, count, overlay);
+        let leaves_orphan = left == 1 || right == 1;
+        if leaves_orphan && self.orphan_rule && self.leaves_others(first, count, (left, right), overlay) {
+            return;
+        }
         let group = Group { leaves_orphan, rank_sum, first };
         if best.is_none_or(|b| group < b) {
             *best = Some(group);
+        }
+    }
+
+    /// Whether a group that leaves an orphan leaves another free seat in the stretch there was before the request: on its other side, or
+    /// beyond seats that the request takes too.
+    fn leaves_others(&self, first: usize, count: usize, sides: (u32, u32), overlay: &Overlay) -> bool {
+        let (left, right) = (sides.0 as usize, sides.1 as usize);
+        (left > 0 && right > 0)
+            || (left < 2 && self.free_beyond(first - left, false, overlay))
+            || (right < 2 && self.free_beyond(first + count - 1 + right, true, overlay))
+    }
+
+    /// Whether next to seat `at`, beyond seats that the request takes, there is a free one.
+    fn free_beyond(&self, mut at: usize, to_the_right: bool, overlay: &Overlay) -> bool {
+        if overlay.taken.is_empty() {
+            return false;
+        }
+        let bit = |at: usize, word: u64| word >> (at % STRIPE_SEATS) & 1 == 1;
+        loop {
+            let joined = if to_the_right { Some(at) } else { at.checked_sub(1) };
+            let Some(joined) = joined.filter(|at| self.manifest.next_is_adjacent(SeatIndex::of(*at))) else {
+                return false;
+            };
+            at = if to_the_right { at + 1 } else { joined };
+            if bit(at, self.free(at / STRIPE_SEATS, overlay)) {
+                return true;
+            }
+            if !bit(at, overlay.taken_of(at / STRIPE_SEATS)) {
+                return false;
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::apply::{apply, define};
+use super::apply::{Origin, apply, define};
 use super::expiry::Expiry;
 use super::scope::{State, with_shards};
 use super::touched::{seats_of, shards_of};
@@ -74,7 +74,7 @@ impl Folded {
         }
         with_shards(&self.state, shards_of(fact), |scope| {
             scope.lock_stripes(seats_of(fact).into_iter(), 0);
-            apply(&self.state, scope, stamp, fact, false)
+            apply(&self.state, scope, stamp, fact, Origin::Journal)
         })?;
         self.revision = stamp.revision;
         self.at = stamp.at;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::oldest_generation;
 use super::open::{Folded, OpenError, fold};
 use super::pool::PoolName;
 use super::scope::{Layout, ShardSet, State, with_shards};
@@ -62,7 +63,8 @@ struct OrderBody {
 }
 
 /// The state in canonical form. Locks every shard.
-pub(super) fn encode(state: &State, revision: Revision, at: UtcMs) -> Vec<u8> {
+pub(super) fn encode(state: &State, revision: Revision, logged: UtcMs) -> Vec<u8> {
+    let oldest = oldest_generation(logged);
     let body = with_shards(state, ShardSet::All, |scope| {
         let layout = scope.layout;
         let blocked = |name| match name {
@@ -74,7 +76,7 @@ pub(super) fn encode(state: &State, revision: Revision, at: UtcMs) -> Vec<u8> {
         };
         let mut body = Body {
             revision,
-            at,
+            at: logged,
             manifest: (*layout.manifest).clone(),
             sale_state: layout.sale_state,
             released: layout.released,
@@ -96,7 +98,9 @@ pub(super) fn encode(state: &State, revision: Revision, at: UtcMs) -> Vec<u8> {
                 pinned: hold.pinned,
                 version: hold.version,
             }));
-            body.orders.extend(shard.orders.iter().map(|(number, order)| OrderBody {
+            // What is too old counts as forgotten, whether its memory has been given back or not.
+            let orders = shard.orders.iter().filter(|(_, order)| order.is_remembered(logged));
+            body.orders.extend(orders.map(|(number, order)| OrderBody {
                 number: *number,
                 user: order.user,
                 state: order.state,
@@ -105,7 +109,7 @@ pub(super) fn encode(state: &State, revision: Revision, at: UtcMs) -> Vec<u8> {
                 generation: order.generation,
             }));
             let shard_at = u8::try_from(at).unwrap_or(u8::MAX);
-            let records = shard.keys.records().into_iter();
+            let records = shard.keys.records().into_iter().filter(|(generation, ..)| *generation >= oldest);
             body.keys
                 .extend(records.map(|(generation, tag, revision)| (shard_at, generation, tag, revision)));
         }

@@ -127,9 +127,12 @@ impl Judge<'_> {
             }
         }
         if let Err(CommandError::Refused(refusal)) = outcome {
+            // The reason is that of the state it was decided on; its numbers may be those of the durable view.
             let upto = self.decided.map_or(end, |at| at.min(end));
-            let mut revisions = (sent.from.0..=upto.0).filter_map(|r| self.history.model_at(Revision(r)));
-            if revisions.any(|model| is_true(model, refusal, &sent.command)) {
+            let mut revisions = (sent.known.0..=upto.0).filter_map(|r| self.history.model_at(Revision(r)));
+            let decided = self.decided.is_some_and(|at| at <= end);
+            let same_reason = matches!(&said, Some(Err(model)) if model.code() == refusal.code());
+            if (!decided || same_reason) && revisions.any(|model| is_true(model, refusal, &sent.command)) {
                 return Ok(());
             }
         }

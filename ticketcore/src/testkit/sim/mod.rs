@@ -5,6 +5,7 @@
 //! come right. Outcomes that are unknown are never assumed absent: at the end every fact must be that of a command which was sent.
 
 mod ask;
+mod directed;
 mod expected;
 mod finish;
 mod history;
@@ -20,6 +21,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use directed::overload;
 pub use tally::Tally;
 
 use super::START;

@@ -36,6 +36,8 @@ pub(super) struct World {
     pub trace: Trace,
     crowd: Crowd,
     sent: u64,
+    /// Commands that were said to be carried out.
+    carried_out: u64,
 }
 
 impl World {
@@ -69,6 +71,7 @@ impl World {
             trace: Trace::default(),
             crowd,
             sent: 0,
+            carried_out: 0,
         };
         world.follow()?;
         let to = if world.rng.chance(85) { SaleState::Onsale } else { SaleState::Presale };
@@ -143,6 +146,7 @@ impl World {
         let node = &mut self.nodes[at];
         let before = node.progress(self.event);
         let Some(office) = &node.office else { return Ok(()) };
+        let (stopped, carried_out) = (office.stopped(self.event), self.carried_out);
         if before.is_none() {
             node.life += 1;
         }
@@ -178,7 +182,16 @@ impl World {
         if let Some(still) = self.take(sent, handle, false)? {
             self.pending.push(still);
         }
-        Ok(())
+        let office = self.nodes[at].office.as_ref();
+        let still_stopped =
+            office.and_then(|office| office.stopped(self.event)).filter(|_| stopped.is_some());
+        match still_stopped {
+            Some(reason) if self.carried_out != carried_out => {
+                let what = format!("#{} was carried out after the event had stopped: {reason}", self.sent);
+                Err(violation(Invariant::I9FailStop, self.history.end(), what))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Logged time follows the clock, and goes on at half speed while it is ahead.
@@ -214,6 +227,7 @@ impl World {
         };
         self.trace.line(format!("#{} -> {}", sent.number, trace::outcome(&outcome)));
         self.tally.outcome(&outcome);
+        self.carried_out += u64::from(outcome.is_ok());
         if late {
             self.tally.event("answered late");
         }

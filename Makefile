@@ -83,7 +83,7 @@ smoke: ## Sells out two venues and looks at the books.
 simulate-short: ## A few simulated sales with faults; every canary must be caught.
 	$(SIMULATE) --seeds 0..50
 	@test -n "$(CANARIES)"
-	@for canary in $(CANARIES); do echo "canary $$canary"; $(SIMULATE) --canary $$canary; done
+	@for canary in $(CANARIES); do echo "canary $$canary"; $(SIMULATE) --seeds 0..300 --canary $$canary; done
 
 .PHONY: bench-build
 bench-build: ## Builds the benchmarks.

@@ -1,6 +1,8 @@
 //! Canaries: deliberate faults of the engine, which the simulator must catch by the name of the invariant they break.
 //! They exist only with the `testkit` feature; without it none can be on.
 
+use crate::fact::Fact;
+
 /// A deliberate fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Canary {
@@ -74,4 +76,15 @@ impl Canaries {
     pub const fn on(self, _: Canary) -> bool {
         false
     }
+}
+
+/// The canary `half_hold`: what is applied of a hold leaves out its last seat.
+pub(crate) fn half_of(fact: &Fact) -> Fact {
+    let mut half = fact.clone();
+    if let Fact::HoldPlaced(placed) = &mut half
+        && placed.lines.seats.len() > 1
+    {
+        placed.lines.seats.pop();
+    }
+    half
 }

@@ -243,7 +243,9 @@ impl View {
                     for &seat in &change.dropped {
                         state.drop_seat(&map, seat);
                     }
+                    let known = state.quotas.len();
                     state.grow(&self.map, &Arc::new(manifest))
+                        && state.count_quotas(known, &change.new_quotas)
                 }
                 Err(_) => false,
             },
@@ -316,6 +318,14 @@ impl ViewState {
             }
             None => true,
         }
+    }
+
+    /// New quotas count what was held and sold before they came.
+    fn count_quotas(&mut self, first: usize, counted: &[(u32, u32)]) -> bool {
+        self.quotas[first..].iter_mut().zip(counted).all(|(counts, (held, sold))| {
+            counts.shift(SeatState::Free, SeatState::Held, *held)
+                && counts.shift(SeatState::Free, SeatState::Sold, *sold)
+        })
     }
 
     /// A seat leaves the plan: it counts nowhere any more.

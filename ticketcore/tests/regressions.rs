@@ -1,7 +1,5 @@
 //! What once broke, each by the name of what broke.
 
-#![expect(clippy::unwrap_used, reason = "a failure in a test is the test's failure")]
-
 use std::sync::Arc;
 
 use ticketcore::manifest::Allocation;

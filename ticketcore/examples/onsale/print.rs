@@ -181,7 +181,8 @@ pub fn duration(us: f64) -> String {
     }
 }
 
-fn trimmed(value: f64) -> String {
+/// One decimal unless it is 0.
+pub fn trimmed(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }

@@ -14,7 +14,7 @@ use crate::fact::{
     Fact, HoldAmended, HoldEnded, HoldExtended, HoldPlaced, Lines, OrderOpened, PlacesChanged, SeatChange,
     SeatsChanged, Stamp,
 };
-use crate::id::{AllocationIndex, HoldNumber};
+use crate::id::{AllocationIndex, HoldNumber, QuotaIndex};
 use crate::invariant::{Invariant, Violation};
 use crate::key::key_tag;
 use crate::manifest::{Manifest, ManifestChange};
@@ -345,10 +345,17 @@ impl Apply<'_, '_> {
             Ok(manifest) => Arc::new(manifest),
             Err(error) => return Err(self.broken(Invariant::I8SameFacts, error.to_string())),
         };
+        let pools = layout.pools.changed(&manifest);
+        let first = layout.manifest.quotas().len();
+        for (at, (held, sold)) in change.new_quotas.iter().enumerate() {
+            if !pools.force_take(PoolName::Quota(QuotaIndex::of(first + at)), held + sold) {
+                return Err(self.broken(Invariant::I2Conservation, "a new quota is over its cap"));
+            }
+        }
         self.scope.unlock_stripes();
         let next = Layout {
             stripes: Arc::new(layout.stripes.changed(&manifest)),
-            pools: Arc::new(layout.pools.changed(&manifest)),
+            pools: Arc::new(pools),
             manifest,
             ..layout.clone()
         };

@@ -35,17 +35,19 @@ impl Overlay {
         add(&mut self.freed, seat);
     }
 
+    /// What is free once the request has taken and given back.
     fn over(&self, stripe: usize, free: u64) -> u64 {
-        (free | word_of(&self.freed, stripe)) & !self.taken_of(stripe)
+        self.before(stripe, free) & !Self::of(&self.taken, stripe)
     }
 
-    fn taken_of(&self, stripe: usize) -> u64 {
-        word_of(&self.taken, stripe)
+    /// What is free to the request before it takes anything.
+    fn before(&self, stripe: usize, free: u64) -> u64 {
+        free | Self::of(&self.freed, stripe)
     }
-}
 
-fn word_of(list: &[(u32, u64)], stripe: usize) -> u64 {
-    list.iter().filter(|(at, _)| *at as usize == stripe).fold(0, |word, (_, bits)| word | bits)
+    fn of(list: &[(u32, u64)], stripe: usize) -> u64 {
+        list.iter().filter(|(at, _)| *at as usize == stripe).fold(0, |word, (_, bits)| word | bits)
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "64 fits")]
@@ -222,9 +224,8 @@ impl<W: SeatWords> Search<'_, W> {
         if best.is_some_and(|b| !b.leaves_orphan && (b.rank_sum, b.first) <= (rank_sum, first)) {
             return;
         }
-        let (left, right) = self.leftover(first, count, overlay);
-        let leaves_orphan = left == 1 || right == 1;
-        if leaves_orphan && self.orphan_rule && self.leaves_others(first, count, (left, right), overlay) {
+        let leaves_orphan = self.leaves_orphan(first, count, overlay);
+        if leaves_orphan && self.orphan_rule && self.leaves_more_than_one(first, count, overlay) {
             return;
         }
         let group = Group { leaves_orphan, rank_sum, first };
@@ -233,51 +234,37 @@ impl<W: SeatWords> Search<'_, W> {
         }
     }
 
-    /// Whether a group that leaves an orphan leaves another free seat in the stretch there was before the request: on its other side, or
-    /// beyond seats that the request takes too.
-    fn leaves_others(&self, first: usize, count: usize, sides: (u32, u32), overlay: &Overlay) -> bool {
-        let (left, right) = (sides.0 as usize, sides.1 as usize);
-        (left > 0 && right > 0)
-            || (left < 2 && self.free_beyond(first - left, false, overlay))
-            || (right < 2 && self.free_beyond(first + count - 1 + right, true, overlay))
-    }
-
-    /// Whether next to seat `at`, beyond seats that the request takes, there is a free one.
-    fn free_beyond(&self, mut at: usize, to_the_right: bool, overlay: &Overlay) -> bool {
-        if overlay.taken.is_empty() {
-            return false;
-        }
-        let bit = |at: usize, word: u64| word >> (at % STRIPE_SEATS) & 1 == 1;
-        loop {
-            let joined = if to_the_right { Some(at) } else { at.checked_sub(1) };
-            let Some(joined) = joined.filter(|at| self.manifest.next_is_adjacent(SeatIndex::of(*at))) else {
-                return false;
-            };
-            at = if to_the_right { at + 1 } else { joined };
-            if bit(at, self.free(at / STRIPE_SEATS, overlay)) {
-                return true;
-            }
-            if !bit(at, overlay.taken_of(at / STRIPE_SEATS)) {
-                return false;
-            }
-        }
-    }
-
-    /// Free seats that stay to the left and to the right of a group in its stretch, counted up to 2 each.
-    fn leftover(&self, first: usize, count: usize, overlay: &Overlay) -> (u32, u32) {
+    /// Whether a neighbour of the group is left alone.
+    fn leaves_orphan(&self, first: usize, count: usize, overlay: &Overlay) -> bool {
         let free = |at: usize| self.free(at / STRIPE_SEATS, overlay) >> (at % STRIPE_SEATS) & 1 == 1;
         let joined = |at: usize| self.manifest.next_is_adjacent(SeatIndex::of(at));
-        let (mut left, mut at) = (0, first);
-        while left < 2 && at > 0 && joined(at - 1) && free(at - 1) {
-            left += 1;
+        let left = |at: usize| at > 0 && joined(at - 1) && free(at - 1);
+        let right = |at: usize| joined(at) && free(at + 1);
+        let last = first + count - 1;
+        (left(first) && !left(first - 1)) || (right(last) && !right(last + 1))
+    }
+
+    /// Whether the group and what the request has taken before leave at least two free seats of the group's stretch.
+    fn leaves_more_than_one(&self, first: usize, count: usize, overlay: &Overlay) -> bool {
+        let bit = |word: u64, at: usize| word >> (at % STRIPE_SEATS) & 1 == 1;
+        let before = |at: usize| {
+            let stripe = at / STRIPE_SEATS;
+            bit(overlay.before(stripe, self.words.free(stripe)), at)
+        };
+        let free = |at: usize| bit(self.free(at / STRIPE_SEATS, overlay), at);
+        let joined = |at: usize| self.manifest.next_is_adjacent(SeatIndex::of(at));
+        let mut left = 0;
+        let mut at = first;
+        while at > 0 && joined(at - 1) && before(at - 1) {
             at -= 1;
+            left += u32::from(free(at));
         }
-        let (mut right, mut at) = (0, first + count - 1);
-        while right < 2 && joined(at) && free(at + 1) {
-            right += 1;
+        let mut at = first + count - 1;
+        while left < 2 && joined(at) && before(at + 1) {
             at += 1;
+            left += u32::from(free(at));
         }
-        (left, right)
+        left >= 2
     }
 
     fn miss(&self, overlay: &Overlay, filter: &Filter<'_>) -> Miss {

@@ -92,6 +92,8 @@ struct Naive<'a> {
     request: &'a BestAvailable,
     orphan_rule: bool,
     free: Vec<bool>,
+    /// Before the request took anything.
+    before: Vec<bool>,
 }
 
 impl Naive<'_> {
@@ -111,13 +113,13 @@ impl Naive<'_> {
         self.manifest.next_is_adjacent(SeatIndex::of(seat))
     }
 
-    /// The stretch of free seats around `seat`.
+    /// The stretch around `seat` of seats that were free before the request.
     fn stretch(&self, seat: usize) -> std::ops::RangeInclusive<usize> {
         let (mut first, mut last) = (seat, seat);
-        while first > 0 && self.joined(first - 1) && self.free[first - 1] {
+        while first > 0 && self.joined(first - 1) && self.before[first - 1] {
             first -= 1;
         }
-        while self.joined(last) && self.free[last + 1] {
+        while self.joined(last) && self.before[last + 1] {
             last += 1;
         }
         first..=last
@@ -132,10 +134,12 @@ impl Naive<'_> {
             return None;
         }
         let stretch = self.stretch(first);
-        let left = first - stretch.start();
-        let right = stretch.end() - last;
-        let orphan = left == 1 || right == 1;
-        if orphan && self.orphan_rule && left + right >= 2 {
+        let left_over: Vec<usize> =
+            stretch.clone().filter(|at| self.free[*at] && !(first..=last).contains(at)).collect();
+        let alone = |at: usize| !left_over.contains(&(at.wrapping_sub(1))) && !left_over.contains(&(at + 1));
+        let neighbours = [first.wrapping_sub(1), last + 1];
+        let orphan = neighbours.iter().any(|at| left_over.contains(at) && alone(*at));
+        if orphan && self.orphan_rule && left_over.len() >= 2 {
             return None;
         }
         let ranks = (first..=last).map(|seat| u64::from(self.manifest.rank_of(SeatIndex::of(seat))));
@@ -186,7 +190,8 @@ fn best_available_is_what_enumerating_every_group_finds_on_ten_thousand_maps() {
         let orphan_rule = random.chance(50);
         let words = Map { free: free.clone() };
         let search = Search { manifest: &manifest, words: &words, request: &request, orphan_rule };
-        let mut naive = Naive { manifest: &manifest, request: &request, orphan_rule, free };
+        let mut naive =
+            Naive { manifest: &manifest, request: &request, orphan_rule, before: free.clone(), free };
         let matching = (0..manifest.seat_count()).filter(|seat| naive.matches(*seat)).count();
         let answer = search.run(&mut Overlay::default()).map(|seats| seats.to_vec());
         match (&answer, naive.run()) {

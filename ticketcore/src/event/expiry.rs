@@ -92,17 +92,16 @@ impl EventCore {
     }
 
     fn expire_for_counters(self: &Arc<Self>, now: UtcMs, expired: u64) -> Way {
+        if self.release_due_allocations(now) > 0 {
+            return Way::Clearer;
+        }
         if self.nothing_due(now) && self.expiry.expired() == expired {
             return Way::Same(Revision::ZERO);
         }
-        let released = match self.release_due_allocations(now) {
-            Ok(released) => released,
-            Err(error) => return Way::Blocked(error),
-        };
         let round = self.expire_due(now, usize::MAX);
         match round.blocked {
             Some(error) => Way::Blocked(error),
-            None if released > 0 || self.expiry.expired() != expired => Way::Clearer,
+            None if self.expiry.expired() != expired => Way::Clearer,
             None => Way::Same(Revision::ZERO),
         }
     }
@@ -165,14 +164,17 @@ impl EventCore {
             Refusal::SeatsUnavailable(conflicts) if !owners.is_empty() => {
                 self.look_at_owners(owners, now, conflicts).ok()
             }
-            _ => self.nothing_due(now).then_some(Revision::ZERO),
+            _ => {
+                let layout = self.state.layout.load();
+                let nothing = self.nothing_due(now) && layout.due_allocations(now).next().is_none();
+                nothing.then_some(Revision::ZERO)
+            }
         }
     }
 
     fn nothing_due(&self, now: UtcMs) -> bool {
-        self.expiry.passes.load(Ordering::Acquire) == 0
-            && self.state.next_due.load(Ordering::Acquire) > now.0
-            && self.state.layout.load().due_allocations(now).next().is_none()
+        // In this order: a pass raises the one while it runs, and counts in the other until it has ended.
+        self.state.next_due.load(Ordering::Acquire) > now.0 && self.expiry.passes.load(Ordering::Acquire) == 0
     }
 
     /// Expires what is due at `now`, at most `limit` holds, and sends it.
@@ -185,8 +187,8 @@ impl EventCore {
         if self.state.next_due.load(Ordering::Acquire) <= now.0 {
             round = self.expire_due(now, limit);
         }
-        // What can't be released now is due in the next round.
-        round.ended += self.release_due_allocations(now).unwrap_or_default();
+        let released = self.release_due_allocations(now);
+        round.ended += released;
         if round.ended > 0 {
             self.log.pump();
         }
@@ -248,15 +250,11 @@ impl EventCore {
         }
     }
 
-    fn release_due_allocations(self: &Arc<Self>, now: UtcMs) -> Result<usize, CommandError> {
-        let mut released = 0;
-        for allocation in self.state.layout.load_full().due_allocations(now) {
-            match self.stage(&Command::ReleaseDue(allocation), None) {
-                Staged::Accepted { .. } => released += 1,
-                Staged::Ready(Err(error)) => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(released)
+    fn release_due_allocations(self: &Arc<Self>, now: UtcMs) -> usize {
+        let layout = self.state.layout.load_full();
+        let due = layout.due_allocations(now);
+        due.map(|allocation| self.stage(&Command::ReleaseDue(allocation), None))
+            .filter(|staged| matches!(staged, Staged::Accepted { .. }))
+            .count()
     }
 }

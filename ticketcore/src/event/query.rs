@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use super::EventCore;
 use super::decide::{Instead, decide};
 use super::scope::{ShardSet, with_shards};
-use super::shard::OrderRecord;
 use super::stripe::SeatSlot;
 use crate::answer::{CommandError, Hold, Order};
 use crate::command::Command;
@@ -112,8 +111,8 @@ impl EventCore {
         let at = self.log.now(self.clock.now());
         with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
             let shard = scope.shard(id.number.shard());
-            let own = |order: &&Box<OrderRecord>| order.user == user && order.is_remembered(at);
-            let order = shard.orders.get(&id.number).filter(own);
+            let order = shard.orders.get(&id.number);
+            let order = order.filter(|order| order.user == user && order.is_remembered(at));
             let order = order.ok_or(Refusal::UnknownOrder)?;
             let hold = shard.holds.get(&id.number);
             let lines = hold.map_or(&order.lines, |hold| &hold.lines);

@@ -11,16 +11,15 @@ use super::decide::Instead;
 use super::scope::{ShardSet, with_shards};
 use super::settle::Until;
 use super::shard::Gate;
-use super::submit::{Outcome, Seen, Step, Submitted};
+use super::submit::{Seen, Step, Submitted};
 use super::touched::{seats_of, shards_of};
 use super::{Ask, EventCore, OnPanic, Unanswered};
 use crate::answer::CommandError;
 use crate::canary::Canary;
-use crate::command::Command;
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::invariant::{Invariant, Violation};
-use crate::log::{Slot, Stop, Told};
+use crate::log::{Stop, Told};
 use crate::store::{ReadError, Records, Tail};
 
 /// The facts after the durable revision.
@@ -119,11 +118,13 @@ impl EventCore {
                 self.set_gate(Gate::Open);
             });
             let mut again = self.take_back();
-            let mut later = Vec::new();
+            let mut later = Again(VecDeque::new());
             match self.follow(missing) {
                 Ok(()) => {
-                    while let Some(entry) = again.0.pop_front() {
-                        later.extend(self.decide_again(entry, reading));
+                    while let Some(entry) = again.0.front() {
+                        let done = self.decide_again(entry, reading);
+                        let entry = again.0.pop_front();
+                        later.0.extend(entry.filter(|_| !done));
                     }
                 }
                 Err(violation) => self.log.stop(Stop::Violated(violation)),
@@ -131,10 +132,11 @@ impl EventCore {
             drop(again);
             self.epoch.fetch_add(1, Ordering::AcqRel);
             self.set_gate(Gate::Open);
-            for (command, slot) in later {
-                if let Submitted::Closed = self.submit(&command, Some(Arc::clone(&slot))) {
+            while let Some(Unanswered { command, slot, .. }) = later.0.front() {
+                if let Submitted::Closed = self.submit(command, Some(Arc::clone(slot))) {
                     slot.fill(Err(CommandError::Failed { reason: "the event was closed".to_owned() }));
                 }
+                later.0.pop_front();
             }
         }
         self.log.rebased();
@@ -176,44 +178,35 @@ impl EventCore {
         Again(entries)
     }
 
-    /// Decides a remembered command again, while nobody else is in the event. Gives it back if it has to be decided once more when
-    /// others may come in: overdue holds may be in its way.
-    fn decide_again(
-        self: &Arc<Self>,
-        entry: Unanswered,
-        reading: u64,
-    ) -> Option<(Command, Arc<Slot<Outcome>>)> {
-        let Unanswered { command, slot, readings, .. } = entry;
-        let step = self.locked(ShardSet::All, |scope| self.decide_and_log(scope, &command, Some(&slot)));
+    /// Decides a remembered command again, while nobody else is in the event. False if it has to be decided once more when others may
+    /// come in: overdue holds may be in its way.
+    fn decide_again(self: &Arc<Self>, entry: &Unanswered, reading: u64) -> bool {
+        let Unanswered { command, slot, .. } = entry;
         // The reading that this rebase began with tells the truth to whoever came before it.
-        let until = if readings < reading { Until::Durable } else { Until::AtEnd };
-        match step {
+        let until = if entry.readings < reading { Until::Durable } else { Until::AtEnd };
+        let wait = |seen, until, outcome| {
+            self.wait(seen, until, command, Some(Arc::clone(slot)), outcome);
+        };
+        match self.locked(ShardSet::All, |scope| self.decide_and_log(scope, command, Some(slot))) {
             Step::Accepted { due, .. } => due.tell(),
             Step::Ready(outcome) => slot.fill(outcome),
             Step::Instead { instead: Instead::Refused(refusal), seen, .. } => {
-                let outcome = Err(refusal.into());
-                self.wait(seen, until, &command, Some(slot), Box::new(|_, _| outcome));
+                wait(seen, until, Self::late(Err(refusal.into())));
             }
             Step::Instead { instead: Instead::Answer(answer), seen, .. } => {
-                self.wait(seen, until, &command, Some(slot), Box::new(|_, _| Ok(answer)));
+                wait(seen, until, Self::late(Ok(answer)));
             }
             Step::Instead { instead: Instead::Replay(revision), seen, .. } => {
-                let seen = Seen { revision, ..seen };
-                self.wait(seen, Until::Durable, &command, Some(slot), Self::replay_late(revision));
+                wait(Seen { revision, ..seen }, Until::Durable, Self::replay_late(revision));
             }
             Step::Instead { instead: Instead::Overdue(mut refusal, owners), seen, now } => {
-                let Some(known) = self.nothing_overdue(&owners, now, &mut refusal) else {
-                    return Some((command, slot));
-                };
+                let Some(known) = self.nothing_overdue(&owners, now, &mut refusal) else { return false };
                 let seen = Seen { revision: seen.revision.max(known), ..seen };
-                let outcome = Err(refusal.into());
-                self.wait(seen, until, &command, Some(slot), Box::new(|_, _| outcome));
+                wait(seen, until, Self::late(Err(refusal.into())));
             }
-            Step::Instead { instead: Instead::Changed, .. } | Step::Closed | Step::Rebasing => {
-                return Some((command, slot));
-            }
+            Step::Instead { instead: Instead::Changed, .. } | Step::Closed | Step::Rebasing => return false,
         }
-        None
+        true
     }
 
     pub(super) fn wait_for_rebase(&self) {
@@ -232,6 +225,13 @@ impl EventCore {
                 return epoch;
             }
             self.wait_for_rebase();
+        }
+    }
+
+    /// The office is gone. Who waits for what only it could do is told that the outcome is unknown.
+    pub fn end(&self) {
+        if self.log.is_shared() && !self.log.is_idle() {
+            self.log.stop(Stop::Unknown("the box office was closed".to_owned()));
         }
     }
 

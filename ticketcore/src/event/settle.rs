@@ -60,12 +60,12 @@ impl EventCore {
             }
             Staged::Instead { outcome, seen } => {
                 if self.log.is_shared() {
-                    return self.wait(seen, Until::AtEnd, command, slot, Box::new(|_, _| outcome));
+                    return self.wait(seen, Until::AtEnd, command, slot, Self::late(outcome));
                 }
                 if self.is_settled(seen, self.log.spin_until_durable(seen.revision)) {
                     return ready(outcome, slot);
                 }
-                self.wait(seen, Until::Durable, command, slot, Box::new(|_, _| outcome))
+                self.wait(seen, Until::Durable, command, slot, Self::late(outcome))
             }
             Staged::Replay { seen } => {
                 if self.is_settled(seen, self.log.spin_until_durable(seen.revision)) {
@@ -156,6 +156,10 @@ impl EventCore {
         } else if !self.end_asked.swap(true, Ordering::AcqRel) {
             (self.ask)(Ask::ReadEnd);
         }
+    }
+
+    pub(super) fn late(outcome: Outcome) -> Late {
+        Box::new(|_, _| outcome)
     }
 
     pub(super) fn replay_late(revision: Revision) -> Late {

@@ -12,7 +12,7 @@ use super::shard::Gate;
 use super::undo::Undo;
 use super::{EventCore, Unanswered};
 use crate::answer::{Answer, CommandError, answer};
-use crate::canary::Canary;
+use crate::canary::{Canary, half_of};
 use crate::command::Command;
 use crate::fact::{Fact, HoldEnd, Stamp};
 use crate::id::Revision;
@@ -212,7 +212,7 @@ impl EventCore {
         let lasting = if self.log.is_shared() { self.log.durable_time() } else { stamp.at };
         let origin = Origin::Decided { lasting };
         let applied = if self.canaries.on(Canary::HalfHold) {
-            apply(&self.state, scope, stamp, &half(fact), origin)
+            apply(&self.state, scope, stamp, &half_of(fact), origin)
         } else {
             apply(&self.state, scope, stamp, fact, origin)
         };
@@ -247,15 +247,4 @@ impl EventCore {
         }
         self.settle(staged, command, slot)
     }
-}
-
-/// The canary `half_hold`: what is applied of a hold leaves out its last seat.
-fn half(fact: &Fact) -> Fact {
-    let mut half = fact.clone();
-    if let Fact::HoldPlaced(placed) = &mut half
-        && placed.lines.seats.len() > 1
-    {
-        placed.lines.seats.pop();
-    }
-    half
 }

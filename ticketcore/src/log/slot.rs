@@ -58,7 +58,8 @@ impl<T> Slot<T> {
 
     /// Waits for the value, not longer than `timeout` if one is given. `None` after the timeout, or if it was taken before.
     pub fn wait(&self, timeout: Option<Duration>) -> Option<T> {
-        let until = timeout.map(|timeout| Instant::now() + timeout);
+        // A timeout past the end of time is none.
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.state.lock();
         while matches!(&*state, SlotState::Empty(_)) {
             match until {

@@ -246,6 +246,8 @@ pub struct ManifestChange {
     pub added: Vec<Section>,
     /// The focal point from now on.
     pub focal_point: Option<Point>,
+    /// What each new quota counts already, of holds and orders from before: held, sold.
+    pub new_quotas: Vec<(u32, u32)>,
 }
 
 impl Definition {

@@ -45,6 +45,7 @@ impl Manifest {
             dropped: seats.dropped,
             added: seats.added,
             focal_point: definition.focal_point,
+            new_quotas: Vec::new(),
         })
     }
 

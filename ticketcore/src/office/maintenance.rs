@@ -1,6 +1,7 @@
 //! Maintenance: expiry, opening and closing events, rebases, snapshots. On its own thread, or called by the host.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -47,8 +48,8 @@ impl Jobs {
         self.wake.notify_one();
     }
 
-    fn take(&self) -> VecDeque<Job> {
-        std::mem::take(&mut self.queue.lock().0)
+    fn take(&self) -> Option<Job> {
+        self.queue.lock().0.pop_front()
     }
 
     /// Waits for a job or a tick. False once the end has come.
@@ -70,28 +71,22 @@ pub struct Maintained {
     pub more: bool,
 }
 
-/// When each open event was last seen to move.
+/// What the thread remembers from one round to the next: when each open event was last seen to move, and more.
 #[derive(Default)]
 struct Rounds {
     seen: HashMap<EventId, (Revision, UtcMs)>,
     snapshots: HashMap<EventId, Revision>,
+    /// When other writers were last followed.
+    followed: Option<Instant>,
 }
 
 pub(super) fn start(office: &Arc<Office>) -> Result<JoinHandle<()>, CommandError> {
     let office = Arc::clone(office);
     let work = move || {
         let mut rounds = Rounds::default();
-        let mut followed = Instant::now();
         while office.jobs.wait() {
-            office.work_off();
-            while office.expire().more {
-                office.work_off();
-            }
-            if followed.elapsed() >= Duration::from_millis(FOLLOW_MS) {
-                office.follow();
-                followed = Instant::now();
-            }
-            office.tidy(&mut rounds);
+            // A panic has stopped its event already and the hook has told of it; the other events go on.
+            let _panicked = catch_unwind(AssertUnwindSafe(|| office.round(&mut rounds)));
         }
     };
     let thread = std::thread::Builder::new().name("ticketcore-maintenance".to_owned());
@@ -99,8 +94,20 @@ pub(super) fn start(office: &Arc<Office>) -> Result<JoinHandle<()>, CommandError
 }
 
 impl Office {
+    fn round(self: &Arc<Self>, rounds: &mut Rounds) {
+        self.work_off();
+        while self.expire().more {
+            self.work_off();
+        }
+        if rounds.followed.is_none_or(|last| last.elapsed() >= Duration::from_millis(FOLLOW_MS)) {
+            rounds.followed = Some(Instant::now());
+            self.follow();
+        }
+        self.tidy(rounds);
+    }
+
     fn work_off(self: &Arc<Self>) {
-        for job in self.jobs.take() {
+        while let Some(job) = self.jobs.take() {
             match job {
                 Job::Open(event) => self.open_queued(event),
                 Job::Ask(event, ask) => {

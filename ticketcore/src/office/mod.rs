@@ -86,6 +86,8 @@ pub(crate) struct Office {
     catalogue: Catalogue,
     events: ArcSwap<HashMap<EventId, Arc<EventCore>>>,
     opening: Mutex<HashMap<EventId, Opening>>,
+    /// Who opens an event holds its lock; in the map only meanwhile.
+    openers: Mutex<HashMap<EventId, Arc<Mutex<()>>>>,
     openings: AtomicU64,
     jobs: Arc<Jobs>,
 }
@@ -120,6 +122,7 @@ impl BoxOffice {
             close_idle_after_ms: options.close_idle_after_ms,
             events: ArcSwap::default(),
             opening: Mutex::new(HashMap::new()),
+            openers: Mutex::new(HashMap::new()),
             openings: AtomicU64::new(0),
             jobs: Arc::default(),
         });
@@ -134,6 +137,11 @@ impl Drop for BoxOffice {
         if let Some(thread) = self.maintenance.take() {
             // A panic there has stopped its event already; there is nobody left to tell.
             let _ended = thread.join();
+        }
+        // Nobody opens an event, rebases it or reads its journal's end any more; appends that are under way end by themselves.
+        self.office.end_openings();
+        for core in self.office.events.load().values() {
+            core.end();
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Which events are open, and how they become so. One thread opens an event; commands that come meanwhile queue up (bounded).
 
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -18,10 +20,7 @@ use crate::refusal::Refusal;
 use super::Pending;
 
 /// Commands that wait for an event to open.
-#[derive(Default)]
-pub(super) struct Opening {
-    waiting: Vec<(Command, Arc<Slot<Outcome>>)>,
-}
+pub(super) type Opening = VecDeque<(Command, Arc<Slot<Outcome>>)>;
 
 impl Office {
     /// Hands a command to its event, opening it if need be.
@@ -60,50 +59,85 @@ impl Office {
         if self.events.load().contains_key(&event) {
             return Err(command);
         }
-        let entry = opening.entry(event).or_insert_with(|| {
+        let waiting = opening.entry(event).or_insert_with(|| {
             self.jobs.push(Job::Open(event));
             Opening::default()
         });
-        if entry.waiting.len() >= OPENING_QUEUE_MAX {
+        if waiting.len() >= OPENING_QUEUE_MAX {
             return Ok(Submitted::Ready(Err(Refusal::Overloaded { retry_after_ms: 1_000 }.into())));
         }
         let slot = Slot::new();
-        entry.waiting.push((command, Arc::clone(&slot)));
+        waiting.push_back((command, Arc::clone(&slot)));
         Ok(Submitted::Waiting(slot))
     }
 
     /// Opens an event for the commands that wait for it. Runs on the maintenance thread.
     pub(super) fn open_queued(self: &Arc<Self>, event: EventId) {
-        let opened = self.open_event(event);
+        let panicked =
+            |_| Err(CommandError::Failed { reason: "a panic while the event was opened".to_owned() });
         loop {
-            let waiting = {
-                let mut opening = self.opening.lock();
-                match opening.get_mut(&event) {
-                    Some(entry) if !entry.waiting.is_empty() => std::mem::take(&mut entry.waiting),
-                    _ => {
-                        opening.remove(&event);
-                        return;
+            let opened = catch_unwind(AssertUnwindSafe(|| self.open_event(event))).unwrap_or_else(panicked);
+            loop {
+                let Some((command, slot)) = self.next_waiting(event) else { return };
+                let core = match &opened {
+                    Ok(core) => core,
+                    Err(error) => {
+                        slot.fill(Err(command.kept_from(error.clone())));
+                        continue;
                     }
-                }
-            };
-            for (command, slot) in waiting {
-                match &opened {
-                    Ok(core) => match core.submit(&command, Some(Arc::clone(&slot))) {
-                        Submitted::Closed => {
-                            let reason = "the event was closed".to_owned();
-                            slot.fill(Err(command.not_decided(reason)));
-                        }
-                        Submitted::Ready(outcome) => slot.fill(outcome),
-                        Submitted::Waiting(_) => {}
-                    },
-                    Err(error) => slot.fill(Err(command.kept_from(error.clone()))),
+                };
+                let submit = || core.submit(&command, Some(Arc::clone(&slot)));
+                match catch_unwind(AssertUnwindSafe(submit)) {
+                    Ok(Submitted::Closed) => {
+                        self.forget(core);
+                        self.opening.lock().entry(event).or_default().push_front((command, slot));
+                        break;
+                    }
+                    Ok(Submitted::Ready(outcome)) => slot.fill(outcome),
+                    Ok(Submitted::Waiting(_)) => {}
+                    Err(_) => slot.fill(Err(CommandError::Unknown { reason: "a panic".to_owned() })),
                 }
             }
         }
     }
 
+    /// The next command that waits for `event`. If there is none, the event counts as open from now on.
+    fn next_waiting(&self, event: EventId) -> Option<(Command, Arc<Slot<Outcome>>)> {
+        let mut opening = self.opening.lock();
+        let next = opening.get_mut(&event).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            opening.remove(&event);
+        }
+        next
+    }
+
+    /// Tells commands that wait for an event to open that it will not.
+    pub(super) fn end_openings(&self) {
+        let waiting: Vec<_> = self.opening.lock().drain().flat_map(|(_, waiting)| waiting).collect();
+        for (command, slot) in waiting {
+            slot.fill(Err(command.not_decided("the box office was closed".to_owned())));
+        }
+    }
+
     /// The open event, opened on this thread if need be.
     pub(super) fn open_event(self: &Arc<Self>, event: EventId) -> Result<Arc<EventCore>, CommandError> {
+        if let Some(core) = self.events.load().get(&event) {
+            return Ok(Arc::clone(core));
+        }
+        let opener = Arc::clone(self.openers.lock().entry(event).or_default());
+        let opened = {
+            // One at a time: an event that was read before another thread opened, used and closed it would be out of date.
+            let _alone = opener.lock();
+            self.open_alone(event)
+        };
+        let mut openers = self.openers.lock();
+        if Arc::strong_count(&opener) == 2 {
+            openers.remove(&event);
+        }
+        opened
+    }
+
+    fn open_alone(self: &Arc<Self>, event: EventId) -> Result<Arc<EventCore>, CommandError> {
         if let Some(core) = self.events.load().get(&event) {
             return Ok(Arc::clone(core));
         }
@@ -126,8 +160,7 @@ impl Office {
         };
         let _opening = self.opening.lock();
         let mut events = HashMap::clone(&self.events.load());
-        // Another thread may have been faster; its event is as good.
-        let core = Arc::clone(events.entry(event).or_insert(core));
+        events.insert(event, Arc::clone(&core));
         self.events.store(Arc::new(events));
         Ok(core)
     }

@@ -13,7 +13,7 @@
 //! | an area | `name`, `category` | as it is sold |
 //!
 //! [`SeatingPlan::parse`] reads a document, [`SeatingPlan::to_json`] writes it, [`SeatingPlan::to_definition`]
-//! makes an event's [`Definition`](crate::manifest::Definition) of it, and [`generate`] draws venues of three
+//! makes an event's [`Definition`](crate::manifest::Definition) of it, and [`generate()`] draws venues of three
 //! kinds. Generated plans take the same path as imported ones.
 
 mod check;

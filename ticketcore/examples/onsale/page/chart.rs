@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::print::{duration, thousands};
+use crate::print::{duration, thousands, trimmed};
 
 /// Width of a chart in its own units.
 pub const WIDTH: f64 = 1_040.0;
@@ -36,15 +36,13 @@ pub fn time_line(panels: &[Panel<'_>], minutes: f64) -> String {
         draw_panel(&mut svg, panel, top, HEIGHT);
     }
     let step = round_step(minutes / 8.0);
-    let mut minute = 0.0;
-    while minute <= minutes {
+    let mut ticks = 0;
+    while step * f64::from(ticks) <= minutes {
+        let minute = step * f64::from(ticks);
         let x = LEFT + (WIDTH - LEFT - RIGHT) * minute / minutes;
-        let _ = write!(
-            svg,
-            r#"<text x="{x:.1}" y="{:.1}" text-anchor="middle">{minute} min</text>"#,
-            bottom + 14.0
-        );
-        minute += step;
+        let (y, label) = (bottom + 14.0, trimmed(minute));
+        let _ = write!(svg, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="middle">{label} min</text>"#);
+        ticks += 1;
     }
     close(svg)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use ticketcore::SeatIndex;
-use ticketcore::plan::Shape;
+use ticketcore::plan::{Area, Shape, Zone};
 
 use crate::house::House;
 use crate::journal::Journal;
@@ -61,14 +61,11 @@ impl Frame {
         let seats = manifest.seats().map(|seat| manifest.point_of(seat)).map(|point| (point.x, point.y));
         let areas = manifest.areas().iter();
         let corners = areas.flat_map(|a| [(a.at.x, a.at.y), (a.at.x + a.size.x, a.at.y + a.size.y)]);
-        let points: Vec<(f32, f32)> = seats.chain(corners).collect();
+        let decoration = decoration(house).flat_map(|(zone, area)| outline(zone, area));
+        let points: Vec<(f32, f32)> = seats.chain(corners).chain(decoration).collect();
         let least = |of: fn(&(f32, f32)) -> f32| points.iter().map(of).fold(f32::INFINITY, f32::min);
         let most = |of: fn(&(f32, f32)) -> f32| points.iter().map(of).fold(f32::NEG_INFINITY, f32::max);
         let (left, right, top, bottom) = (least(|p| p.0), most(|p| p.0), least(|p| p.1), most(|p| p.1));
-        // What lies outside, such as a stage, is shown as far as the document's own size.
-        let size = house.plan.size.unwrap_or_default();
-        let (left, top) = if size.width > 0.0 { (left.min(0.0), top.min(0.0)) } else { (left, top) };
-        let (right, bottom) = (right.max(size.width), bottom.max(size.height));
         let margin = (right - left).max(bottom - top).max(100.0) * MARGIN;
         Self {
             left: left - margin,
@@ -118,11 +115,27 @@ fn area(house: &House, journal: &Journal, at: usize, frame: &Frame) -> Value {
     })
 }
 
-/// Decoration: areas of the plan without places.
-fn shapes(house: &House, frame: &Frame) -> Vec<Value> {
+/// Areas of the plan without places.
+fn decoration(house: &House) -> impl Iterator<Item = (&Zone, &Area)> {
     let all = house.plan.zones.iter().flat_map(|zone| zone.areas.iter().map(move |area| (zone, area)));
-    let drawn = all.filter(|(_, area)| area.capacity.is_none());
-    drawn
+    all.filter(|(_, area)| area.capacity.is_none())
+}
+
+/// Points between which the area lies, not counting its rotation.
+fn outline(zone: &Zone, area: &Area) -> Vec<(f32, f32)> {
+    let (x, y) = (zone.position.x + area.position.x, zone.position.y + area.position.y);
+    match &area.shape {
+        Shape::Rectangle(size) => vec![(x, y), (x + size.width, y + size.height)],
+        Shape::Circle { radius } => vec![(x - radius, y - radius), (x + radius, y + radius)],
+        Shape::Ellipse { radius } => vec![(x - radius.x, y - radius.y), (x + radius.x, y + radius.y)],
+        Shape::Polygon { points } => points.iter().map(|point| (x + point.x, y + point.y)).collect(),
+        _ => vec![(x, y)],
+    }
+}
+
+/// Decoration as the page draws it.
+fn shapes(house: &House, frame: &Frame) -> Vec<Value> {
+    decoration(house)
         .filter_map(|(zone, area)| {
             let (x, y) = (
                 zone.position.x + area.position.x - frame.left,

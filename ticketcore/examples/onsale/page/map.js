@@ -13,8 +13,13 @@
   const canvas = document.getElementById("map"), pen = canvas.getContext("2d");
   const slider = document.getElementById("time"), label = document.getElementById("label"), play = document.getElementById("play");
   const legend = document.getElementById("legend");
-  const STOPS = [[72, 52, 160], [150, 58, 170], [211, 82, 124], [240, 138, 84], [240, 196, 72]], SHADES = 40;
+  const RAMPS = {
+    light: [[72, 52, 160], [150, 58, 170], [211, 82, 124], [240, 138, 84], [236, 186, 56]],
+    dark: [[104, 92, 220], [168, 84, 206], [224, 92, 140], [246, 148, 92], [250, 212, 96]],
+  };
+  const dark = matchMedia("(prefers-color-scheme: dark)"), SHADES = 40;
   const shade = k => {
+    const STOPS = RAMPS[dark.matches ? "dark" : "light"];
     const place = k / (SHADES - 1) * (STOPS.length - 1), low = Math.min(Math.floor(place), STOPS.length - 2), part = place - low;
     return `rgb(${STOPS[low].map((v, c) => Math.round(v + (STOPS[low + 1][c] - v) * part)).join()})`;
   };
@@ -85,7 +90,7 @@
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     info.shapes.forEach(figure);
     info.areas.forEach(area => standing(area, now));
-    const radius = Math.min(9, Math.max(.62, info.spacing * scale * .42));
+    const radius = Math.min(9, Math.max(.72, info.spacing * scale * .44));
     const groups = new Map(), free = [];
     let sold = 0;
     for (let i = 0; i < count; i++) {
@@ -146,6 +151,6 @@
   slider.oninput = () => { stop(); draw(); };
   document.querySelectorAll("[data-mode]").forEach(b => b.onclick = () => show(b.dataset.mode));
   window.addEventListener("resize", draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(mode));
+  dark.addEventListener("change", () => show(mode));
   show("time");
 })();

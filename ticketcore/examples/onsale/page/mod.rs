@@ -148,7 +148,7 @@ fn latencies(outcome: &Outcome) -> String {
         let svg = chart::histogram(class, bars, marks, (first * 0.9, last * 1.3));
         let number = thousands(times.count());
         format!(
-            "<div class=\"card\"><h2>{title}</h2><p>{number} answers by the time they took; both axes are logarithmic.</p>{svg}</div>"
+            "<div class=\"card\"><h2>{title}</h2><p>{number} by the time to the answer; both axes are logarithmic.</p>{svg}</div>"
         )
     };
     format!(

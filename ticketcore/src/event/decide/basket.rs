@@ -147,7 +147,7 @@ impl Decide<'_, '_> {
         if orphan_rule {
             let orphans = orphans(self.scope, lines, basket.removed);
             if !orphans.is_empty() {
-                return Err(Instead::Overdue(Refusal::OrphanSeat(orphans), Vec::new()));
+                return Err(Refusal::OrphanSeat(orphans).into());
             }
         }
         let mut quotas: SmallVec<[(PoolName, u32); 8]> = SmallVec::new();
@@ -248,6 +248,7 @@ impl Decide<'_, '_> {
         }
         if !locked.is_empty() {
             locked.sort_unstable();
+            // Its allocation may be due for release.
             return Err(Instead::Overdue(Refusal::AllocationLocked(locked), Vec::new()));
         }
         if !conflicts.is_empty() {

@@ -4,8 +4,11 @@ use super::hold::nothing_done;
 use super::{Decide, Decided, Instead};
 use crate::canary::Canary;
 use crate::event::pool::PoolName;
+use crate::event::touched::pool_counts;
 use crate::fact::{Fact, HoldEnd, Keyed, PlacesChanged, SeatChange, SeatsChanged};
-use crate::id::{AllocationIndex, AreaIndex, SeatIndex};
+use crate::id::{AllocationIndex, AreaIndex, QuotaIndex, SHARDS, SeatIndex};
+use crate::manifest::Manifest;
+use crate::order::OrderState;
 use crate::refusal::{Refusal, SeatMismatch, SeatState};
 use crate::request::{ForceReleaseRequest, ManifestRequest, PlacesRequest, SeatsRequest};
 use crate::sale::SaleState;
@@ -25,6 +28,7 @@ impl Decide<'_, '_> {
         }
         self.scope.lock_stripes(wanted.iter().map(|(seat, _)| *seat), 0);
         let mut mismatches = Vec::new();
+        let mut held = false;
         for &(seat, version) in &wanted {
             let slot = self.scope.seat(seat);
             let fits = match request.change {
@@ -34,11 +38,14 @@ impl Decide<'_, '_> {
             };
             let current = slot.version == version || self.canaries.on(Canary::SkipVersionCheck);
             if !fits || !current {
+                held |= slot.state == SeatState::Held;
                 mismatches.push(SeatMismatch { seat, state: slot.state, version: slot.version });
             }
         }
         if !mismatches.is_empty() {
-            return Err(Instead::Overdue(Refusal::SeatMismatch(mismatches), Vec::new()));
+            let refusal = Refusal::SeatMismatch(mismatches);
+            // A hold in the way may be overdue.
+            return Err(if held { Instead::Overdue(refusal, Vec::new()) } else { refusal.into() });
         }
         let seats = wanted.iter().map(|(seat, _)| *seat).collect();
         let changed = SeatsChanged { by: request.by, keyed, change: request.change, seats };
@@ -119,7 +126,7 @@ impl Decide<'_, '_> {
 
     pub(super) fn manifest(&mut self, request: &ManifestRequest) -> Decided {
         let manifest = &self.scope.layout.manifest;
-        let change = manifest.diff(&request.definition).map_err(Refusal::Manifest)?;
+        let mut change = manifest.diff(&request.definition).map_err(Refusal::Manifest)?;
         let after = manifest.changed(&change).map_err(Refusal::Manifest)?;
         let recategorised = change.changed.iter();
         let recategorised = recategorised.filter(|(seat, new)| manifest.category_of(*seat) != new.category);
@@ -127,7 +134,14 @@ impl Decide<'_, '_> {
         touched.extend(recategorised.map(|(seat, _)| *seat));
         touched.sort_unstable();
         touched.dedup();
-        let (areas, quotas) = self.overfull(&after);
+        let (areas, mut quotas) = self.overfull(&after);
+        change.new_quotas = self.count_new_quotas(&after);
+        let first = manifest.quotas().len();
+        for (at, (held, sold)) in change.new_quotas.iter().enumerate() {
+            if held + sold > after.quotas()[first + at].cap {
+                quotas.push(QuotaIndex::of(first + at));
+            }
+        }
         self.scope.lock_stripes(touched.iter().copied(), 0);
         let used =
             |seat: &SeatIndex| matches!(self.scope.seat(*seat).state, SeatState::Held | SeatState::Sold);
@@ -138,8 +152,32 @@ impl Decide<'_, '_> {
         Self::always(Fact::ManifestChanged(Box::new(change)))
     }
 
+    /// What the quotas that `after` adds would count of live holds and confirmed orders.
+    fn count_new_quotas(&mut self, after: &Manifest) -> Vec<(u32, u32)> {
+        let first = self.scope.layout.manifest.quotas().len();
+        let mut counts = vec![(0, 0); after.quotas().len() - first];
+        if counts.is_empty() {
+            return counts;
+        }
+        for at in 0..SHARDS {
+            let shard = self.scope.shard(at);
+            let held = shard.holds.values().map(|hold| (&hold.lines, false));
+            let confirmed = shard.orders.values().filter(|order| order.state == OrderState::Confirmed);
+            for (lines, sold) in held.chain(confirmed.map(|order| (&order.lines, true))) {
+                for (pool, count) in pool_counts(after, lines) {
+                    if let PoolName::Quota(quota) = pool
+                        && let Some(new) = quota.at().checked_sub(first)
+                    {
+                        *(if sold { &mut counts[new].1 } else { &mut counts[new].0 }) += count;
+                    }
+                }
+            }
+        }
+        counts
+    }
+
     /// Areas and quotas that would be over their capacity under `after`.
-    fn overfull(&self, after: &crate::manifest::Manifest) -> (Vec<AreaIndex>, Vec<crate::id::QuotaIndex>) {
+    fn overfull(&self, after: &Manifest) -> (Vec<AreaIndex>, Vec<QuotaIndex>) {
         let (mut areas, mut quotas) = (Vec::new(), Vec::new());
         let pools = &self.scope.layout.pools;
         for name in pools.names() {

@@ -153,7 +153,7 @@ impl Model {
         })
     }
 
-    fn decide_change(&self, change: ManifestChange) -> Decided {
+    fn decide_change(&self, mut change: ManifestChange) -> Decided {
         let next = self.manifest.changed(&change).map_err(Refusal::Manifest)?;
         let recategorised =
             change.changed.iter().filter(|(seat, new)| self.manifest.category_of(*seat) != new.category);
@@ -168,6 +168,9 @@ impl Model {
         let quotas = next.quotas().iter().enumerate().filter(|(_, quota)| full(quota));
         let quotas: Vec<QuotaIndex> = quotas.map(|(at, _)| QuotaIndex::of(at)).collect();
         if seats.is_empty() && areas.is_empty() && quotas.is_empty() {
+            let known = self.manifest.quotas().len();
+            let counts = next.quotas()[known..].iter().map(|quota| self.quota_counts(quota));
+            change.new_quotas = counts.map(|counts| (counts.held, counts.sold)).collect();
             return Ok(Fact::ManifestChanged(Box::new(change)));
         }
         let (seats, areas) = (seats.into_iter().collect(), areas.into_iter().collect());

@@ -1,8 +1,11 @@
 //! What clients and staff ask for: mostly what makes sense on the durable state, sometimes nonsense, sometimes the same again.
 
+mod staff;
+
+use self::staff::staff;
 use super::plan::{Ask, Plan};
 use super::venue::{self, CHANNELS, CODES, between};
-use crate::fact::{Lines, SeatChange};
+use crate::fact::Lines;
 use crate::id::{
     AllocationIndex, AreaIndex, CategoryIndex, EventId, HoldId, HoldNumber, Revision, SeatIndex,
     SectionIndex, TicketTypeIndex, UserId,
@@ -11,9 +14,8 @@ use crate::key::IdempotencyKey;
 use crate::refusal::SeatState;
 use crate::request::{
     AmendRequest, BestAvailable, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, Item,
-    ManifestRequest, OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
+    ManifestRequest, OpenOrderRequest, PlacesRequest, ReleaseRequest, SeatsRequest,
 };
-use crate::sale::SaleState;
 use crate::testkit::small_sale::key;
 use crate::testkit::{Command, Model, Rng};
 
@@ -345,73 +347,4 @@ impl Propose<'_> {
     fn allocation(&mut self) -> AllocationIndex {
         AllocationIndex(self.index(self.model.manifest().allocations().len(), 5))
     }
-
-    fn change_seats(&mut self) -> SeatsRequest {
-        let change = match self.rng.below(10) {
-            0..=3 => SeatChange::Block,
-            4..=6 => SeatChange::Unblock,
-            7 => SeatChange::Reallocate(None),
-            _ => SeatChange::Reallocate(Some(self.allocation())),
-        };
-        let wanted = match change {
-            SeatChange::Unblock => SeatState::Blocked,
-            _ => SeatState::Free,
-        };
-        let states = self.model.seat_states();
-        let mut seats = Vec::new();
-        for _ in 0..between(self.rng, 1, 3) {
-            let seat = self.seat();
-            if states.get(seat.at()) == Some(&wanted) || self.rng.chance(10) {
-                let version = self.model.seat_version(seat).unwrap_or(0);
-                let off = if self.rng.chance(8) { between(self.rng, 1, 2) } else { 0 };
-                let behind = self.rng.chance(50);
-                let version = if behind { version.saturating_sub(off) } else { version + off };
-                seats.push((seat, version));
-            }
-        }
-        if !self.rng.chance(3) {
-            seats.sort_unstable();
-            seats.dedup_by_key(|(seat, _)| *seat);
-        }
-        SeatsRequest { event: self.event(), by: staff(self.rng), key: None, change, seats }
-    }
-
-    fn block_places(&mut self) -> PlacesRequest {
-        let pools = self.model.pools();
-        let ((area, allocation), counts) = if pools.is_empty() || self.rng.chance(5) {
-            let allocation = self.allocation();
-            ((AreaIndex(self.index(0, 0)), Some(allocation)), Default::default())
-        } else {
-            *self.rng.pick(&pools)
-        };
-        let allocation = if self.rng.chance(4) { Some(self.allocation()) } else { allocation };
-        let expected = counts.blocked + u32::from(self.rng.chance(10));
-        let most = counts.blocked + counts.free + u32::from(self.rng.chance(10));
-        let blocked = between(self.rng, 0, most);
-        let by = staff(self.rng);
-        PlacesRequest { event: self.event(), by, key: None, area, allocation, expected, blocked }
-    }
-
-    fn sale_state(&mut self) -> SaleStateRequest {
-        let now = self.model.sale_state();
-        let to = match self.rng.below(10) {
-            0 => *self.rng.pick(&SaleState::ALL),
-            1..=3 => {
-                let next: Vec<SaleState> =
-                    SaleState::ALL.into_iter().filter(|to| now.may_become(*to)).collect();
-                let next: Vec<SaleState> = next
-                    .into_iter()
-                    .filter(|to| *to != SaleState::Cancelled || self.rng.chance(20))
-                    .collect();
-                next.first().map_or(SaleState::Onsale, |_| *self.rng.pick(&next))
-            }
-            _ if now == SaleState::Onsale => SaleState::Paused,
-            _ => SaleState::Onsale,
-        };
-        SaleStateRequest { event: self.event(), to }
-    }
-}
-
-fn staff(rng: &mut Rng) -> UserId {
-    UserId::from(1_000 + u128::from(between(rng, 0, 1)))
 }

@@ -1,0 +1,77 @@
+//! When the engine can't go on: a panic under a lock, a panic of the maintenance thread. It says so, and goes on when it can.
+
+#![expect(clippy::unwrap_used, reason = "a failure in a test's helper is the test's failure")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use ticketcore::store::{MemoryStore, Store};
+use ticketcore::testkit::{Fault, FaultyStore, ManualClock, START, SmallSale};
+use ticketcore::{BoxOffice, Clock, CommandError, Options, SaleState, UtcMs};
+
+/// A clock that panics so many times.
+#[derive(Clone)]
+struct Bomb {
+    clock: ManualClock,
+    fuse: Arc<AtomicU32>,
+}
+
+impl Clock for Bomb {
+    fn now(&self) -> UtcMs {
+        let lit = self.fuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(lit.is_err(), "the clock is broken, as it should be in this test");
+        self.clock.now()
+    }
+}
+
+fn bombed(store: Arc<dyn Store>, manual_expiry: bool) -> (SmallSale, Bomb) {
+    let clock = ManualClock::new(START);
+    let bomb = Bomb { clock: clock.clone(), fuse: Arc::default() };
+    let options = Options { clock: Arc::new(bomb.clone()), manual_expiry, ..Options::default() };
+    let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store), options).unwrap());
+    let event = office.add_event(&SmallSale::definition(2, 10, 0)).unwrap();
+    office.set_sale_state(event, SaleState::Onsale).wait().unwrap();
+    (SmallSale { office, event, clock, store }, bomb)
+}
+
+#[test]
+fn a_panic_under_a_lock_stops_the_event_and_nothing_else() {
+    let way = Arc::new(FaultyStore::new(MemoryStore::new(), 1));
+    let (sale, bomb) = bombed(Arc::clone(&way) as Arc<dyn Store>, true);
+    let other = sale.office.add_event(&SmallSale::definition(1, 4, 0)).unwrap();
+    sale.hold(1, &[0]).wait().unwrap();
+    way.script([Fault::DelayBefore]);
+    let pending = sale.hold(1, &[1]);
+    bomb.fuse.store(1, Ordering::SeqCst);
+    // The command's own panic goes to its caller; the event must not look healthy afterwards.
+    assert!(catch_unwind(AssertUnwindSafe(|| sale.hold(2, &[2]))).is_err());
+    let told = pending.wait();
+    assert!(matches!(told, Err(CommandError::Unknown { .. })), "{told:?}");
+    let failed = sale.hold(3, &[3]).wait();
+    assert!(matches!(failed, Err(CommandError::Failed { .. })), "{failed:?}");
+    assert!(sale.office.set_sale_state(other, SaleState::Onsale).wait().is_ok());
+    way.release_all();
+    sale.office.reopen(sale.event);
+    assert!(sale.hold(3, &[2, 3]).wait().is_ok());
+    sale.assert_equals_journal();
+}
+
+#[test]
+fn a_panic_of_the_maintenance_thread_is_not_its_end() {
+    let (sale, bomb) = bombed(Arc::new(MemoryStore::new()), false);
+    bomb.fuse.store(1, Ordering::SeqCst);
+    for _ in 0..1_000 {
+        if bomb.fuse.load(Ordering::SeqCst) == 0 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(bomb.fuse.load(Ordering::SeqCst), 0, "the thread reads the clock");
+    // Opening an event is its work.
+    let other = sale.office.add_event(&SmallSale::definition(1, 4, 0)).unwrap();
+    let opened = sale.office.set_sale_state(other, SaleState::Onsale).wait_timeout(Duration::from_secs(5));
+    assert!(opened.is_ok(), "{opened:?}");
+}

@@ -28,7 +28,6 @@ impl Decide<'_, '_> {
         }
         self.scope.lock_stripes(wanted.iter().map(|(seat, _)| *seat), 0);
         let mut mismatches = Vec::new();
-        let mut held = false;
         for &(seat, version) in &wanted {
             let slot = self.scope.seat(seat);
             let fits = match request.change {
@@ -38,14 +37,12 @@ impl Decide<'_, '_> {
             };
             let current = slot.version == version || self.canaries.on(Canary::SkipVersionCheck);
             if !fits || !current {
-                held |= slot.state == SeatState::Held;
                 mismatches.push(SeatMismatch { seat, state: slot.state, version: slot.version });
             }
         }
         if !mismatches.is_empty() {
-            let refusal = Refusal::SeatMismatch(mismatches);
-            // A hold in the way may be overdue.
-            return Err(if held { Instead::Overdue(refusal, Vec::new()) } else { refusal.into() });
+            // A hold in the way may be overdue, or the allocation due for release.
+            return Err(Instead::Overdue(Refusal::SeatMismatch(mismatches), Vec::new()));
         }
         let seats = wanted.iter().map(|(seat, _)| *seat).collect();
         let changed = SeatsChanged { by: request.by, keyed, change: request.change, seats };

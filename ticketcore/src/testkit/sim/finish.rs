@@ -56,9 +56,8 @@ impl World {
                 let _opened = self.nodes[at].progress(self.event);
                 self.maintain(at)?;
                 let office = self.nodes[at].office.as_ref();
-                if let Some(office) = office.filter(|office| office.stopped(self.event).is_some()) {
-                    office.reopen(self.event);
-                    self.nodes[at].life += 1;
+                if office.is_some_and(|office| office.stopped(self.event).is_some()) {
+                    self.nodes[at].reopen(self.event, self.plan.shared);
                 }
             }
             self.look_for_stops()?;

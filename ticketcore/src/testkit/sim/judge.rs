@@ -35,8 +35,18 @@ pub(super) struct Sent {
 pub(super) struct Judge<'a> {
     pub event: EventId,
     pub history: &'a mut History,
-    /// The state the command was decided on, unless it may have been decided again.
-    pub decided: Option<Revision>,
+    pub decided: DecidedOn,
+}
+
+/// The state that a command was decided on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DecidedOn {
+    /// That of the journal at this revision.
+    Journal(Revision),
+    /// One that is not in the journal yet.
+    Unsent,
+    /// It may have been decided again.
+    Unknown,
 }
 
 impl Judge<'_> {
@@ -110,12 +120,12 @@ impl Judge<'_> {
         let end = self.history.end();
         let mut said = None;
         match self.decided {
-            Some(at) if at <= end => {
+            DecidedOn::Journal(at) => {
                 if self.says(sent, at, sent.times[0], outcome, &mut said) {
                     return Ok(());
                 }
             }
-            Some(_) if !is_of_a_key(outcome) => {}
+            DecidedOn::Unsent if !is_of_a_key(outcome) => {}
             _ => {
                 let from = if is_of_a_key(outcome) { sent.known } else { sent.from };
                 for revision in from.0..=end.0 {
@@ -128,9 +138,9 @@ impl Judge<'_> {
         }
         if let Err(CommandError::Refused(refusal)) = outcome {
             // The reason is that of the state it was decided on; its numbers may be those of the durable view.
-            let upto = self.decided.map_or(end, |at| at.min(end));
+            let upto = if let DecidedOn::Journal(at) = self.decided { at } else { end };
             let mut revisions = (sent.known.0..=upto.0).filter_map(|r| self.history.model_at(Revision(r)));
-            let decided = self.decided.is_some_and(|at| at <= end);
+            let decided = matches!(self.decided, DecidedOn::Journal(_));
             let same_reason = matches!(&said, Some(Err(model)) if model.code() == refusal.code());
             if (!decided || same_reason) && revisions.any(|model| is_true(model, refusal, &sent.command)) {
                 return Ok(());
@@ -141,7 +151,7 @@ impl Judge<'_> {
             | (_, Some(Ok(ModelAnswer::Again(..)) | Err(Refusal::KeyReused { .. }))) => {
                 Invariant::I3OneAnswer
             }
-            _ if self.decided.is_some_and(|at| at <= end) => Invariant::I8SameFacts,
+            _ if matches!(self.decided, DecidedOn::Journal(_)) => Invariant::I8SameFacts,
             _ => Invariant::I6NoGhosts,
         };
         let what = format!(

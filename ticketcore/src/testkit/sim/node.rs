@@ -91,6 +91,18 @@ impl Node {
         while self.store.drop_held() > 0 {}
     }
 
+    /// Opens an event that has stopped anew. What an earlier life of the only writer has sent has landed before, or is gone.
+    pub fn reopen(&mut self, event: EventId, shared: bool) {
+        if !shared {
+            self.store.release_all();
+        }
+        if let Some(office) = &self.office {
+            office.reopen(event);
+        }
+        self.life += 1;
+        self.stop_seen = false;
+    }
+
     /// Where the event stands here; opens it if need be.
     pub fn progress(&self, event: EventId) -> Option<Progress> {
         let office = self.office.as_ref()?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ask::Handle;
 use super::history::{History, violation};
-use super::judge::{Judge, Sent};
+use super::judge::{DecidedOn, Judge, Sent};
 use super::node::Node;
 use super::plan::{Plan, Step};
 use super::propose::Crowd;
@@ -243,10 +243,13 @@ impl World {
         let progress = node.office.as_ref().and_then(|office| office.progress(self.event));
         let epoch = progress.map(|progress| progress.epoch);
         let same = |(_, decided): &(_, u64)| epoch == Some(*decided) && node.life == sent.life;
-        let decided = sent.decided.filter(same).map(|(at, _)| at);
-        if decided.is_some_and(|at| at > self.history.end())
-            && matches!(outcome, Err(CommandError::Refused(_)))
-        {
+        let durable = progress.map(|progress| progress.durable).unwrap_or_default();
+        let decided = match sent.decided.filter(same) {
+            Some((at, _)) if at <= durable => DecidedOn::Journal(at),
+            Some(_) => DecidedOn::Unsent,
+            None => DecidedOn::Unknown,
+        };
+        if decided == DecidedOn::Unsent && matches!(outcome, Err(CommandError::Refused(_))) {
             self.tally.event("refused before durable");
         }
         Judge { event: self.event, history: &mut self.history, decided }.judge(sent, outcome)
@@ -345,9 +348,7 @@ impl World {
             }
             node.stop_seen = true;
             if self.rng.chance(30) {
-                office.reopen(self.event);
-                node.life += 1;
-                node.stop_seen = false;
+                node.reopen(self.event, self.plan.shared);
                 self.tally.event("reopened");
                 self.trace.line(format!("n{at} reopened"));
             }

@@ -151,6 +151,7 @@ impl Judge<'_> {
             | (_, Some(Ok(ModelAnswer::Again(..)) | Err(Refusal::KeyReused { .. }))) => {
                 Invariant::I3OneAnswer
             }
+            (_, Some(Err(Refusal::HoldExpired { .. }))) => Invariant::I4DeadIsDead,
             _ if matches!(self.decided, DecidedOn::Journal(_)) => Invariant::I8SameFacts,
             _ => Invariant::I6NoGhosts,
         };
@@ -191,11 +192,12 @@ impl Judge<'_> {
         same
     }
 
-    /// Nobody may be told that something was certainly not carried out that was.
+    /// Nobody may be told that something was certainly not carried out that was there when it was asked for.
     fn failed(&self, sent: &Sent, reason: &str) -> Result<(), Violation> {
         let mut model = self.history.model().clone();
         match model.run(&sent.command, model.time(sent.times[0])) {
-            Ok(ModelAnswer::Again(stamp, fact)) => {
+            // Later ones may be those of a retry.
+            Ok(ModelAnswer::Again(stamp, fact)) if stamp.revision <= sent.from => {
                 let what =
                     format!("{:?} certainly failed ({reason}), but it has become {fact:?}", sent.command);
                 Err(violation(Invariant::I3OneAnswer, stamp.revision, what))

@@ -88,6 +88,9 @@ impl Tally {
             Ok(answer) => {
                 let kind = answer_kind(answer);
                 self.add("answer", kind, 1);
+                if let Answer::Order(order) = answer {
+                    self.order(order.state);
+                }
                 let replayed = match answer {
                     Answer::Hold(hold) => hold.replayed,
                     Answer::Order(order) => order.replayed,

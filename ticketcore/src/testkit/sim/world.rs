@@ -174,7 +174,7 @@ impl World {
             decided,
             times: times.chain([crate::time::Clock::now(&node.clock)]).collect(),
         };
-        self.note_rebase(at, before, after);
+        self.note_rebase(at, before, after)?;
         if let Some(before) = before {
             self.check_time(at, before)?;
         }
@@ -264,18 +264,26 @@ impl World {
         let after = office.progress(self.event);
         let stands = after.as_ref().map_or_else(|| "closed".to_owned(), trace::progress);
         self.trace.line(format!("n{at} [{stands}] {maintained:?}"));
-        self.note_rebase(at, before, after);
+        self.note_rebase(at, before, after)?;
         self.follow()
     }
 
     /// If an office has rebased, everything unanswered there has been decided again.
-    fn note_rebase(&mut self, at: usize, before: Option<Progress>, after: Option<Progress>) {
-        let (Some(before), Some(after)) = (before, after) else { return };
-        if before.epoch != after.epoch {
-            self.tally.event("rebased");
-            let mine = self.pending.iter_mut().filter(|(sent, _)| sent.node == at);
-            mine.for_each(|(sent, _)| sent.times.extend([before.now, after.now]));
+    fn note_rebase(
+        &mut self,
+        at: usize,
+        before: Option<Progress>,
+        after: Option<Progress>,
+    ) -> Result<(), Violation> {
+        let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
+        if before.epoch == after.epoch {
+            return Ok(());
         }
+        self.tally.event("rebased");
+        let mine = self.pending.iter_mut().filter(|(sent, _)| sent.node == at);
+        mine.for_each(|(sent, _)| sent.times.extend([before.now, after.now]));
+        self.follow()?;
+        self.compare_state(at)
     }
 
     fn move_clock(&mut self, at: usize) {

@@ -23,7 +23,7 @@ help: ## Says what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: test
-test: tools fmt clippy doc unit deny fuzz smoke simulate-short bench-build ## Everything, from a fresh clone; ends with the count.
+test: tools fmt clippy doc unit deny fuzz smoke bench-build ## Everything, from a fresh clone; ends with the count.
 	@scripts/tally $(RESULTS)
 
 .PHONY: tools

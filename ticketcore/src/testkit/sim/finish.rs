@@ -102,13 +102,10 @@ impl World {
     }
 
     fn explains(&self, sent: &Sent, revision: Revision) -> bool {
-        let Some((stamp, fact)) = self.history.fact(revision) else { return false };
-        let Some(model) = self.history.model_at(Revision(revision.0 - 1)) else { return false };
-        if revision <= sent.from || !may_become(&sent.command, fact) {
-            return false;
-        }
-        let answered = model.clone().run(&sent.command, stamp.at);
-        matches!(answered, Ok(ModelAnswer::Logged(at, logged)) if (at, &logged) == (*stamp, fact))
+        let Some((answered, stamp, fact)) = self.history.asked(&sent.command, revision) else { return false };
+        revision > sent.from
+            && may_become(&sent.command, fact)
+            && matches!(answered, Ok(ModelAnswer::Logged(at, logged)) if at == stamp && logged == *fact)
     }
 
     /// All holds come to their deadlines; maintenance ends them within as many calls as there are batches.

@@ -9,6 +9,7 @@ use crate::fact::Fact;
 use crate::id::{EventId, Revision};
 use crate::invariant::{Invariant, Violation};
 use crate::refusal::{Refusal, SeatConflict};
+use crate::request::HoldRequest;
 use crate::testkit::{Command, Model, ModelAnswer};
 use crate::time::UtcMs;
 
@@ -75,10 +76,19 @@ impl Judge<'_> {
                     Some((_, Fact::ManifestChanged(logged))) => logged == change,
                     _ => false,
                 };
-                let found = self.history.unclaimed().filter(|r| *r > sent.from).find(same);
+                // The answer names no revision, and changes may be alike: the one that this command becomes comes first.
+                let all = || self.history.unclaimed().filter(|r| *r > sent.from).filter(same);
+                let found = all().find(|revision| self.becomes(sent, *revision)).or_else(|| all().next());
                 Some(found.unwrap_or(self.history.end().next()))
             }
         }
+    }
+
+    /// Whether the model says that the command becomes the fact at `revision`.
+    fn becomes(&self, sent: &Sent, revision: Revision) -> bool {
+        self.history.asked(&sent.command, revision).is_some_and(|(answered, stamp, fact)| {
+            matches!(answered, Ok(ModelAnswer::Logged(at, logged)) if at == stamp && logged == *fact)
+        })
     }
 
     fn accepted(&mut self, sent: &Sent, answer: &Answer, revision: Revision) -> Result<(), Violation> {
@@ -95,11 +105,9 @@ impl Judge<'_> {
             let what = format!("two commands were told that {fact:?} is theirs");
             return Err(violation(Invariant::I3OneAnswer, revision, what));
         }
-        let before = Revision(revision.0 - 1);
-        let Some(model) = self.history.model_at(before) else {
+        let Some((answered, ..)) = self.history.asked(&sent.command, revision) else {
             return Err(violation(Invariant::I8SameFacts, revision, "nobody asked for the first fact"));
         };
-        let answered = model.clone().run(&sent.command, stamp.at);
         let invariant = match &answered {
             Ok(ModelAnswer::Logged(at, logged)) if (*at, logged) == (stamp, &fact) => return Ok(()),
             Ok(ModelAnswer::Again(..)) => Invariant::I3OneAnswer,
@@ -240,10 +248,10 @@ fn is_true(model: &Model, refusal: &Refusal, command: &Command) -> bool {
             conflicts.iter().all(|conflict| states.get(conflict.seat.at()) == Some(&conflict.state))
         }
         Refusal::AreaExhausted { area, left } => {
-            let pools = model.pools();
-            let free: u32 =
-                pools.iter().filter(|(pool, _)| pool.0 == *area).map(|(_, counts)| counts.free).sum();
-            free == 0 && *left == 0
+            let pools = model.pools().into_iter().filter(|(pool, _)| pool.0 == *area);
+            let free: Vec<u32> = pools.map(|(_, counts)| counts.free).collect();
+            // An area that is there has pools.
+            *left == 0 && !free.is_empty() && free.into_iter().sum::<u32>() == 0
         }
         Refusal::QuotaExhausted { quota, left } => {
             model.quotas().get(quota.at()).is_some_and(|counts| counts.free() == Some(*left))
@@ -251,16 +259,20 @@ fn is_true(model: &Model, refusal: &Refusal, command: &Command) -> bool {
         Refusal::Limit(_) | Refusal::NothingRequested | Refusal::DuplicateSeat(_) | Refusal::UnknownEvent => {
             model.clone().run(command, model.time(UtcMs(0))) == Err(refusal.clone())
         }
-        // Numbers are exact if every seat is open to everybody.
         Refusal::BestAvailableMiss { .. } => match command {
-            Command::Hold(request) => match model.placed(request) {
-                Err(said @ Refusal::BestAvailableMiss { .. }) => {
-                    said == *refusal || !model.manifest().allocations().is_empty()
-                }
-                _ => false,
-            },
+            Command::Hold(request) => is_missed(model, refusal, request),
             _ => false,
         },
+        _ => false,
+    }
+}
+
+/// Whether there is no group for the request here. The numbers are its own, or those of a map on which every seat is open to it.
+fn is_missed(model: &Model, refusal: &Refusal, request: &HoldRequest) -> bool {
+    match model.placed(request) {
+        Err(said @ Refusal::BestAvailableMiss { .. }) => {
+            said == *refusal || model.with_every_seat_open().placed(request).as_ref() == Err(refusal)
+        }
         _ => false,
     }
 }

@@ -75,8 +75,7 @@ impl Node {
     /// The process is gone, and with it what was on its way: landed or not.
     pub fn crash(&mut self, lost: bool, tally: &mut Tally, rng: &mut Rng) {
         self.office = None;
-        self.life += 1;
-        self.stop_seen = false;
+        self.begins_anew();
         self.store.set_odds(FaultOdds::default().with(if lost { Fault::DropLost } else { Fault::Pass }, 100));
         self.bury(tally);
         self.store = Arc::new(FaultyStore::new(Arc::clone(&self.inner), rng.next_u64()));
@@ -99,8 +98,14 @@ impl Node {
         if let Some(office) = &self.office {
             office.reopen(event);
         }
+        self.begins_anew();
+    }
+
+    /// Its event is opened from the journal: nothing before counts.
+    pub fn begins_anew(&mut self) {
         self.life += 1;
         self.stop_seen = false;
+        (self.high, self.moved_ms) = (UtcMs(0), 0);
     }
 
     /// Where the event stands here; opens it if need be.

@@ -125,7 +125,7 @@ impl Propose<'_> {
             Ask::SaleState => Command::SaleState(self.sale_state()),
             Ask::Manifest => {
                 let mut definition = self.model.manifest().definition();
-                venue::change(self.rng, &mut definition, self.crowd.serial);
+                venue::change::change(self.rng, &mut definition, self.crowd.serial);
                 Command::ChangeManifest(Box::new(ManifestRequest { event: self.event(), definition }))
             }
         }

@@ -13,6 +13,7 @@ use super::trace::{self, Trace};
 use super::{START, SimulationOptions, venue};
 use crate::answer::CommandError;
 use crate::event::{Outcome, Progress};
+use crate::fact::{Fact, Stamp};
 use crate::id::EventId;
 use crate::invariant::{Invariant, Violation};
 use crate::sale::SaleState;
@@ -145,11 +146,11 @@ impl World {
         self.follow()?;
         let node = &mut self.nodes[at];
         let before = node.progress(self.event);
+        if before.is_none() {
+            node.begins_anew();
+        }
         let Some(office) = &node.office else { return Ok(()) };
         let (stopped, carried_out) = (office.stopped(self.event), self.carried_out);
-        if before.is_none() {
-            node.life += 1;
-        }
         self.sent += 1;
         let stands = before.as_ref().map_or_else(|| "closed".to_owned(), trace::progress);
         self.trace.line(format!("#{} n{at} [{stands}] {}", self.sent, trace::command(&command)));
@@ -194,18 +195,24 @@ impl World {
         }
     }
 
-    /// Logged time follows the clock, and goes on at half speed while it is ahead.
+    /// Logged time follows the clock, never decreases, and goes on at half speed while it is ahead.
     fn check_time(&mut self, at: usize, progress: Progress) -> Result<(), Violation> {
-        let last = self.history.facts().last().map(|(stamp, _)| stamp.at).unwrap_or_default();
+        let logged = |fact: Option<&(Stamp, Fact)>| fact.map(|(stamp, _)| stamp.at).unwrap_or_default();
+        let (first, last) =
+            (logged(self.history.fact(progress.durable)), logged(self.history.facts().last()));
         let node = &mut self.nodes[at];
         let clock = crate::time::Clock::now(&node.clock);
-        let most = clock.max(node.high.max(last).plus_ms(node.moved_ms / 2 + 1));
-        if progress.now < clock || progress.now > most {
+        let half_speed = node.high.max(last).plus_ms(node.moved_ms / 2);
+        let (least, most) = (clock.max(first), clock.max(half_speed.plus_ms(1)));
+        if progress.now < least || progress.now > most {
             let what =
-                format!("the time is {}, the clock shows {clock}, at most {most} is right", progress.now);
+                format!("the time is {}, the clock shows {clock}, right is {least} to {most}", progress.now);
             return Err(violation(Invariant::I8SameFacts, self.history.end(), what));
         }
-        (node.high, node.moved_ms) = (progress.now, 0);
+        // A clock that has caught up may be turned back again: then the time goes on from the last fact, not from what was seen.
+        if progress.now >= half_speed {
+            (node.high, node.moved_ms) = (progress.now, 0);
+        }
         Ok(())
     }
 
@@ -268,20 +275,25 @@ impl World {
         self.follow()
     }
 
-    /// If an office has rebased, everything unanswered there has been decided again.
+    /// If an office has rebased, or has stopped while it did, everything unanswered there has been decided again.
     fn note_rebase(
         &mut self,
         at: usize,
         before: Option<Progress>,
         after: Option<Progress>,
     ) -> Result<(), Violation> {
-        let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
-        if before.epoch == after.epoch {
+        let Some(before) = before else { return Ok(()) };
+        if after.is_some_and(|after| after.epoch == before.epoch) {
+            return Ok(());
+        }
+        let clock = crate::time::Clock::now(&self.nodes[at].clock);
+        let times = [before.now, after.map_or(clock, |after| after.now)];
+        let mine = self.pending.iter_mut().filter(|(sent, _)| sent.node == at);
+        mine.for_each(|(sent, _)| sent.times.extend(times));
+        if after.is_none() {
             return Ok(());
         }
         self.tally.event("rebased");
-        let mine = self.pending.iter_mut().filter(|(sent, _)| sent.node == at);
-        mine.for_each(|(sent, _)| sent.times.extend([before.now, after.now]));
         self.follow()?;
         self.compare_state(at)
     }
@@ -316,7 +328,7 @@ impl World {
         let node = &mut self.nodes[at];
         let Some(office) = &node.office else { return Ok(()) };
         if office.progress(self.event).is_some() && office.close_if_idle(self.event) {
-            node.life += 1;
+            node.begins_anew();
             self.tally.event("closed");
             self.trace.line(format!("n{at} closed"));
         }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use ticketcore::manifest::Allocation;
+use ticketcore::manifest::{Allocation, Area, Definition, Quota};
 use ticketcore::store::MemoryStore;
 use ticketcore::testkit::{ADULT, Call, FLOOR, Fault, FaultyStore, START, SmallSale};
 use ticketcore::{
-    AllocationIndex, AmendRequest, BestAvailable, CommandError, HoldRequest, Item, Refusal, SaleState,
-    SeatIndex, UserId,
+    AllocationIndex, AmendRequest, AreaIndex, BestAvailable, CommandError, HoldRequest, Item, ManifestRequest,
+    QuotaIndex, Refusal, SaleState, SeatIndex, SectionIndex, UserId,
 };
 
 type Faulty = Arc<FaultyStore<Arc<MemoryStore>>>;
@@ -177,10 +177,62 @@ fn a_key_belongs_to_the_time_of_its_fact_whatever_was_taken_back() {
     ways[1].script([Fault::DelayBefore]);
     let late = two.hold_keyed(1, &[1], "second");
     two.clock.back(5 * 24 * 3_600_000);
+    one.office.maintain();
     assert!(one.buy(2, &[1]).is_ok());
     ways[1].release_all();
     two.office.maintain();
     ways[1].release_all();
     assert!(matches!(late.wait(), Err(CommandError::Refused(Refusal::SeatsUnavailable(_)))));
     two.assert_equals_journal();
+}
+
+/// A sale whose next commands wait for the store, and the store.
+fn waiting_sale(definition: &Definition) -> (SmallSale, Arc<FaultyStore<MemoryStore>>) {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new(), 1));
+    let sale = SmallSale::open(Arc::clone(&store) as _, definition);
+    store.script([Fault::DelayBefore]);
+    (sale, store)
+}
+
+#[test]
+fn a_miss_in_a_section_that_is_not_durable_yet_waits_for_the_section() {
+    let mut definition = SmallSale::definition(1, 2, 0);
+    let (sale, store) = waiting_sale(&definition);
+    let mut added = definition.sections[0].clone();
+    added.name = "B".to_owned();
+    added.rows[0].seats.iter_mut().for_each(|seat| seat.id = format!("B-{}", seat.id));
+    definition.sections.push(added);
+    let change = sale.office.change_manifest(ManifestRequest { event: sale.event, definition });
+    let section = Some(SectionIndex(1));
+    let best = Item::Best(BestAvailable { section, ..BestAvailable::adjacent(3, ADULT) });
+    let missed = sale.office.hold(HoldRequest::new(sale.event, UserId::from(1), vec![best]));
+    assert!(!missed.is_ready(), "a crash could still undo the section");
+    store.release_all();
+    assert!(change.wait().is_ok());
+    let miss = Refusal::BestAvailableMiss { asked: 3, matching: 2, largest_adjacent: 2 };
+    assert_eq!(missed.wait(), Err(CommandError::Refused(miss)));
+}
+
+#[test]
+fn nobody_is_told_of_a_quota_or_an_area_that_is_not_durable_yet() {
+    let mut definition = SmallSale::definition(1, 2, 1);
+    let (sale, store) = waiting_sale(&definition);
+    let area = Area { name: "Hall".to_owned(), ..definition.areas[0].clone() };
+    definition.areas.push(area);
+    let (ticket_types, areas, categories) = (Vec::new(), vec![FLOOR], Vec::new());
+    definition.quotas.push(Quota { name: "none".to_owned(), cap: 0, ticket_types, categories, areas });
+    let change = sale.office.change_manifest(ManifestRequest { event: sale.event, definition });
+    let hall = AreaIndex(1);
+    let place = |user: u128, area: AreaIndex| {
+        let item = Item::Area { area, quantity: 1, ticket_type: ADULT };
+        sale.office.hold(HoldRequest::new(sale.event, UserId::from(user), vec![item]))
+    };
+    let (quota, first, second) = (place(1, FLOOR), place(2, hall), place(3, hall));
+    assert!(!quota.is_ready() && !second.is_ready(), "a crash could still undo both");
+    store.release_all();
+    assert!(change.wait().is_ok() && first.wait().is_ok());
+    let exhausted = Refusal::QuotaExhausted { quota: QuotaIndex(0), left: 0 };
+    assert_eq!(quota.wait(), Err(CommandError::Refused(exhausted)));
+    let exhausted = Refusal::AreaExhausted { area: hall, left: 0 };
+    assert_eq!(second.wait(), Err(CommandError::Refused(exhausted)));
 }

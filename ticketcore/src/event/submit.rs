@@ -179,6 +179,7 @@ impl EventCore {
                 }
             };
             let Decision { fact, valid_until, reserved } = decision;
+            let valid_until = if self.canaries.on(Canary::LateExpiry) { UtcMs::NEVER } else { valid_until };
             let fact = Arc::new(fact);
             let undo = self.log.is_shared().then(|| Undo::capture(&self.state, scope, &fact));
             let sequenced = SCRATCH.with_borrow_mut(|body| {

@@ -272,7 +272,8 @@ impl World {
         let stands = after.as_ref().map_or_else(|| "closed".to_owned(), trace::progress);
         self.trace.line(format!("n{at} [{stands}] {maintained:?}"));
         self.note_rebase(at, before, after)?;
-        self.follow()
+        self.follow()?;
+        after.map_or(Ok(()), |after| self.check_time(at, after))
     }
 
     /// If an office has rebased, or has stopped while it did, everything unanswered there has been decided again.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use ticketcore::manifest::{Allocation, Area, Definition, Quota};
+use ticketcore::manifest::{Allocation, Area, Category, Definition, Quota};
 use ticketcore::store::MemoryStore;
 use ticketcore::testkit::{ADULT, Call, FLOOR, Fault, FaultyStore, START, SmallSale};
 use ticketcore::{
-    AllocationIndex, AmendRequest, AreaIndex, BestAvailable, CommandError, HoldRequest, Item, ManifestRequest,
-    QuotaIndex, Refusal, SaleState, SeatIndex, SectionIndex, UserId,
+    AllocationIndex, AmendRequest, AreaIndex, BestAvailable, CategoryIndex, CommandError, HoldRequest, Item,
+    ManifestRequest, QuotaIndex, Refusal, SaleState, SeatIndex, SectionIndex, UserId,
 };
 
 type Faulty = Arc<FaultyStore<Arc<MemoryStore>>>;
@@ -235,4 +235,18 @@ fn nobody_is_told_of_a_quota_or_an_area_that_is_not_durable_yet() {
     assert_eq!(quota.wait(), Err(CommandError::Refused(exhausted)));
     let exhausted = Refusal::AreaExhausted { area: hall, left: 0 };
     assert_eq!(second.wait(), Err(CommandError::Refused(exhausted)));
+}
+
+#[test]
+fn a_new_quota_counts_taken_seats_in_the_category_they_keep() {
+    let mut definition = SmallSale::definition(1, 2, 0);
+    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &definition);
+    assert!(sale.hold(1, &[0]).wait().is_ok());
+    definition.categories.push(Category { name: "second".to_owned(), color: "#993366".to_owned() });
+    definition.sections[0].rows[0].seats[0].category = CategoryIndex(1);
+    let (ticket_types, areas, categories) = (Vec::new(), Vec::new(), vec![CategoryIndex(0)]);
+    definition.quotas.push(Quota { name: "none".to_owned(), cap: 0, ticket_types, categories, areas });
+    let change = sale.office.change_manifest(ManifestRequest { event: sale.event, definition }).wait();
+    let (seats, areas, quotas) = (vec![SeatIndex(0)], Vec::new(), vec![QuotaIndex(0)]);
+    assert_eq!(change, Err(CommandError::Refused(Refusal::InUse { seats, areas, quotas })));
 }

@@ -5,9 +5,8 @@ mod counts;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 pub use counts::{Availability, Counts, PlaceCounts};
+use hashbrown::HashMap;
 
 use crate::fact::{Fact, Lines, SeatChange, Stamp};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, QuotaIndex, Revision, SeatIndex};
@@ -168,9 +167,8 @@ impl View {
 
     /// Places left of an area, over all its pools, if there is one.
     pub fn area_left(&self, area: AreaIndex) -> Option<u32> {
-        let state = self.state.lock();
-        let pools = state.places.iter().filter(|p| p.area == area);
-        pools.map(|p| p.counts.free).reduce(|all, free| all + free)
+        let of = |pool: &PlaceCounts| (pool.area == area).then_some(pool.counts.free);
+        self.state.lock().places.iter().filter_map(of).reduce(|all, free| all + free)
     }
 
     /// Whether any seat is free.

@@ -5,9 +5,8 @@ mod counts;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 pub use counts::{Availability, Counts, PlaceCounts};
+use hashbrown::HashMap;
 
 use crate::fact::{Fact, Lines, SeatChange, Stamp};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, QuotaIndex, Revision, SeatIndex};
@@ -156,14 +155,20 @@ impl View {
         Arc::clone(&self.state.lock().manifest)
     }
 
-    /// Tickets left of a quota.
-    pub fn quota_left(&self, quota: QuotaIndex) -> u32 {
-        self.state.lock().quotas.get(quota.at()).map_or(0, |counts| counts.free)
+    /// Where the event stands.
+    pub fn sale_state(&self) -> SaleState {
+        self.state.lock().sale_state
     }
 
-    /// Places left of an area, over all its pools.
-    pub fn area_left(&self, area: AreaIndex) -> u32 {
-        self.state.lock().places.iter().filter(|p| p.area == area).map(|p| p.counts.free).sum()
+    /// Tickets left of a quota, if there is one.
+    pub fn quota_left(&self, quota: QuotaIndex) -> Option<u32> {
+        self.state.lock().quotas.get(quota.at()).map(|counts| counts.free)
+    }
+
+    /// Places left of an area, over all its pools, if there is one.
+    pub fn area_left(&self, area: AreaIndex) -> Option<u32> {
+        let of = |pool: &PlaceCounts| (pool.area == area).then_some(pool.counts.free);
+        self.state.lock().places.iter().filter_map(of).reduce(|all, free| all + free)
     }
 
     /// Whether any seat is free.

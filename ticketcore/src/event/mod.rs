@@ -33,9 +33,9 @@ pub(crate) use open::OpenError;
 #[cfg(feature = "testkit")]
 pub(crate) use query::Progress;
 pub(crate) use scope::ShardSet;
-#[cfg(feature = "testkit")]
-pub(crate) use snapshot::folded_bytes;
 pub(crate) use snapshot::save as save_snapshot;
+#[cfg(feature = "testkit")]
+pub(crate) use snapshot::{folded_bytes, state_difference};
 pub(crate) use stripe::SeatSlot;
 pub(crate) use submit::{Outcome, Staged, Submitted};
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::apply::{apply, define};
+use super::apply::{Origin, apply, define};
 use super::expiry::Expiry;
 use super::scope::{State, with_shards};
 use super::touched::{seats_of, shards_of};
@@ -72,7 +72,7 @@ impl Folded {
         }
         with_shards(&self.state, shards_of(fact), |scope| {
             scope.lock_stripes(seats_of(fact).into_iter(), 0);
-            apply(&self.state, scope, stamp, fact, false)
+            apply(&self.state, scope, stamp, fact, Origin::Journal)
         })?;
         self.revision = stamp.revision;
         self.at = stamp.at;

@@ -39,6 +39,14 @@ impl Layout {
     pub const fn is_released(&self, allocation: AllocationIndex) -> bool {
         self.released >> allocation.0 & 1 == 1
     }
+
+    /// Allocations whose time to be released has come.
+    pub fn due_allocations(&self, now: UtcMs) -> impl Iterator<Item = AllocationIndex> + '_ {
+        let allocations = self.manifest.allocations().iter().enumerate();
+        let due =
+            allocations.filter(move |(_, allocation)| allocation.release_at.is_some_and(|due| due <= now));
+        due.map(|(at, _)| AllocationIndex::of(at)).filter(|allocation| !self.is_released(*allocation))
+    }
 }
 
 /// The state of one event. Everything in it follows from its journal.

@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::apply::{Origin, apply};
 use super::decide::{Decision, Instead, decide};
 use super::expiry::Way;
 use super::scope::{Scope, ShardSet};
 use super::shard::Gate;
-use super::{EventCore, Unanswered, apply, undo::Undo};
+use super::undo::Undo;
+use super::{EventCore, Unanswered};
 use crate::answer::{Answer, CommandError, answer};
 use crate::canary::{Canary, half_of};
 use crate::command::Command;
@@ -210,10 +212,12 @@ impl EventCore {
         undo: Option<Undo>,
         slot: Option<&Arc<Slot<Outcome>>>,
     ) -> Step<'a> {
+        let lasting = if self.log.is_shared() { self.log.durable_time() } else { stamp.at };
+        let origin = Origin::Decided { lasting };
         let applied = if self.canaries.on(Canary::HalfHold) {
-            apply::apply(&self.state, scope, stamp, &half_of(fact), true)
+            apply(&self.state, scope, stamp, &half_of(fact), origin)
         } else {
-            apply::apply(&self.state, scope, stamp, fact, true)
+            apply(&self.state, scope, stamp, fact, origin)
         };
         if let Err(violation) = applied {
             // The next pump tells who waits.

@@ -60,6 +60,8 @@ pub(crate) struct Log {
     /// The last revision given out; likewise.
     sequenced: AtomicU64,
     durable: CachePadded<AtomicU64>,
+    /// Logged time of a durable fact, the last or one not long before it, in ms.
+    durable_at: AtomicU64,
     waiters: Waiters,
     stopped: AtomicBool,
 }
@@ -89,6 +91,7 @@ impl Log {
             logged: CachePadded::new(AtomicU64::new(logged.0)),
             sequenced: AtomicU64::new(revision.0),
             durable: CachePadded::new(AtomicU64::new(revision.0)),
+            durable_at: AtomicU64::new(logged.0),
             waiters: Waiters::default(),
             stopped: AtomicBool::new(false),
         })
@@ -121,6 +124,11 @@ impl Log {
     /// Every fact up to this revision is durable and in the durable view.
     pub fn durable(&self) -> Revision {
         Revision(self.durable.load(Ordering::Acquire))
+    }
+
+    /// A time that the durable facts have reached: nothing that is taken back can take it back.
+    pub fn durable_time(&self) -> UtcMs {
+        UtcMs(self.durable_at.load(Ordering::Acquire))
     }
 
     /// Every fact that a decision made before this call can have seen has at most this revision.
@@ -299,6 +307,7 @@ impl Log {
     /// While appends are kept back: follows records that another writer appended. The caller has the event to itself.
     pub fn follow(&self, first: Revision, records: &Records, tail: Tail) -> Result<(), Violation> {
         self.follower.appended(first, records, &[])?;
+        self.durable_at.fetch_max(records.base().0, Ordering::AcqRel);
         let mut sequencer = self.sequencer.lock();
         let last = Revision(first.0 + u64::from(records.count()) - 1);
         if let Some(record) = records.iter(first).last() {
@@ -329,6 +338,7 @@ impl Log {
             return;
         }
         facts.clear();
+        self.durable_at.fetch_max(batch.records.base().0, Ordering::AcqRel);
         self.durable.store(last.0, Ordering::Release);
         self.waiters.wake(last);
         let mut records = batch.records;
@@ -379,7 +389,7 @@ impl CompletionSink for Log {
             }
             Appended::Conflict { tail } => {
                 let reason = format!("another writer is at batch {} of a store for one writer", tail.seq);
-                self.stop(Stop::Failed(reason));
+                self.stop(Stop::Foreign(reason));
             }
             Appended::Failed(failure) => self.again(batch, Stop::Failed(failure.to_string())),
             Appended::Unknown(failure) => self.again(batch, Stop::Unknown(failure.to_string())),

@@ -31,7 +31,7 @@ impl Office {
     fn hand_in(self: &Arc<Self>, event: EventId, mut command: Command) -> Submitted {
         loop {
             if let Some(core) = self.events.load().get(&event) {
-                if !matches!(core.log.stopped(), Some(Stop::Failed(_))) {
+                if !core.log.stopped().is_some_and(Stop::is_over_when_opened) {
                     match core.submit(&command, None) {
                         Submitted::Closed => {}
                         done => return done,

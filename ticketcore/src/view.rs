@@ -2,6 +2,7 @@
 //! batch, and published before anybody who waits for a batch is woken. Maps, counters and lists read only this.
 
 mod counts;
+mod map;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 pub use counts::{Availability, Counts, PlaceCounts};
+use map::{read_seat, write_seat};
 
 use crate::fact::{Fact, Lines, SeatChange, Stamp};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, QuotaIndex, Revision, SeatIndex};
@@ -386,18 +388,4 @@ impl ViewState {
         map.store(Arc::new(next));
         fits
     }
-}
-
-fn read_seat(map: &[AtomicU64], seat: SeatIndex) -> SeatState {
-    let word = map[seat.at() / SEATS_PER_MAP_WORD].load(Ordering::Relaxed);
-    SeatState::from_bits(word >> (seat.at() % SEATS_PER_MAP_WORD * 2))
-}
-
-/// Writes a seat and returns what it was. Only one thread writes at a time.
-fn write_seat(map: &[AtomicU64], seat: SeatIndex, to: SeatState) -> SeatState {
-    let shift = seat.at() % SEATS_PER_MAP_WORD * 2;
-    let word = &map[seat.at() / SEATS_PER_MAP_WORD];
-    let old = word.load(Ordering::Relaxed);
-    word.store(old & !(3 << shift) | (to as u64) << shift, Ordering::Release);
-    SeatState::from_bits(old >> shift)
 }

@@ -22,7 +22,7 @@ help: ## Says what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: test
-test: tools fmt clippy doc unit deny fuzz smoke simulate-short bench-build ## Everything, from a fresh clone; ends with the count.
+test: tools fmt clippy doc unit shuttle deny fuzz smoke simulate-short bench-build ## Everything, from a fresh clone; ends with the count.
 	@scripts/tally $(RESULTS)
 
 .PHONY: tools
@@ -51,6 +51,13 @@ unit: ## Unit, integration, property and documentation tests, with the default f
 	@mkdir -p $(BUILT) && : > $(RESULTS)
 	$(CARGO) test --workspace 2>&1 | tee -a $(RESULTS)
 	$(CARGO) test --workspace --all-features 2>&1 | tee -a $(RESULTS)
+
+# Built without debug information, and apart: the flag would have everything else built again.
+.PHONY: shuttle
+shuttle: ## The engine over chosen thread schedules; one test, one schedule: make shuttle ONLY=locks:: SCHEDULE=...
+	@mkdir -p $(BUILT)
+	RUSTFLAGS="--cfg shuttle" CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) test -p ticketcore --features testkit \
+		--test schedules --target-dir $(BUILT)/shuttle -- $(ONLY) 2>&1 | tee -a $(RESULTS)
 
 .PHONY: deny
 deny: ## Licences, sources and duplicates of the dependencies. (Advisories need a database that is not in a package registry.)

@@ -2,17 +2,11 @@
 //! batch, and published before anybody who waits for a batch is woken. Maps, counters and lists read only this.
 
 mod counts;
-mod map;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use arc_swap::ArcSwap;
-use hashbrown::HashMap;
-use parking_lot::Mutex;
 
 pub use counts::{Availability, Counts, PlaceCounts};
-use map::{read_seat, write_seat};
+use hashbrown::HashMap;
 
 use crate::fact::{Fact, Lines, SeatChange, Stamp};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, QuotaIndex, Revision, SeatIndex};
@@ -21,6 +15,8 @@ use crate::manifest::{Manifest, quota_indices};
 use crate::refusal::{SeatConflict, SeatState};
 use crate::sale::SaleState;
 use crate::store::{Record, Records};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{ArcSwap, Mutex};
 use crate::time::UtcMs;
 
 /// Seats of a 2-bit map per word.
@@ -171,9 +167,8 @@ impl View {
 
     /// Places left of an area, over all its pools, if there is one.
     pub fn area_left(&self, area: AreaIndex) -> Option<u32> {
-        let state = self.state.lock();
-        let pools = state.places.iter().filter(|p| p.area == area);
-        pools.map(|p| p.counts.free).reduce(|all, free| all + free)
+        let of = |pool: &PlaceCounts| (pool.area == area).then_some(pool.counts.free);
+        self.state.lock().places.iter().filter_map(of).reduce(|all, free| all + free)
     }
 
     /// Whether any seat is free.
@@ -388,4 +383,18 @@ impl ViewState {
         map.store(Arc::new(next));
         fits
     }
+}
+
+fn read_seat(map: &[AtomicU64], seat: SeatIndex) -> SeatState {
+    let word = map[seat.at() / SEATS_PER_MAP_WORD].load(Ordering::Relaxed);
+    SeatState::from_bits(word >> (seat.at() % SEATS_PER_MAP_WORD * 2))
+}
+
+/// Writes a seat and returns what it was. Only one thread writes at a time.
+fn write_seat(map: &[AtomicU64], seat: SeatIndex, to: SeatState) -> SeatState {
+    let shift = seat.at() % SEATS_PER_MAP_WORD * 2;
+    let word = &map[seat.at() / SEATS_PER_MAP_WORD];
+    let old = word.load(Ordering::Relaxed);
+    word.store(old & !(3 << shift) | (to as u64) << shift, Ordering::Release);
+    SeatState::from_bits(old >> shift)
 }

@@ -1,9 +1,6 @@
 //! Overdue holds and due allocations: expired as ordinary commands, by maintenance or by whoever meets them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
-use parking_lot::Mutex;
 
 use super::scope::ShardSet;
 use super::{EventCore, Staged};
@@ -12,6 +9,8 @@ use crate::command::Command;
 use crate::id::{HoldNumber, Revision, SHARDS};
 use crate::limits::EXPIRE_BATCH_MAX;
 use crate::refusal::{Refusal, SeatConflict, SeatState};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::time::UtcMs;
 
 /// What a round of expiry did.

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::apply::{Origin, apply};
 use super::decide::Instead;
@@ -21,6 +20,7 @@ use crate::id::Revision;
 use crate::invariant::{Invariant, Violation};
 use crate::log::{Stop, Told};
 use crate::store::{ReadError, Records, Tail};
+use crate::sync::atomic::Ordering;
 
 /// The facts after the durable revision.
 struct Missing {

@@ -4,11 +4,8 @@
 //! so holding all shards is having the event to oneself; that is the gate, and it costs the others nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
 use crossbeam_utils::CachePadded;
-use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
 use super::pool::Pools;
@@ -17,6 +14,8 @@ use super::stripe::{SeatSlot, Stripe, Stripes};
 use crate::id::{AllocationIndex, SHARDS, SeatIndex};
 use crate::manifest::{Manifest, STRIPE_SEATS};
 use crate::sale::SaleState;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{ArcSwap, Mutex, MutexGuard};
 use crate::time::UtcMs;
 
 /// What changes only while all shards are locked.

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::apply::{Origin, apply};
 use super::decide::{Decision, Instead, decide};
@@ -19,6 +18,8 @@ use crate::id::Revision;
 use crate::limits::DECIDE_ATTEMPTS_MAX;
 use crate::log::{Due, NotSequenced, Slot, Stop};
 use crate::refusal::Refusal;
+use crate::sync::atomic::Ordering;
+use crate::sync::thread_local;
 use crate::time::UtcMs;
 
 /// What a caller gets in the end.
@@ -182,7 +183,8 @@ impl EventCore {
             let valid_until = if self.canaries.on(Canary::LateExpiry) { UtcMs::NEVER } else { valid_until };
             let fact = Arc::new(fact);
             let undo = self.log.is_shared().then(|| Undo::capture(&self.state, scope, &fact));
-            let sequenced = SCRATCH.with_borrow_mut(|body| {
+            let sequenced = SCRATCH.with(|body| {
+                let body = &mut body.borrow_mut();
                 fact.encode(body);
                 self.log.sequence(clock, valid_until, body, &fact)
             });

@@ -127,7 +127,12 @@ impl Judge<'_> {
     fn without_fact(&self, sent: &Sent, outcome: &Outcome) -> Result<(), Violation> {
         let end = self.history.end();
         let mut said = None;
-        match self.decided {
+        // What was true before it was sent is no answer on a shared store, unless it still is or rests on a key.
+        let decided = match self.decided {
+            DecidedOn::Journal(at) if at < sent.from && !is_of_a_key(outcome) => DecidedOn::Unknown,
+            decided => decided,
+        };
+        match decided {
             DecidedOn::Journal(at) => {
                 if self.says(sent, at, sent.times[0], outcome, &mut said) {
                     return Ok(());
@@ -146,9 +151,9 @@ impl Judge<'_> {
         }
         if let Err(CommandError::Refused(refusal)) = outcome {
             // The reason is that of the state it was decided on; its numbers may be those of the durable view.
-            let upto = if let DecidedOn::Journal(at) = self.decided { at } else { end };
+            let upto = if let DecidedOn::Journal(at) = decided { at } else { end };
             let mut revisions = (sent.known.0..=upto.0).filter_map(|r| self.history.model_at(Revision(r)));
-            let decided = matches!(self.decided, DecidedOn::Journal(_));
+            let decided = matches!(decided, DecidedOn::Journal(_));
             let same_reason = matches!(&said, Some(Err(model)) if model.code() == refusal.code());
             if (!decided || same_reason) && revisions.any(|model| is_true(model, refusal, &sent.command)) {
                 return Ok(());

@@ -1,0 +1,434 @@
+//! [`LocalStore`]: journals in one folder of this machine, for one process at a time.
+//!
+//! Every batch goes to one log that all streams share; one sync makes all that have come meanwhile durable. When a segment of the log is
+//! full, its facts are moved to archives, one file per stream, and the file of the segment is used again. `docs/DURABILITY.md` says what is
+//! promised and what is assumed; `docs/FORMAT.md` describes the bytes.
+
+mod archives;
+mod error;
+mod files;
+mod format;
+mod index;
+mod keeper;
+mod read;
+mod recovery;
+mod shared;
+mod slots;
+mod snapshots;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+
+pub use error::{Damage, LocalError};
+pub use files::{Access, FileHandle, Files, FolderFiles};
+pub use format::manifest::Retention;
+pub use shared::LocalStats;
+
+use super::{Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId, Tail};
+use crate::id::Revision;
+use archives::BlockCache;
+use error::Doing;
+use format::archive::{ARCHIVES, archive_file};
+use format::manifest::Manifest;
+use format::segment::LogEnd;
+use format::snapshot::SNAPSHOTS;
+use recovery::{Found, Mutations, look, read_log};
+use shared::{Counters, Queue, Shared};
+use slots::LOG;
+use writer::Writer;
+
+/// What a loss of power may cost. A process that is killed loses nothing in any of them, as long as the machine goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing that was acknowledged.
+    #[default]
+    Strict,
+    /// What was acknowledged in the last so many milliseconds.
+    Interval(u64),
+    /// Whatever the system has not written by itself: about half a minute on most.
+    None,
+}
+
+/// How a local store is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalOptions {
+    /// What a loss of power may cost.
+    pub durability: Durability,
+    /// Bytes of a segment of the log: 64 KiB to 1 GiB, in steps of 4 KiB. Two to four of them are on the disk.
+    pub segment_bytes: u32,
+    /// How much is kept of journals that a snapshot covers, unless [`LocalStore::set_retention`] says otherwise.
+    pub retention: Retention,
+    /// Bytes of memory for unpacked blocks of archives.
+    pub cache_bytes: usize,
+    /// No threads are started: a batch is written by whoever hands it in, and the host calls [`LocalStore::maintain`] itself, often.
+    pub manual: bool,
+    /// A deliberate fault, to prove that it is caught.
+    #[cfg(feature = "testkit")]
+    pub canary: Option<LocalCanary>,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Strict,
+            segment_bytes: 32 << 20,
+            retention: Retention::All,
+            cache_bytes: 32 << 20,
+            manual: false,
+            #[cfg(feature = "testkit")]
+            canary: None,
+        }
+    }
+}
+
+/// A deliberate fault of the local store.
+#[cfg(feature = "testkit")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LocalCanary {
+    /// Batches are acknowledged before they are written and synced.
+    AckBeforeSync,
+    /// Opening takes any end of the log for a torn one.
+    CutAckedTail,
+    /// The file of a segment is used again before its facts are in an archive.
+    RecycleBeforeArchive,
+    /// Names of files are never synced.
+    NoDirSync,
+    /// Opening takes what an earlier use of a file left in it for this one's.
+    StaleLife,
+}
+
+#[cfg(feature = "testkit")]
+impl LocalCanary {
+    /// Every canary.
+    pub const ALL: [LocalCanary; 5] = [
+        LocalCanary::AckBeforeSync,
+        LocalCanary::CutAckedTail,
+        LocalCanary::RecycleBeforeArchive,
+        LocalCanary::NoDirSync,
+        LocalCanary::StaleLife,
+    ];
+
+    /// Its name, as given on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            LocalCanary::AckBeforeSync => "ack_before_sync",
+            LocalCanary::CutAckedTail => "cut_acked_tail",
+            LocalCanary::RecycleBeforeArchive => "recycle_before_archive",
+            LocalCanary::NoDirSync => "no_dir_sync",
+            LocalCanary::StaleLife => "stale_life",
+        }
+    }
+}
+
+/// Journals in a folder.
+///
+/// * One process at a time; a second one gets [`LocalError::InUse`].
+/// * A batch is answered when it is as durable as [`Durability`] says. Batches that come while the disk is busy are written together.
+/// * Threads: `ticketcore-log` writes, `ticketcore-keeper` makes files ready and moves facts to archives; none with [`LocalOptions::manual`].
+///   Dropping the store writes what waits, then ends them.
+/// * After an error of a write or a sync of the log nobody knows what is on the disk: everything is answered
+///   [`Appended::Unknown`](super::Appended::Unknown) from then on, and reading goes on. Open the store again to learn what is there.
+/// * A full disk is met before it hurts: the log goes to files that are there already. If the next one can't be made, appends are answered
+///   [`Appended::Failed`](super::Appended::Failed) until there is room.
+/// * Memory: 16 bytes for each batch in the log, the blocks of [`LocalOptions::cache_bytes`], and one segment while it is moved to archives.
+pub struct LocalStore {
+    shared: Arc<Shared>,
+    writer: Arc<Mutex<Option<Writer>>>,
+    threads: Vec<JoinHandle<()>>,
+    torn: u64,
+}
+
+impl LocalStore {
+    /// Opens the store in a folder, or makes one if the folder is empty or not there.
+    ///
+    /// # Errors
+    /// [`LocalError`]; nothing was changed then, but for leftovers of a crash.
+    pub fn open(folder: impl AsRef<Path>, options: LocalOptions) -> Result<Self, LocalError> {
+        let folder = folder.as_ref();
+        let files = FolderFiles::create(folder).doing("make", &folder.display().to_string())?;
+        Self::open_in(Arc::new(files), options)
+    }
+
+    /// As [`open`](Self::open), in files of any kind.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_in(files: Arc<dyn Files>, options: LocalOptions) -> Result<Self, LocalError> {
+        check(&options)?;
+        let lock = files.lock().map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => LocalError::InUse,
+            _ => LocalError::Io { file: "LOCK".to_owned(), doing: "lock", error: Arc::new(error) },
+        })?;
+        let random = RandomState::new();
+        let manifest = match look(&*files)? {
+            Found::Store(manifest) => *manifest,
+            Found::Empty => Manifest {
+                store: u128::from(random.hash_one(1)) << 64 | u128::from(random.hash_one(2)),
+                archived: LogEnd::default(),
+                newest: 0,
+                next_file: 1,
+                streams: BTreeMap::new(),
+            },
+        };
+        let is_new = manifest.next_file == 1 && manifest.newest == 0;
+        #[cfg(feature = "testkit")]
+        let mutations = Mutations {
+            stale_life: options.canary == Some(LocalCanary::StaleLife),
+            cut_acked_tail: options.canary == Some(LocalCanary::CutAckedTail),
+        };
+        #[cfg(not(feature = "testkit"))]
+        let mutations = Mutations::default();
+        let log = read_log(&*files, &manifest, true, mutations)?;
+        let shared = Arc::new(Shared {
+            _lock: lock,
+            options,
+            store: manifest.store,
+            lives: random.hash_one(3),
+            queue: Mutex::new(Queue::default()),
+            work: Condvar::new(),
+            index: Mutex::new(log.index),
+            slots: Mutex::new(log.slots),
+            keep: Condvar::new(),
+            keep_asked: Mutex::new(true),
+            manifest: Mutex::new(manifest),
+            cache: BlockCache::new(options.cache_bytes),
+            counters: Counters::default(),
+            newest: AtomicU64::new(0),
+            active: Mutex::new(None),
+            poison: OnceLock::new(),
+            trouble: Mutex::new(None),
+            saving: Mutex::new(()),
+            snapshots: Mutex::new(BTreeMap::new()),
+            files,
+        });
+        shared.settle_in(is_new)?;
+        let writer = Writer::begin(&shared, log.end)?;
+        if options.manual {
+            shared.keep_house()?;
+        }
+        let mut store = Self {
+            shared,
+            writer: Arc::new(Mutex::new(Some(writer))),
+            threads: Vec::new(),
+            torn: log.torn,
+        };
+        if !options.manual {
+            store.start()?;
+        }
+        Ok(store)
+    }
+
+    fn start(&mut self) -> Result<(), LocalError> {
+        let writer = Arc::clone(&self.writer);
+        let write = move || {
+            let writer = writer.lock().take();
+            if let Some(writer) = writer {
+                writer.run();
+            }
+        };
+        let shared = Arc::clone(&self.shared);
+        let keep = move || shared.run_keeper();
+        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        self.threads.push(thread("ticketcore-log").spawn(write).doing("start", "ticketcore-log")?);
+        self.threads.push(thread("ticketcore-keeper").spawn(keep).doing("start", "ticketcore-keeper")?);
+        Ok(())
+    }
+
+    /// Moves full segments to archives, makes files ready and gives back what is not needed: for stores opened with
+    /// [`LocalOptions::manual`]; others do it themselves.
+    ///
+    /// # Errors
+    /// What could not be done; it is tried again next time.
+    pub fn maintain(&self) -> Result<(), LocalError> {
+        self.shared.keep_house()
+    }
+
+    /// Returns once everything acknowledged so far is on the disk, whatever the [`Durability`].
+    ///
+    /// # Errors
+    /// If the store takes nothing more because a write or a sync failed.
+    pub fn sync(&self) -> Result<(), StoreFailure> {
+        self.shared.sync_log()?;
+        self.shared.poison.get().map_or(Ok(()), |reason| Err(StoreFailure::new(reason.clone())))
+    }
+
+    /// How much of a journal is kept, in place of what [`LocalOptions::retention`] says. Durable when this returns.
+    ///
+    /// # Errors
+    /// If the manifest can't be written.
+    pub fn set_retention(&self, stream: StreamId, retention: Option<Retention>) -> Result<(), LocalError> {
+        let mut manifest = self.shared.manifest.lock();
+        self.shared.save_manifest(&mut manifest, |next| {
+            next.streams.entry(stream).or_default().retention = retention;
+        })?;
+        drop(manifest);
+        self.shared.ask_keeper();
+        Ok(())
+    }
+
+    /// What has been done since the store was opened.
+    #[must_use]
+    pub fn stats(&self) -> LocalStats {
+        self.shared.counters.read()
+    }
+
+    /// Bytes of a write that was under way when the store was last left, and was not acknowledged. They were cut off.
+    #[must_use]
+    pub const fn torn_bytes(&self) -> u64 {
+        self.torn
+    }
+
+    /// What could not be done in the background when it was last tried, if anything: facts are safe, but the log grows.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.poison.get().cloned().or_else(|| self.shared.trouble.lock().clone())
+    }
+
+    fn drain_if_manual(&self) {
+        if !self.shared.options.manual {
+            return;
+        }
+        {
+            let mut queue = self.shared.queue.lock();
+            if queue.writing {
+                return;
+            }
+            queue.writing = true;
+        }
+        let taken = self.writer.lock().take();
+        if let Some(mut writer) = taken {
+            loop {
+                writer.drain();
+                let mut queue = self.shared.queue.lock();
+                if queue.waiting.is_empty() {
+                    queue.writing = false;
+                    break;
+                }
+            }
+            *self.writer.lock() = Some(writer);
+        }
+    }
+}
+
+impl Shared {
+    /// Makes what a new store needs, and removes what a crash has left.
+    fn settle_in(&self, is_new: bool) -> Result<(), LocalError> {
+        for folder in [LOG, ARCHIVES, SNAPSHOTS] {
+            self.files.create_folder(folder).doing("make", folder)?;
+        }
+        let mut manifest = self.manifest.lock();
+        if is_new {
+            self.save_manifest(&mut manifest, |_| {})?;
+        }
+        // Names of what an earlier process made may not be on the disk yet.
+        for folder in ["", LOG, ARCHIVES, SNAPSHOTS] {
+            self.sync_folder(folder)?;
+        }
+        if let Some(last) = self.slots.lock().sealed.back() {
+            last.segment.file.sync().doing("sync", &last.segment.name)?;
+        }
+        let known: Vec<String> = manifest
+            .streams
+            .iter()
+            .flat_map(|(stream, entry)| entry.archives.iter().map(|a| archive_file(*stream, a.file)))
+            .collect();
+        for name in self.files.list(ARCHIVES).doing("list", ARCHIVES)? {
+            let name = format!("{ARCHIVES}/{name}");
+            if !known.contains(&name) {
+                self.files.remove(&name).doing("remove", &name)?;
+            }
+        }
+        for folder in [SNAPSHOTS, ""] {
+            for name in self.files.list(folder).doing("list", folder)? {
+                let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                if name.ends_with(".tmp") {
+                    self.files.remove(&name).doing("remove", &name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(options: &LocalOptions) -> Result<(), LocalError> {
+    let (min, max) = (64 << 10, 1 << 30);
+    let found = options.segment_bytes;
+    if (min..=max).contains(&found) && found % 4_096 == 0 {
+        return Ok(());
+    }
+    Err(LocalError::Option { what: "segment_bytes", found: found.into(), min: min.into(), max: max.into() })
+}
+
+impl Drop for LocalStore {
+    fn drop(&mut self) {
+        self.shared.queue.lock().closing = true;
+        self.shared.work.notify_all();
+        self.shared.ask_keeper();
+        for thread in self.threads.drain(..) {
+            // The last handle may go with an answer that the writer gives. It ends by itself then.
+            if thread.thread().id() != std::thread::current().id() {
+                // Its panic is on standard error already.
+                let _ended = thread.join();
+            }
+        }
+        let writer = self.writer.lock().take();
+        if let Some(mut writer) = writer {
+            writer.close();
+        }
+    }
+}
+
+impl Store for LocalStore {
+    fn submit(&self, append: Completion) {
+        let first = {
+            let mut queue = self.shared.queue.lock();
+            if queue.dead {
+                drop(queue);
+                let reason = StoreFailure::new("the thread that writes is gone");
+                return append.done(super::Appended::Unknown(reason));
+            }
+            queue.waiting.push(append);
+            queue.waiting.len() == 1
+        };
+        if self.shared.options.manual {
+            self.drain_if_manual();
+        } else if first {
+            self.shared.work.notify_one();
+        }
+    }
+
+    fn read(
+        &self,
+        stream: StreamId,
+        after: Revision,
+        visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+    ) -> Result<(Revision, Tail), ReadError> {
+        self.shared.read(stream, after, visit)
+    }
+
+    fn save_snapshot(&self, stream: StreamId, snapshot: Snapshot) -> Result<(), StoreFailure> {
+        Ok(self.shared.save_snapshot(stream, &snapshot)?)
+    }
+
+    fn load_snapshot(&self, stream: StreamId) -> Result<Option<Snapshot>, StoreFailure> {
+        Ok(self.shared.load(stream)?)
+    }
+
+    fn streams(&self) -> Result<Vec<StreamId>, StoreFailure> {
+        let index = self.shared.index.lock();
+        Ok(index.streams.iter().filter(|(_, stream)| stream.end.tail.seq > 0).map(|(id, _)| *id).collect())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { inline: false, shared: false, durable: true }
+    }
+}

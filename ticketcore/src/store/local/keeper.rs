@@ -75,7 +75,7 @@ impl Shared {
     }
 
     /// From now on it is known that the newest segment must be there.
-    fn note_newest(&self) -> Result<(), LocalError> {
+    pub fn note_newest(&self) -> Result<(), LocalError> {
         let newest = self.newest.load(Ordering::Acquire);
         let mut manifest = self.manifest.lock();
         if manifest.newest >= newest {

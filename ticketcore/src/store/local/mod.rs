@@ -62,7 +62,7 @@ pub enum Durability {
 pub struct LocalOptions {
     /// What a loss of power may cost.
     pub durability: Durability,
-    /// Bytes of a segment of the log: 64 KiB to 1 GiB, in steps of 4 KiB. Two to four of them are on the disk.
+    /// Bytes of a segment of the log: 16 KiB to 1 GiB, in steps of 4 KiB. Two to four of them are on the disk.
     pub segment_bytes: u32,
     /// How much is kept of journals that a snapshot covers, unless [`LocalStore::set_retention`] says otherwise.
     pub retention: Retention,
@@ -360,7 +360,7 @@ impl Shared {
 }
 
 fn check(options: &LocalOptions) -> Result<(), LocalError> {
-    let (min, max) = (64 << 10, 1 << 30);
+    let (min, max) = (16 << 10, 1 << 30);
     let found = options.segment_bytes;
     if (min..=max).contains(&found) && found % 4_096 == 0 {
         return Ok(());
@@ -384,6 +384,8 @@ impl Drop for LocalStore {
         if let Some(mut writer) = writer {
             writer.close();
         }
+        // From now on it would be noticed if the newest segment were gone; nobody is left to tell if that can't be written down.
+        let _noted = self.shared.note_newest();
     }
 }
 

@@ -50,7 +50,9 @@ fn a_store_without_threads_keeps_every_promise() {
 fn a_store_that_forgets_what_snapshots_cover_keeps_every_promise() {
     for durability in [Durability::Strict, Durability::Interval(1), Durability::None] {
         let options = LocalOptions { retention: Retention::Facts(100), durability, ..small() };
-        conformance::run_all(&|| Arc::new(LocalStore::open_in(Arc::new(MemoryDisk::new()), options).unwrap()));
+        conformance::run_all(&|| {
+            Arc::new(LocalStore::open_in(Arc::new(MemoryDisk::new()), options).unwrap())
+        });
     }
 }
 
@@ -77,8 +79,8 @@ fn a_folder_of_something_else_is_left_alone() {
 #[test]
 fn a_last_handle_that_goes_with_an_answer_ends_the_store() {
     use ticketcore::Revision;
-    use ticketcore::store::{Appended, Batch, BatchId, Completion, CompletionSink, Records, StreamId, Tail};
     use ticketcore::UtcMs;
+    use ticketcore::store::{Appended, Batch, BatchId, Completion, CompletionSink, Records, StreamId, Tail};
 
     struct Last(parking_lot::Mutex<Option<Arc<LocalStore>>>, std::sync::mpsc::Sender<Appended>);
     impl CompletionSink for Last {

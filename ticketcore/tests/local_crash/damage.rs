@@ -46,7 +46,10 @@ fn a_flipped_bit_anywhere_is_said_or_harmless() {
                     refused += 1;
                     let folder = name.split('/').next().unwrap();
                     assert!(said.contains(folder), "bit {} of byte {at} of {name}: {said}", at % 8);
-                    assert!(!said.contains("were acknowledged"), "byte {at} of {name} was lost silently: {said}");
+                    assert!(
+                        !said.contains("were acknowledged"),
+                        "byte {at} of {name} was lost silently: {said}"
+                    );
                 }
             }
         }

@@ -150,7 +150,9 @@ pub fn read(store: &LocalStore, stream: StreamId, covered: Revision) -> Result<(
         Ok((facts, end.1))
     };
     match read(Revision::ZERO) {
-        Ok((facts, tail)) => Ok((facts[usize::try_from(covered.0).unwrap().min(facts.len())..].to_vec(), tail)),
+        Ok((facts, tail)) => {
+            Ok((facts[usize::try_from(covered.0).unwrap().min(facts.len())..].to_vec(), tail))
+        }
         Err(ReadError::Truncated { .. }) => read(covered).map_err(|error: ReadError| error.to_string()),
         Err(error) => Err(error.to_string()),
     }
@@ -203,7 +205,8 @@ impl Life {
 /// Opens what a crash has left, checks it, goes on a little, and checks that too.
 pub fn goes_on(disk: &MemoryDisk, known: &Known, options: LocalOptions) -> Result<(), String> {
     let mut known = known.clone();
-    let open = || LocalStore::open_in(Arc::new(disk.clone()), options).map_err(|error| format!("open: {error}"));
+    let open =
+        || LocalStore::open_in(Arc::new(disk.clone()), options).map_err(|error| format!("open: {error}"));
     {
         let store = open()?;
         known.check(&store)?;

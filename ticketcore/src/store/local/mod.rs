@@ -10,6 +10,7 @@ mod files;
 mod format;
 mod index;
 mod keeper;
+mod options;
 mod read;
 mod recovery;
 mod shared;
@@ -21,113 +22,27 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 pub use error::{Damage, LocalError};
 pub use files::{Access, FileHandle, Files, FolderFiles};
 pub use format::manifest::Retention;
+#[cfg(feature = "testkit")]
+pub use options::LocalCanary;
+pub use options::{Durability, LocalOptions};
 pub use shared::LocalStats;
 
 use super::{Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId, Tail};
 use crate::id::Revision;
-use archives::BlockCache;
 use error::Doing;
-use format::archive::{ARCHIVES, archive_file};
 use format::manifest::Manifest;
 use format::segment::LogEnd;
-use format::snapshot::SNAPSHOTS;
 use recovery::{Found, Mutations, look, read_log};
-use shared::{Counters, Queue, Shared};
-use slots::LOG;
+use shared::Shared;
 use writer::Writer;
-
-/// What a loss of power may cost. A process that is killed loses nothing in any of them, as long as the machine goes on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// Nothing that was acknowledged.
-    #[default]
-    Strict,
-    /// What was acknowledged in the last so many milliseconds.
-    Interval(u64),
-    /// Whatever the system has not written by itself: about half a minute on most.
-    None,
-}
-
-/// How a local store is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LocalOptions {
-    /// What a loss of power may cost.
-    pub durability: Durability,
-    /// Bytes of a segment of the log: 16 KiB to 1 GiB, in steps of 4 KiB. Two to four of them are on the disk.
-    pub segment_bytes: u32,
-    /// How much is kept of journals that a snapshot covers, unless [`LocalStore::set_retention`] says otherwise.
-    pub retention: Retention,
-    /// Bytes of memory for unpacked blocks of archives.
-    pub cache_bytes: usize,
-    /// No threads are started: a batch is written by whoever hands it in, and the host calls [`LocalStore::maintain`] itself, often.
-    pub manual: bool,
-    /// A deliberate fault, to prove that it is caught.
-    #[cfg(feature = "testkit")]
-    pub canary: Option<LocalCanary>,
-}
-
-impl Default for LocalOptions {
-    fn default() -> Self {
-        Self {
-            durability: Durability::Strict,
-            segment_bytes: 32 << 20,
-            retention: Retention::All,
-            cache_bytes: 32 << 20,
-            manual: false,
-            #[cfg(feature = "testkit")]
-            canary: None,
-        }
-    }
-}
-
-/// A deliberate fault of the local store.
-#[cfg(feature = "testkit")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LocalCanary {
-    /// Batches are acknowledged before they are written and synced.
-    AckBeforeSync,
-    /// Opening takes any end of the log for a torn one.
-    CutAckedTail,
-    /// The file of a segment is used again before its facts are in an archive.
-    RecycleBeforeArchive,
-    /// Names of files are never synced.
-    NoDirSync,
-    /// Opening takes what an earlier use of a file left in it for this one's.
-    StaleLife,
-}
-
-#[cfg(feature = "testkit")]
-impl LocalCanary {
-    /// Every canary.
-    pub const ALL: [LocalCanary; 5] = [
-        LocalCanary::AckBeforeSync,
-        LocalCanary::CutAckedTail,
-        LocalCanary::RecycleBeforeArchive,
-        LocalCanary::NoDirSync,
-        LocalCanary::StaleLife,
-    ];
-
-    /// Its name, as given on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            LocalCanary::AckBeforeSync => "ack_before_sync",
-            LocalCanary::CutAckedTail => "cut_acked_tail",
-            LocalCanary::RecycleBeforeArchive => "recycle_before_archive",
-            LocalCanary::NoDirSync => "no_dir_sync",
-            LocalCanary::StaleLife => "stale_life",
-        }
-    }
-}
 
 /// Journals in a folder.
 ///
@@ -163,7 +78,7 @@ impl LocalStore {
     /// # Errors
     /// As `open`.
     pub fn open_in(files: Arc<dyn Files>, options: LocalOptions) -> Result<Self, LocalError> {
-        check(&options)?;
+        options.check()?;
         let lock = files.lock().map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock => LocalError::InUse,
             _ => LocalError::Io { file: "LOCK".to_owned(), doing: "lock", error: Arc::new(error) },
@@ -180,51 +95,48 @@ impl LocalStore {
             },
         };
         let is_new = manifest.next_file == 1 && manifest.newest == 0;
-        #[cfg(feature = "testkit")]
-        let mutations = Mutations {
-            stale_life: options.canary == Some(LocalCanary::StaleLife),
-            cut_acked_tail: options.canary == Some(LocalCanary::CutAckedTail),
-        };
-        #[cfg(not(feature = "testkit"))]
-        let mutations = Mutations::default();
-        let log = read_log(&*files, &manifest, true, mutations)?;
-        let shared = Arc::new(Shared {
-            _lock: lock,
-            options,
-            store: manifest.store,
-            lives: random.hash_one(3),
-            queue: Mutex::new(Queue::default()),
-            work: Condvar::new(),
-            index: Mutex::new(log.index),
-            slots: Mutex::new(log.slots),
-            keep: Condvar::new(),
-            keep_asked: Mutex::new(true),
-            manifest: Mutex::new(manifest),
-            cache: BlockCache::new(options.cache_bytes),
-            counters: Counters::default(),
-            newest: AtomicU64::new(0),
-            active: Mutex::new(None),
-            poison: OnceLock::new(),
-            trouble: Mutex::new(None),
-            saving: Mutex::new(()),
-            snapshots: Mutex::new(BTreeMap::new()),
-            files,
-        });
+        let log = read_log(&*files, &manifest, true, options.mutations())?;
+        let (end, torn) = (log.end, log.torn);
+        let shared = Shared::new(files, options, lock, manifest, log);
         shared.settle_in(is_new)?;
-        let writer = Writer::begin(&shared, log.end)?;
+        let writer = Writer::begin(&shared, end)?;
         if options.manual {
             shared.keep_house()?;
         }
-        let mut store = Self {
-            shared,
-            writer: Arc::new(Mutex::new(Some(writer))),
-            threads: Vec::new(),
-            torn: log.torn,
-        };
+        let mut store =
+            Self { shared, writer: Arc::new(Mutex::new(Some(writer))), threads: Vec::new(), torn };
         if !options.manual {
             store.start()?;
         }
         Ok(store)
+    }
+
+    /// Opens the store in a folder to read it; nothing in the folder is changed, and appends are answered
+    /// [`Appended::Failed`](super::Appended::Failed). For a copy of a store, or one that no process writes: what a running process
+    /// changes meanwhile may look like damage.
+    ///
+    /// # Errors
+    /// [`LocalError`]; [`LocalError::NotAStore`] if there is none.
+    pub fn open_read_only(folder: impl AsRef<Path>) -> Result<Self, LocalError> {
+        let folder = folder.as_ref();
+        let files = FolderFiles::existing(folder).doing("open", &folder.display().to_string())?;
+        Self::read_only_in(Arc::new(files))
+    }
+
+    /// As [`open_read_only`](Self::open_read_only), in files of any kind.
+    ///
+    /// # Errors
+    /// As `open_read_only`.
+    pub fn read_only_in(files: Arc<dyn Files>) -> Result<Self, LocalError> {
+        let options = LocalOptions { manual: true, ..LocalOptions::default() };
+        let Found::Store(manifest) = look(&*files)? else {
+            return Err(LocalError::NotAStore { found: "nothing".to_owned() });
+        };
+        let log = read_log(&*files, &manifest, false, Mutations::default())?;
+        let torn = log.torn;
+        let shared = Shared::new(files, options, Box::new(()), *manifest, log);
+        shared.queue.lock().dead = true;
+        Ok(Self { shared, writer: Arc::default(), threads: Vec::new(), torn })
     }
 
     fn start(&mut self) -> Result<(), LocalError> {
@@ -293,6 +205,10 @@ impl LocalStore {
         self.shared.poison.get().cloned().or_else(|| self.shared.trouble.lock().clone())
     }
 
+    fn is_read_only(&self) -> bool {
+        self.shared.active.lock().is_none()
+    }
+
     fn drain_if_manual(&self) {
         if !self.shared.options.manual {
             return;
@@ -319,58 +235,11 @@ impl LocalStore {
     }
 }
 
-impl Shared {
-    /// Makes what a new store needs, and removes what a crash has left.
-    fn settle_in(&self, is_new: bool) -> Result<(), LocalError> {
-        for folder in [LOG, ARCHIVES, SNAPSHOTS] {
-            self.files.create_folder(folder).doing("make", folder)?;
-        }
-        let mut manifest = self.manifest.lock();
-        if is_new {
-            self.save_manifest(&mut manifest, |_| {})?;
-        }
-        // Names of what an earlier process made may not be on the disk yet.
-        for folder in ["", LOG, ARCHIVES, SNAPSHOTS] {
-            self.sync_folder(folder)?;
-        }
-        if let Some(last) = self.slots.lock().sealed.back() {
-            last.segment.file.sync().doing("sync", &last.segment.name)?;
-        }
-        let known: Vec<String> = manifest
-            .streams
-            .iter()
-            .flat_map(|(stream, entry)| entry.archives.iter().map(|a| archive_file(*stream, a.file)))
-            .collect();
-        for name in self.files.list(ARCHIVES).doing("list", ARCHIVES)? {
-            let name = format!("{ARCHIVES}/{name}");
-            if !known.contains(&name) {
-                self.files.remove(&name).doing("remove", &name)?;
-            }
-        }
-        for folder in [SNAPSHOTS, ""] {
-            for name in self.files.list(folder).doing("list", folder)? {
-                let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                if name.ends_with(".tmp") {
-                    self.files.remove(&name).doing("remove", &name)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn check(options: &LocalOptions) -> Result<(), LocalError> {
-    let (min, max) = (16 << 10, 1 << 30);
-    let found = options.segment_bytes;
-    if (min..=max).contains(&found) && found % 4_096 == 0 {
-        return Ok(());
-    }
-    Err(LocalError::Option { what: "segment_bytes", found: found.into(), min: min.into(), max: max.into() })
-}
-
 impl Drop for LocalStore {
     fn drop(&mut self) {
-        self.shared.queue.lock().closing = true;
+        if std::mem::replace(&mut self.shared.queue.lock().closing, true) || self.is_read_only() {
+            return;
+        }
         self.shared.work.notify_all();
         self.shared.ask_keeper();
         for thread in self.threads.drain(..) {
@@ -395,8 +264,11 @@ impl Store for LocalStore {
             let mut queue = self.shared.queue.lock();
             if queue.dead {
                 drop(queue);
-                let reason = StoreFailure::new("the thread that writes is gone");
-                return append.done(super::Appended::Unknown(reason));
+                return append.done(if self.is_read_only() {
+                    super::Appended::Failed(StoreFailure::new("the store was opened to be read only"))
+                } else {
+                    super::Appended::Unknown(StoreFailure::new("the thread that writes is gone"))
+                });
             }
             queue.waiting.push(append);
             queue.waiting.len() == 1

@@ -76,7 +76,8 @@ impl Shared {
                 None => return Ok((Revision::ZERO, Tail::default())),
                 Some(Piece::Gone(oldest)) => return Err(ReadError::Truncated { oldest }),
                 Some(Piece::Logged(segment, seq, places)) => {
-                    self.read_log(&segment, seq, &places, &mut |batch| reader.batch(batch)).map_err(failed)?;
+                    self.read_log(&segment, seq, &places, &mut |batch| reader.batch(batch))
+                        .map_err(failed)?;
                 }
                 Some(Piece::Archived(archive)) => match self.read_archive(&archive, &mut reader) {
                     Ok(()) => {}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::error::{Damage, Doing, LocalError};
 use super::files::{Access, FileHandle, Files};
 use super::format::BLOCK;
-use super::format::archive::ARCHIVES;
+use super::format::archive::{ARCHIVES, archive_file};
 use super::format::frame::{Frame, frames_until, of_life, proof_of_loss, torn_bytes};
 use super::format::manifest::{MANIFEST, Manifest};
 use super::format::segment::{FirstBlock, LogEnd, SEGMENT_FORMAT, SegmentHeader};
@@ -40,7 +40,9 @@ pub(super) fn look(files: &dyn Files) -> Result<Found, LocalError> {
     for name in names {
         if FOLDERS.contains(&name.as_str()) {
             if files.list(&name).doing("list", &name)?.iter().any(|file| !file.ends_with(".tmp")) {
-                return Err(Damage::new(MANIFEST, 0, format!("it is missing, and {name} is not empty")).into());
+                return Err(
+                    Damage::new(MANIFEST, 0, format!("it is missing, and {name} is not empty")).into()
+                );
             }
         } else if name != LOCK && name != format!("{MANIFEST}.tmp") {
             return Err(LocalError::NotAStore { found: name });
@@ -120,7 +122,8 @@ fn find_segments(
             continue;
         };
         slots.next_name = slots.next_name.max(number);
-        let file = files.open(&name, if clean { Access::Write } else { Access::Read }).doing("open", &name)?;
+        let file =
+            files.open(&name, if clean { Access::Write } else { Access::Read }).doing("open", &name)?;
         let size = file.size().doing("look at", &name)?;
         let mut block = vec![0; usize::try_from(size).map_or(BLOCK, |size| size.min(BLOCK))];
         file.read_at(&mut block, 0).doing("read", &name)?;
@@ -183,7 +186,10 @@ fn read_segment(
     let ends = LogEnd { segment: number, at, crc: end.crc };
     match next {
         Some(next) if next != ends => {
-            return Err(damaged(end.at, "a part of the log is missing: the next segment says that it was longer"));
+            return Err(damaged(
+                end.at,
+                "a part of the log is missing: the next segment says that it was longer",
+            ));
         }
         Some(_) => {}
         None => {
@@ -197,4 +203,44 @@ fn read_segment(
     log.end = ends;
     log.slots.sealed.push_back(Sealed { segment, end: ends, size });
     Ok(())
+}
+
+impl Shared {
+    /// Makes what a new store needs, and removes what a crash has left.
+    pub fn settle_in(&self, is_new: bool) -> Result<(), LocalError> {
+        for folder in [LOG, ARCHIVES, SNAPSHOTS] {
+            self.files.create_folder(folder).doing("make", folder)?;
+        }
+        let mut manifest = self.manifest.lock();
+        if is_new {
+            self.save_manifest(&mut manifest, |_| {})?;
+        }
+        // Names of what an earlier process made may not be on the disk yet.
+        for folder in ["", LOG, ARCHIVES, SNAPSHOTS] {
+            self.sync_folder(folder)?;
+        }
+        if let Some(last) = self.slots.lock().sealed.back() {
+            last.segment.file.sync().doing("sync", &last.segment.name)?;
+        }
+        let known: Vec<String> = manifest
+            .streams
+            .iter()
+            .flat_map(|(stream, entry)| entry.archives.iter().map(|a| archive_file(*stream, a.file)))
+            .collect();
+        for name in self.files.list(ARCHIVES).doing("list", ARCHIVES)? {
+            let name = format!("{ARCHIVES}/{name}");
+            if !known.contains(&name) {
+                self.files.remove(&name).doing("remove", &name)?;
+            }
+        }
+        for folder in [SNAPSHOTS, ""] {
+            for name in self.files.list(folder).doing("list", folder)? {
+                let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                if name.ends_with(".tmp") {
+                    self.files.remove(&name).doing("remove", &name)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use super::files::{FileHandle, Files};
 use super::format::manifest::Manifest;
 use super::format::segment::LogEnd;
 use super::index::{Index, Segment};
+use super::recovery::Log;
 use crate::id::Revision;
 use crate::store::{Completion, StreamId};
 
@@ -134,6 +136,38 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// What is shared at the opening of a store with this manifest and log.
+    pub fn new(
+        files: Arc<dyn Files>,
+        options: LocalOptions,
+        lock: Box<dyn Any + Send + Sync>,
+        manifest: Manifest,
+        log: Log,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            _lock: lock,
+            files,
+            options,
+            store: manifest.store,
+            lives: RandomState::new().hash_one(manifest.store),
+            queue: Mutex::default(),
+            work: Condvar::new(),
+            index: Mutex::new(log.index),
+            slots: Mutex::new(log.slots),
+            keep: Condvar::new(),
+            keep_asked: Mutex::new(true),
+            manifest: Mutex::new(manifest),
+            cache: BlockCache::new(options.cache_bytes),
+            counters: Counters::default(),
+            newest: AtomicU64::new(0),
+            active: Mutex::default(),
+            poison: OnceLock::new(),
+            trouble: Mutex::default(),
+            saving: Mutex::new(()),
+            snapshots: Mutex::default(),
+        })
+    }
+
     pub fn archives(&self) -> ArchiveReader<'_> {
         ArchiveReader { files: &*self.files, store: self.store, cache: &self.cache }
     }

@@ -171,9 +171,7 @@ impl Writer {
         Err(match id {
             Ok(Some(id)) if id == batch.id => Appended::Yes,
             Ok(Some(_)) => Appended::Conflict { tail: end.tail },
-            Ok(None) => {
-                Appended::Unknown(StoreFailure::new("the journal no longer goes back that far"))
-            }
+            Ok(None) => Appended::Unknown(StoreFailure::new("the journal no longer goes back that far")),
             Err(error) => Appended::Unknown(StoreFailure::from(error)),
         })
     }
@@ -389,11 +387,7 @@ impl Drop for LastWords {
 }
 
 /// Writes the header of the segment after `before` into a file. It is on the disk after the next sync of that file.
-fn begin_segment(
-    shared: &Shared,
-    spare: Spare,
-    before: LogEnd,
-) -> Result<(Arc<Segment>, u64), LocalError> {
+fn begin_segment(shared: &Shared, spare: Spare, before: LogEnd) -> Result<(Arc<Segment>, u64), LocalError> {
     let number = before.segment + 1;
     let life = shared.lives.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let header = SegmentHeader { store: shared.store, number, life, before };

@@ -207,12 +207,7 @@ fn take_batch<'a>(rest: &mut &'a [u8], before: &mut Before) -> Option<StoredBatc
 }
 
 /// Checks the head of an archive.
-pub(crate) fn check_head(
-    file: &str,
-    head: &[u8],
-    store: u128,
-    stream: StreamId,
-) -> Result<(), LocalError> {
+pub(crate) fn check_head(file: &str, head: &[u8], store: u128, stream: StreamId) -> Result<(), LocalError> {
     let damaged = |at, what: &str| Err(Damage::new(file, at, what).into());
     if head.len() < ARCHIVE_HEAD || head[..8] != MAGIC[..] {
         return damaged(0, "it does not begin as an archive does");
@@ -232,7 +227,12 @@ pub(crate) fn check_head(
 }
 
 /// The place and length of the list of blocks, from the trailer of a file of `bytes` bytes.
-pub(crate) fn list_place(file: &str, trailer: &[u8], bytes: u64, crc: u32) -> Result<(u64, usize), LocalError> {
+pub(crate) fn list_place(
+    file: &str,
+    trailer: &[u8],
+    bytes: u64,
+    crc: u32,
+) -> Result<(u64, usize), LocalError> {
     let start = bytes.saturating_sub(ARCHIVE_TRAILER as u64);
     let damaged = |what: &str| LocalError::from(Damage::new(file, start, what));
     if trailer.len() != ARCHIVE_TRAILER || trailer[16..] != MAGIC[..] {

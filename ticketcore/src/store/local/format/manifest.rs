@@ -83,8 +83,8 @@ impl Manifest {
     pub fn decode(bytes: &[u8]) -> Result<Self, LocalError> {
         let body = SHEET.decode(MANIFEST, bytes)?;
         let damaged = |what: String| LocalError::from(Damage::new(MANIFEST, 0, what));
-        let manifest: Self =
-            postcard::from_bytes(body).map_err(|error| damaged(format!("its body can't be read: {error}")))?;
+        let manifest: Self = postcard::from_bytes(body)
+            .map_err(|error| damaged(format!("its body can't be read: {error}")))?;
         for (stream, entry) in &manifest.streams {
             let mut next = None;
             for archive in &entry.archives {

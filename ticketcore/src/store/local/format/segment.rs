@@ -70,11 +70,7 @@ impl SegmentHeader {
                 store: u128_at(block, 16),
                 number: u64_at(block, 32),
                 life: u64_at(block, 40),
-                before: LogEnd {
-                    segment: u64_at(block, 48),
-                    at: u32_at(block, 56),
-                    crc: u32_at(block, 60),
-                },
+                before: LogEnd { segment: u64_at(block, 48), at: u32_at(block, 56), crc: u32_at(block, 60) },
             }),
             newer => FirstBlock::Newer(newer),
         }

@@ -39,8 +39,8 @@ pub(crate) fn encode(stream: StreamId, end: End, state: &[u8]) -> Vec<u8> {
 /// Where the journal ended, and the state.
 pub(crate) fn decode(file: &str, stream: StreamId, bytes: &[u8]) -> Result<(End, Vec<u8>), LocalError> {
     let damaged = |what: &str| LocalError::from(Damage::new(file, 0, what));
-    let body: Body<'_> = postcard::from_bytes(SHEET.decode(file, bytes)?)
-        .map_err(|_| damaged("its body can't be read"))?;
+    let body: Body<'_> =
+        postcard::from_bytes(SHEET.decode(file, bytes)?).map_err(|_| damaged("its body can't be read"))?;
     if body.stream != stream {
         return Err(damaged("it is of another stream"));
     }

@@ -4,13 +4,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::submit::{Outcome, Seen, Staged, Submitted};
 use super::{Ask, EventCore, Unanswered};
 use crate::command::Command;
 use crate::id::Revision;
 use crate::log::{Due, Slot, Told, Wake};
+use crate::sync::atomic::Ordering;
 
 /// What an outcome without a fact waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

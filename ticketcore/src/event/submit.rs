@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+use super::apply::{Origin, apply};
 use super::decide::{Decision, Instead, decide};
 use super::expiry::Way;
 use super::scope::{Scope, ShardSet};
 use super::shard::Gate;
-use super::{EventCore, Unanswered, apply, undo::Undo};
+use super::undo::Undo;
+use super::{EventCore, Unanswered};
 use crate::answer::{Answer, CommandError, answer};
 use crate::canary::{Canary, half_of};
 use crate::command::Command;
@@ -17,6 +18,8 @@ use crate::id::Revision;
 use crate::limits::DECIDE_ATTEMPTS_MAX;
 use crate::log::{Due, NotSequenced, Slot, Stop};
 use crate::refusal::Refusal;
+use crate::sync::atomic::Ordering;
+use crate::sync::thread_local;
 use crate::time::UtcMs;
 
 /// What a caller gets in the end.
@@ -177,9 +180,11 @@ impl EventCore {
                 }
             };
             let Decision { fact, valid_until, reserved } = decision;
+            let valid_until = if self.canaries.on(Canary::LateExpiry) { UtcMs::NEVER } else { valid_until };
             let fact = Arc::new(fact);
             let undo = self.log.is_shared().then(|| Undo::capture(&self.state, scope, &fact));
-            let sequenced = SCRATCH.with_borrow_mut(|body| {
+            let sequenced = SCRATCH.with(|body| {
+                let body = &mut body.borrow_mut();
                 fact.encode(body);
                 self.log.sequence(clock, valid_until, body, &fact)
             });
@@ -207,10 +212,12 @@ impl EventCore {
         undo: Option<Undo>,
         slot: Option<&Arc<Slot<Outcome>>>,
     ) -> Step<'a> {
+        let lasting = if self.log.is_shared() { self.log.durable_time() } else { stamp.at };
+        let origin = Origin::Decided { lasting };
         let applied = if self.canaries.on(Canary::HalfHold) {
-            apply::apply(&self.state, scope, stamp, &half_of(fact), true)
+            apply(&self.state, scope, stamp, &half_of(fact), origin)
         } else {
-            apply::apply(&self.state, scope, stamp, fact, true)
+            apply(&self.state, scope, stamp, fact, origin)
         };
         if let Err(violation) = applied {
             // The next pump tells who waits.

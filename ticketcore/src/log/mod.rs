@@ -4,17 +4,17 @@
 //! (back-pressure, no timer). After each append the batch is folded into the durable view, then the durable revision is
 //! published, then waiters wake: nobody is told what a crash could still undo (I6).
 
+mod room;
 mod sequencer;
 mod slot;
 mod stop;
 mod waiters;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 
+use room::Room;
 pub(crate) use sequencer::NotSequenced;
 use sequencer::Sequencer;
 pub(crate) use slot::{Slot, SlotFuture};
@@ -23,6 +23,7 @@ use waiters::Waiters;
 pub(crate) use waiters::{Due, Told, Wake};
 
 use crate::canary::{Canaries, Canary};
+use crate::event::Settings;
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::invariant::Violation;
@@ -30,6 +31,8 @@ use crate::limits::APPEND_ATTEMPTS_MAX;
 use crate::store::{
     Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, Records, Store, StreamId, Tail,
 };
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, hint, thread};
 use crate::time::UtcMs;
 
 /// What follows a stream's journal.
@@ -57,6 +60,8 @@ pub(crate) struct Log {
     /// The last revision given out; likewise.
     sequenced: AtomicU64,
     durable: CachePadded<AtomicU64>,
+    /// Logged time of a durable fact, the last or one not long before it, in ms.
+    durable_at: AtomicU64,
     waiters: Waiters,
     stopped: AtomicBool,
 }
@@ -68,22 +73,25 @@ impl Log {
         store: Arc<dyn Store>,
         node: u64,
         follower: Box<dyn Follower>,
-        canaries: Canaries,
+        settings: Settings,
         end: (Revision, Tail, UtcMs),
     ) -> Arc<Self> {
         let (revision, tail, logged) = end;
+        let capabilities = store.capabilities();
+        let room = Room { max: settings.pending_bytes_max, shared: capabilities.shared };
         Arc::new_cyclic(|me| Self {
             stream,
-            capabilities: store.capabilities(),
+            capabilities,
             store,
             node,
             follower,
-            canaries,
+            canaries: settings.canaries,
             me: me.clone(),
-            sequencer: CachePadded::new(Mutex::new(Sequencer::new(revision, tail, logged))),
+            sequencer: CachePadded::new(Mutex::new(Sequencer::new(revision, tail, logged, room))),
             logged: CachePadded::new(AtomicU64::new(logged.0)),
             sequenced: AtomicU64::new(revision.0),
             durable: CachePadded::new(AtomicU64::new(revision.0)),
+            durable_at: AtomicU64::new(logged.0),
             waiters: Waiters::default(),
             stopped: AtomicBool::new(false),
         })
@@ -116,6 +124,11 @@ impl Log {
     /// Every fact up to this revision is durable and in the durable view.
     pub fn durable(&self) -> Revision {
         Revision(self.durable.load(Ordering::Acquire))
+    }
+
+    /// A time that the durable facts have reached: nothing that is taken back can take it back.
+    pub fn durable_time(&self) -> UtcMs {
+        UtcMs(self.durable_at.load(Ordering::Acquire))
     }
 
     /// Every fact that a decision made before this call can have seen has at most this revision.
@@ -176,6 +189,7 @@ impl Log {
         // `sent` was emptied when the batch before was appended; its room is used again.
         let Sequencer { facts, sent, .. } = sequencer;
         std::mem::swap(facts, sent);
+        sequencer.sent();
         sequencer.batches += 1;
         sequencer.attempts = 0;
         Some(Batch {
@@ -232,9 +246,9 @@ impl Log {
             }
             if round % 50 == 49 {
                 self.pump();
-                std::thread::yield_now();
+                thread::yield_now();
             } else {
-                std::hint::spin_loop();
+                hint::spin_loop();
             }
         }
         self.is_durable(revision)
@@ -282,6 +296,8 @@ impl Log {
             sequencer.facts.clear();
             sequencer.sent.clear();
             sequencer.held = None;
+            sequencer.sent();
+            sequencer.landed();
             sequencer.next = self.durable().next();
             self.sequenced.store(self.durable().0, Ordering::Release);
         }
@@ -291,6 +307,7 @@ impl Log {
     /// While appends are kept back: follows records that another writer appended. The caller has the event to itself.
     pub fn follow(&self, first: Revision, records: &Records, tail: Tail) -> Result<(), Violation> {
         self.follower.appended(first, records, &[])?;
+        self.durable_at.fetch_max(records.base().0, Ordering::AcqRel);
         let mut sequencer = self.sequencer.lock();
         let last = Revision(first.0 + u64::from(records.count()) - 1);
         if let Some(record) = records.iter(first).last() {
@@ -321,6 +338,7 @@ impl Log {
             return;
         }
         facts.clear();
+        self.durable_at.fetch_max(batch.records.base().0, Ordering::AcqRel);
         self.durable.store(last.0, Ordering::Release);
         self.waiters.wake(last);
         let mut records = batch.records;
@@ -329,6 +347,7 @@ impl Log {
             let mut sequencer = self.sequencer.lock();
             sequencer.tail = tail;
             sequencer.in_flight = false;
+            sequencer.landed();
             sequencer.spare = records;
             sequencer.sent = facts;
             !sequencer.pumping && sequencer.pending.count() > 0
@@ -370,7 +389,7 @@ impl CompletionSink for Log {
             }
             Appended::Conflict { tail } => {
                 let reason = format!("another writer is at batch {} of a store for one writer", tail.seq);
-                self.stop(Stop::Failed(reason));
+                self.stop(Stop::Foreign(reason));
             }
             Appended::Failed(failure) => self.again(batch, Stop::Failed(failure.to_string())),
             Appended::Unknown(failure) => self.again(batch, Stop::Unknown(failure.to_string())),

@@ -7,16 +7,15 @@ use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use crossbeam_utils::CachePadded;
 use hashbrown::{DefaultHashBuilder, HashMap};
-use parking_lot::Mutex;
 
 use self::journal::Journal;
 use super::{
     Appended, Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId, Tail,
 };
 use crate::id::Revision;
+use crate::sync::{ArcSwap, Mutex};
 
 const SHARDS: usize = 64;
 /// How much of an open chunk is copied at a time under the stream's lock while reading: little at first, since

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::Rng;
 use crate::store::local::{Access, FileHandle, Files};
+use crate::sync::Mutex;
 
 /// What a disk writes at once or not at all.
 pub const SECTOR: usize = 512;

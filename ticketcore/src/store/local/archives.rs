@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::error::LocalError;
 use super::error::{Damage, Doing};
 use super::files::{Access, FileHandle, Files};
@@ -15,6 +13,7 @@ use super::format::archive::{
 };
 use super::index::Archive;
 use crate::id::Revision;
+use crate::sync::Mutex;
 
 /// Unpacked blocks, the least recently used go first once they take more than their share of memory.
 pub(super) struct BlockCache {

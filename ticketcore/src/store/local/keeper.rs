@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::error::{Damage, Doing, LocalError};
@@ -17,6 +16,7 @@ use super::index::{Archive, Segment};
 use super::shared::{Counters, Shared};
 use crate::id::Revision;
 use crate::store::StreamId;
+use crate::sync::atomic::Ordering;
 
 /// Files kept ready for the log.
 const SPARES: usize = 1;

@@ -23,9 +23,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-
-use parking_lot::Mutex;
 
 pub use error::{Damage, LocalError};
 pub use files::{Access, FileHandle, Files, FolderFiles};
@@ -37,6 +34,8 @@ pub use shared::LocalStats;
 
 use super::{Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId, Tail};
 use crate::id::Revision;
+use crate::sync::Mutex;
+use crate::sync::thread::{self, JoinHandle};
 use error::Doing;
 use format::manifest::Manifest;
 use format::segment::LogEnd;
@@ -149,7 +148,7 @@ impl LocalStore {
         };
         let shared = Arc::clone(&self.shared);
         let keep = move || shared.run_keeper();
-        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let thread = |name: &str| thread::Builder::new().name(name.to_owned());
         self.threads.push(thread("ticketcore-log").spawn(write).doing("start", "ticketcore-log")?);
         self.threads.push(thread("ticketcore-keeper").spawn(keep).doing("start", "ticketcore-keeper")?);
         Ok(())
@@ -244,7 +243,7 @@ impl Drop for LocalStore {
         self.shared.ask_keeper();
         for thread in self.threads.drain(..) {
             // The last handle may go with an answer that the writer gives. It ends by itself then.
-            if thread.thread().id() != std::thread::current().id() {
+            if thread.thread().id() != thread::current().id() {
                 // Its panic is on standard error already.
                 let _ended = thread.join();
             }

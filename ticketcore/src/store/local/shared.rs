@@ -5,9 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use parking_lot::{Condvar, Mutex};
 
 use super::LocalOptions;
 use super::archives::{ArchiveReader, BlockCache};
@@ -19,6 +16,8 @@ use super::index::{Index, Segment};
 use super::recovery::Log;
 use crate::id::Revision;
 use crate::store::{Completion, StreamId};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex};
 
 /// Batches that wait for the writer.
 #[derive(Default)]

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Durability;
@@ -18,6 +17,7 @@ use super::index::Segment;
 use super::shared::{Counters, Sealed, Shared, Spare};
 use crate::id::Revision;
 use crate::store::{Appended, Batch, Completion, StoreFailure, StreamId};
+use crate::sync::atomic::Ordering;
 
 /// A write is sent off once it has so many bytes, however many batches still wait.
 const GROUP_BYTES: usize = 4 << 20;

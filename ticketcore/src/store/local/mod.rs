@@ -16,6 +16,7 @@ mod recovery;
 mod shared;
 mod slots;
 mod snapshots;
+mod verify;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub use format::manifest::Retention;
 pub use options::LocalCanary;
 pub use options::{Durability, LocalOptions};
 pub use shared::LocalStats;
+pub use verify::Verified;
 
 use super::{Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId, Tail};
 use crate::id::Revision;
@@ -184,6 +186,12 @@ impl LocalStore {
         drop(manifest);
         self.shared.ask_keeper();
         Ok(())
+    }
+
+    /// Reads everything and checks every checksum, every chain of hashes, and that every snapshot belongs to its journal.
+    #[must_use]
+    pub fn verify(&self) -> Verified {
+        self.shared.verify()
     }
 
     /// What has been done since the store was opened.

@@ -175,6 +175,17 @@ impl Shared {
         Ok(chain.map(|chain| End { revision, tail, chain }))
     }
 
+    /// Visits batches from the one with `revision` on, as many as lie together, until `visit` has seen enough.
+    pub fn batches_from(
+        &self,
+        stream: StreamId,
+        revision: Revision,
+        visit: &mut dyn FnMut(&StoredBatch<'_>) -> bool,
+    ) -> Result<(), LocalError> {
+        let mut later = |batch: &StoredBatch<'_>| batch.last() < revision || visit(batch);
+        self.find_batch(stream, |index| index.piece(revision), &mut later)
+    }
+
     fn find_batch(
         &self,
         stream: StreamId,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Durability;
 use super::error::{Damage, LocalError};
+use super::format::manifest::End;
 use super::format::snapshot::{SNAPSHOTS, decode, encode, snapshot_file};
 use super::shared::Shared;
 use crate::id::Revision;
@@ -40,6 +41,13 @@ impl Shared {
 
     /// See [`Store::load_snapshot`](crate::store::Store::load_snapshot).
     pub fn load(&self, stream: StreamId) -> Result<Option<Snapshot>, LocalError> {
+        let Some((end, state)) = self.load_with_end(stream)? else { return Ok(None) };
+        self.note_snapshot(stream, end.revision);
+        Ok(Some(Snapshot { revision: end.revision, tail: end.tail, bytes: Arc::from(state) }))
+    }
+
+    /// A snapshot's state, and where the journal ended when it was folded.
+    pub fn load_with_end(&self, stream: StreamId) -> Result<Option<(End, Vec<u8>)>, LocalError> {
         let file = snapshot_file(stream);
         let bytes = match Self::read_whole(&*self.files, &file) {
             Err(LocalError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -51,8 +59,7 @@ impl Shared {
             let what = format!("it was folded up to {}, and the journal ends at {last}", end.revision);
             return Err(Damage::new(&file, 0, what).into());
         }
-        self.note_snapshot(stream, end.revision);
-        Ok(Some(Snapshot { revision: end.revision, tail: end.tail, bytes: Arc::from(state) }))
+        Ok(Some((end, state)))
     }
 
     fn note_snapshot(&self, stream: StreamId, revision: Revision) {

@@ -9,6 +9,12 @@ use super::Rng;
 use crate::store::local::{Access, FileHandle, Files};
 use crate::sync::Mutex;
 
+/// Decodes `bytes` as a part of a local store's segment, archive, manifest or snapshot (`kind` modulo 4), checksums set right. For
+/// fuzzing: it must neither panic nor take memory without end.
+pub fn decode_store_file(kind: u8, bytes: &[u8]) {
+    crate::store::local::decode_anything(kind, bytes);
+}
+
 /// What a disk writes at once or not at all.
 pub const SECTOR: usize = 512;
 

@@ -16,7 +16,7 @@ mod two_nodes;
 
 pub use audit::{AuditError, AuditSummary, Auditor};
 pub use clock::ManualClock;
-pub use disk::{Left, MemoryDisk, SECTOR, Trouble};
+pub use disk::{Left, MemoryDisk, SECTOR, Trouble, decode_store_file};
 pub use fault::{Call, Fault, FaultOdds};
 pub use faulty::FaultyStore;
 pub use model::{Command, Generator, Model, ModelAnswer};

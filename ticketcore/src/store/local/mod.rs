@@ -27,6 +27,8 @@ use std::sync::Arc;
 
 pub use error::{Damage, LocalError};
 pub use files::{Access, FileHandle, Files, FolderFiles};
+#[cfg(feature = "testkit")]
+pub(crate) use format::decode_anything;
 pub use format::manifest::Retention;
 #[cfg(feature = "testkit")]
 pub use options::LocalCanary;

@@ -12,7 +12,7 @@ use crate::store::{StreamId, Tail};
 
 /// Its file.
 pub(crate) const MANIFEST: &str = "MANIFEST";
-const SHEET: Sheet = Sheet { magic: b"tkt-man\0", format: 1 };
+pub(super) const SHEET: Sheet = Sheet { magic: b"tkt-man\0", format: 1 };
 
 /// Where a journal ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,6 +12,8 @@ use std::hash::Hasher;
 use siphasher::sip::SipHasher13;
 
 use crate::id::{EventId, Revision};
+#[cfg(feature = "testkit")]
+use crate::store::RecordIter;
 use crate::store::{BatchId, StreamId};
 use crate::time::UtcMs;
 
@@ -66,4 +68,50 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 pub(super) fn u128_at(bytes: &[u8], at: usize) -> u128 {
     u128::from(u64_at(bytes, at)) | u128::from(u64_at(bytes, at + 8)) << 64
+}
+
+/// Decodes `bytes` as a file of a store, or a part of one, of the kind that `kind` says, with every checksum set right: what a checksum
+/// would refuse is no test of what comes after it.
+#[cfg(feature = "testkit")]
+pub(crate) fn decode_anything(kind: u8, bytes: &[u8]) {
+    let crc = crc32c::crc32c(bytes);
+    match kind % 4 {
+        0 => decode_segment(bytes.to_vec()),
+        1 => {
+            if let Ok(list) = archive::blocks("archive", u64::MAX, bytes, crc) {
+                drop(list);
+            }
+            let len = bytes.iter().take(3).fold(0, |len, byte| len << 8 | u32::from(*byte));
+            let packed = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let first = Revision(u64_at(bytes, 3));
+            let entry = archive::BlockEntry { at: 0, packed, len, crc, first, first_seq: 1, chain: 0 };
+            if let Ok(batches) = archive::unpack("archive", &entry, bytes.to_vec()) {
+                archive::Batches::new(&entry, &batches).for_each(drop);
+            }
+            archive::Batches::new(&entry, bytes).for_each(drop);
+        }
+        2 => drop(manifest::Manifest::decode(&manifest::SHEET.encode(bytes))),
+        _ => drop(snapshot::decode("snapshot", StreamId::System, &snapshot::SHEET.encode(bytes))),
+    }
+}
+
+#[cfg(feature = "testkit")]
+fn decode_segment(mut bytes: Vec<u8>) {
+    let _header = segment::SegmentHeader::decode(&bytes);
+    for at in (0..bytes.len()).step_by(8) {
+        let end = (at + frame::FRAME_HEAD).saturating_add(u32_at(&bytes, at + 8) as usize);
+        if let Some(crc) = bytes.get(at + 8..end).map(crc32c::crc32c) {
+            bytes[at + 4..at + 8].copy_from_slice(&crc.to_le_bytes());
+        }
+    }
+    let life = u64_at(&bytes, 16);
+    let end = frame::frames_until::<()>(&bytes, 0, |_, _| true, &mut |_, frame| {
+        let records = RecordIter::new(frame.head.base, frame.head.first, frame.records);
+        records.for_each(drop);
+        Ok(())
+    });
+    if let Ok(end) = end {
+        let _loss = frame::proof_of_loss(&bytes, life, end);
+        let _torn = frame::torn_bytes(&bytes, life, end);
+    }
 }

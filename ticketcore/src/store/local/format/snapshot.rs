@@ -8,7 +8,7 @@ use super::stream_name;
 use crate::store::StreamId;
 use crate::store::local::error::{Damage, LocalError};
 
-const SHEET: Sheet = Sheet { magic: b"tkt-snp\0", format: 1 };
+pub(super) const SHEET: Sheet = Sheet { magic: b"tkt-snp\0", format: 1 };
 /// The folder they are in.
 pub(crate) const SNAPSHOTS: &str = "snapshots";
 /// The folded state may not be larger than this, so that a damaged length does not take all memory.

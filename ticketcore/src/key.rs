@@ -42,7 +42,11 @@ impl fmt::Debug for IdempotencyKey {
 
 impl Serialize for IdempotencyKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+        if serializer.is_human_readable() {
+            serializer.serialize_str(self.as_str())
+        } else {
+            serializer.serialize_bytes(&self.0)
+        }
     }
 }
 
@@ -58,8 +62,15 @@ impl<'de> Deserialize<'de> for IdempotencyKey {
                 let text = std::str::from_utf8(bytes).map_err(E::custom)?;
                 IdempotencyKey::new(text).map_err(E::custom)
             }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<IdempotencyKey, E> {
+                IdempotencyKey::new(text).map_err(E::custom)
+            }
         }
-        deserializer.deserialize_bytes(Bytes)
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(Bytes)
+        } else {
+            deserializer.deserialize_bytes(Bytes)
+        }
     }
 }
 
@@ -114,6 +125,17 @@ pub(crate) fn request_fingerprint<T: Serialize>(request: &T) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_text_where_people_read() {
+        let key = IdempotencyKey::new("order-7").unwrap();
+        let json = serde_json::to_string(&key).unwrap();
+        assert_eq!(json, "\"order-7\"");
+        assert_eq!(serde_json::from_str::<IdempotencyKey>(&json).unwrap(), key);
+        let packed = postcard::to_allocvec(&key).unwrap();
+        assert_eq!(postcard::from_bytes(&packed), Ok(key));
+        assert!(serde_json::from_str::<IdempotencyKey>("\"\"").is_err());
+    }
 
     #[test]
     fn small_and_large_requests_have_the_fingerprint_of_their_encoding() {

@@ -19,7 +19,19 @@ pub struct Args {
     /// A generated venue
     #[arg(long, value_enum, default_value_t = Venue::Stadium)]
     pub venue: Venue,
-    /// Buyer threads [default: as many as there are cores, at least 2]
+    /// Where the journals are kept; the folder must be empty or not there [default: a temporary one, removed in the end]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Keep the journals in memory: nothing survives the process
+    #[arg(long, conflicts_with_all = ["data", "crash_loop"])]
+    pub memory: bool,
+    /// Sell in a process of its own, kill it N times, and look after each time whether everything it had acknowledged is there
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=10_000), conflicts_with = "report")]
+    pub crash_loop: Option<u32>,
+    /// This is that process; the number is how many microseconds ago the sale began
+    #[arg(long, hide = true, value_name = "MICROS", requires = "data")]
+    pub seller: Option<u64>,
+    /// Buyer threads [default: 16 for every core; with --memory as many as there are cores, at least 2]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1_024))]
     threads: Option<u16>,
     /// Holds that are walked away from and run out
@@ -72,8 +84,10 @@ impl From<Venue> for VenueKind {
 impl Args {
     /// Buyer threads.
     pub fn threads(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(2, usize::from).max(2);
-        self.threads.map_or_else(cores, usize::from)
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        // Who waits for a disk leaves the core to others.
+        let usual = if self.memory { cores.max(2) } else { 16 * cores };
+        self.threads.map_or(usual, usize::from)
     }
 }
 
@@ -94,7 +108,18 @@ mod tests {
             (10, 5, 20, 10)
         );
         assert_eq!(parse("onsale --venue arena --threads 3").unwrap().threads(), 3);
-        for wrong in ["--abandon 101", "--threads 0", "--venue barn", "--plan a --venue arena", "--speed 0"] {
+        assert!(parse("onsale --memory --venue arena").unwrap().memory);
+        for wrong in [
+            "--memory --data a",
+            "--memory --crash-loop 2",
+            "--crash-loop 0",
+            "--seller 1",
+            "--abandon 101",
+            "--threads 0",
+            "--venue barn",
+            "--plan a --venue arena",
+            "--speed 0",
+        ] {
             assert!(parse(&format!("onsale {wrong}")).is_err(), "{wrong}");
         }
     }

@@ -10,13 +10,21 @@ const START: UtcMs = UtcMs(1_780_308_000_000);
 /// `speed` times as fast as the machine's monotonic clock.
 pub struct FastClock {
     begun: Instant,
+    /// What it showed then.
+    from: UtcMs,
     speed: u64,
 }
 
 impl FastClock {
     /// A clock that starts now.
     pub fn new(speed: u64) -> Self {
-        Self { begun: Instant::now(), speed }
+        Self::late(speed, Duration::ZERO)
+    }
+
+    /// A clock that was started so long ago.
+    pub fn late(speed: u64, ago: Duration) -> Self {
+        let micros = u64::try_from(ago.as_micros()).unwrap_or(u64::MAX);
+        Self { begun: Instant::now(), from: START.plus_ms(micros.saturating_mul(speed) / 1_000), speed }
     }
 
     /// How many times as fast as real time.
@@ -27,7 +35,7 @@ impl FastClock {
     /// The time at a real instant.
     pub fn at(&self, instant: Instant) -> UtcMs {
         let micros = u64::try_from(instant.duration_since(self.begun).as_micros()).unwrap_or(u64::MAX);
-        START.plus_ms(micros.saturating_mul(self.speed) / 1_000)
+        self.from.plus_ms(micros.saturating_mul(self.speed) / 1_000)
     }
 
     /// Real time until `then`.

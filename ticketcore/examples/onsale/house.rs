@@ -1,11 +1,13 @@
 //! The house: a plan, an event on sale, and what buyers know about it.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ticketcore::manifest::{Definition, Manifest, Price, Quota, Rules, TicketType};
 use ticketcore::plan::{PlanOptions, SeatingPlan, generate};
-use ticketcore::store::MemoryStore;
+use ticketcore::store::local::LocalOptions;
+use ticketcore::store::{LocalStore, MemoryStore, Store};
 use ticketcore::{
     AreaIndex, BoxOffice, CategoryIndex, EventId, Options, SaleState, SeatIndex, SectionIndex,
     TicketTypeIndex,
@@ -31,7 +33,11 @@ pub struct House {
     /// The engine.
     pub office: BoxOffice,
     /// Its journals, to check them afterwards.
-    pub store: Arc<MemoryStore>,
+    pub store: Arc<dyn Store>,
+    /// The local store among them, if it is one.
+    pub local: Option<Arc<LocalStore>>,
+    /// A folder that goes with the sale.
+    _folder: Option<Folder>,
     /// The time of the sale.
     pub clock: Arc<FastClock>,
     /// The event.
@@ -55,17 +61,46 @@ pub struct House {
 impl House {
     /// Reads or draws the plan and makes an event of it. The sale is not open yet.
     pub fn build(args: &Args) -> Result<Self, Box<dyn std::error::Error>> {
+        let clock = Arc::new(FastClock::new(args.speed));
+        if args.memory {
+            return Self::on(args, Arc::new(MemoryStore::new()), None, None, clock, Options::default());
+        }
+        let (path, folder) = match &args.data {
+            Some(path) => (path.clone(), None),
+            None => {
+                let folder = Folder::temporary();
+                (folder.0.clone(), Some(folder))
+            }
+        };
+        let local = Arc::new(LocalStore::open(path, LocalOptions::default())?);
+        if !local.streams()?.is_empty() {
+            return Err("there is a sale in the folder already: it must be empty or not there".into());
+        }
+        Self::on(args, Arc::<LocalStore>::clone(&local), Some(local), folder, clock, Options::default())
+    }
+
+    /// Makes an event on `store`, or finds the one that is there.
+    pub fn on(
+        args: &Args,
+        store: Arc<dyn Store>,
+        local: Option<Arc<LocalStore>>,
+        folder: Option<Folder>,
+        clock: Arc<FastClock>,
+        options: Options,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let document = match &args.plan {
             Some(file) => fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?,
             None => generate(args.venue.into()).to_json().into_bytes(),
         };
         let plan = SeatingPlan::parse(&document)?;
         let definition = definition(&plan, args.seed)?;
-        let store = Arc::new(MemoryStore::new());
-        let clock = Arc::new(FastClock::new(args.speed));
-        let options = Options { clock: Arc::<FastClock>::clone(&clock), ..Options::default() };
-        let office = BoxOffice::open_shared(Arc::<MemoryStore>::clone(&store), options)?;
-        let event = office.add_event(&definition)?;
+        let options = Options { clock: Arc::<FastClock>::clone(&clock), ..options };
+        let office = BoxOffice::open_shared(Arc::clone(&store), options)?;
+        let known = office.events().first().map(|entry| entry.id);
+        let event = match known {
+            Some(event) => event,
+            None => office.add_event(&definition)?,
+        };
         let manifest = office.manifest(event)?;
         let mut by_rank: Vec<SeatIndex> = manifest.seats().collect();
         by_rank.sort_unstable_by_key(|seat| manifest.rank_of(*seat));
@@ -84,6 +119,8 @@ impl House {
             capacity,
             office,
             store,
+            local,
+            _folder: folder,
             clock,
             event,
             manifest,
@@ -93,7 +130,9 @@ impl House {
 
     /// Opens the sale.
     pub fn open_sale(&self) -> Result<(), Box<dyn std::error::Error>> {
-        self.office.set_sale_state(self.event, SaleState::Onsale).wait()?;
+        if self.office.availability(self.event)?.sale_state != SaleState::Onsale {
+            self.office.set_sale_state(self.event, SaleState::Onsale).wait()?;
+        }
         Ok(())
     }
 
@@ -103,6 +142,24 @@ impl House {
         let seats = left.sections.iter().map(|counts| u64::from(counts.sold));
         let places = left.places.iter().map(|places| u64::from(places.counts.sold));
         Ok(seats.chain(places).sum())
+    }
+}
+
+/// A folder that is removed with everything in it.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    /// One for this process, not made yet.
+    pub fn temporary() -> Self {
+        Self(std::env::temp_dir().join(format!("ticketcore-onsale-{}", std::process::id())))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("onsale: {}: {error}", self.0.display());
+        }
     }
 }
 

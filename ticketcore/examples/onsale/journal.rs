@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use ticketcore::fact::{Fact, HoldEnd, Lines, Stamp};
+use ticketcore::manifest::Manifest;
 use ticketcore::store::{Store, StreamId};
-use ticketcore::{AreaIndex, HoldNumber, Revision, UserId, UtcMs};
+use ticketcore::{AreaIndex, EventId, HoldNumber, Revision, UserId, UtcMs};
 
 use crate::house::{House, TICKETS_PER_USER_MAX};
 use crate::tally::{STEP_MS, Sale, Tally, Violations};
@@ -69,8 +70,19 @@ pub struct Journal {
 impl Journal {
     /// Reads the whole journal of the event; `opening` is when the sale opened.
     pub fn read(house: &House, opening: UtcMs) -> Result<Self, Box<dyn std::error::Error>> {
-        let seats = house.manifest.seat_count();
-        let area_capacity: Vec<u32> = house.areas.iter().map(|(_, places)| *places).collect();
+        Self::read_from(&*house.store, house.event, &house.manifest, opening, &mut |_, _| {})
+    }
+
+    /// As [`read`](Self::read), from any store; `see` gets every fact.
+    pub fn read_from(
+        store: &dyn Store,
+        event: EventId,
+        manifest: &Manifest,
+        opening: UtcMs,
+        see: &mut dyn FnMut(Stamp, &Fact),
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let seats = manifest.seat_count();
+        let area_capacity: Vec<u32> = manifest.areas().iter().map(|area| area.capacity).collect();
         let mut journal = Self {
             facts: 0,
             placed: 0,
@@ -93,18 +105,21 @@ impl Journal {
             tickets: HashMap::new(),
         };
         let mut damaged = None;
-        house.store.read(StreamId::Event(house.event), Revision::ZERO, &mut |record| match Fact::decode(
-            record.body,
-        ) {
-            Ok(fact) => {
-                journal.fold(record.stamp, fact);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                damaged = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
+        store.read(
+            StreamId::Event(event),
+            Revision::ZERO,
+            &mut |record| match Fact::decode(record.body) {
+                Ok(fact) => {
+                    see(record.stamp, &fact);
+                    journal.fold(record.stamp, fact);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    damaged = Some(error);
+                    ControlFlow::Break(())
+                }
+            },
+        )?;
         damaged.map_or(Ok(journal), |error| Err(error.into()))
     }
 

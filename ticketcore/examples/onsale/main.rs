@@ -8,6 +8,7 @@
 mod args;
 mod buyer;
 mod clock;
+mod crash;
 mod histogram;
 mod house;
 mod journal;
@@ -70,6 +71,12 @@ fn main() -> ExitCode {
 
 /// True if all is well.
 fn run(args: &Args) -> Result<bool, Failure> {
+    if let Some(ago) = args.seller {
+        return crash::seller(args, Duration::from_micros(ago)).map_err(|error| error.to_string().into());
+    }
+    if let Some(times) = args.crash_loop {
+        return crash::kill_again_and_again(args, times).map_err(|error| error.to_string().into());
+    }
     let house = House::build(args).map_err(|error| error.to_string())?;
     house.open_sale().map_err(|error| error.to_string())?;
     let outcome = sell(&house, args)?;

@@ -184,7 +184,7 @@ impl Store for MemoryStore {
         let mut found = Vec::new();
         for shard in &self.shards {
             for (id, stream) in shard.load().iter() {
-                if stream.journal.lock().tail().seq > 0 || stream.snapshot.lock().is_some() {
+                if stream.journal.lock().tail().seq > 0 {
                     found.push(*id);
                 }
             }

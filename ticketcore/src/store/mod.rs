@@ -3,6 +3,7 @@
 //! A store is a conditional append: a batch of records goes to the end of a stream's journal if that journal still
 //! ends where the caller thinks. That is all a fleet of nodes needs to stay correct.
 
+pub mod local;
 mod memory;
 mod record;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use record::{Record, RecordIter, Records, RecordsError};
 
@@ -220,7 +222,7 @@ pub trait Store: Send + Sync + 'static {
     /// If there may be one that can't be read.
     fn load_snapshot(&self, stream: StreamId) -> Result<Option<Snapshot>, StoreFailure>;
 
-    /// All streams with at least one record or a snapshot, ascending.
+    /// All streams with at least one record, ascending.
     ///
     /// # Errors
     /// If they can't be listed now.

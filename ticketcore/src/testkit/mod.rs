@@ -3,6 +3,7 @@
 pub mod audit;
 mod clock;
 pub mod conformance;
+mod disk;
 mod fault;
 mod faulty;
 pub mod model;
@@ -15,6 +16,7 @@ mod two_nodes;
 
 pub use audit::{AuditError, AuditSummary, Auditor};
 pub use clock::ManualClock;
+pub use disk::{Left, MemoryDisk, SECTOR, Trouble, decode_store_file};
 pub use fault::{Call, Fault, FaultOdds};
 pub use faulty::FaultyStore;
 pub use model::{Command, Generator, Model, ModelAnswer};

@@ -56,7 +56,7 @@ pub(super) fn streams_are_independent(bench: &Bench) -> Verdict {
     Ok(())
 }
 
-/// Listed are exactly the streams with a record or a snapshot, ascending.
+/// Listed are exactly the streams with a record, ascending.
 pub(super) fn streams_are_listed(bench: &Bench) -> Verdict {
     let mut wanted = Vec::new();
     for n in [5, 1, u64::MAX, 3, 256, 65_536] {
@@ -66,11 +66,6 @@ pub(super) fn streams_are_listed(bench: &Bench) -> Verdict {
             wanted.push(stream);
         }
     }
-    let only_snapshot = StreamId::Event(EventId(77));
-    let saved =
-        bench.store.save_snapshot(only_snapshot, snapshot(1, Tail { seq: 1, id: BatchId(1) }, b"state"));
-    ensure!(saved.is_ok(), "saving a snapshot was answered {saved:?}");
-    wanted.push(only_snapshot);
     let mut loser = bench.writer(StreamId::Event(EventId(78)), 1);
     let late = Batch { expected: Tail { seq: 1, id: BatchId(1) }, ..loser.batch(&["late"]) };
     let outcome = loser.submit(&late)?;

@@ -1,0 +1,167 @@
+//! Reading archives, through a cache of unpacked blocks.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::Arc;
+
+use super::error::LocalError;
+use super::error::{Damage, Doing};
+use super::files::{Access, FileHandle, Files};
+use super::format::archive::{
+    ARCHIVE_HEAD, ARCHIVE_TRAILER, Batches, BlockEntry, StoredBatch, archive_file, blocks, check_head,
+    list_place, unpack,
+};
+use super::index::Archive;
+use crate::id::Revision;
+use crate::sync::Mutex;
+
+/// Unpacked blocks, the least recently used go first once they take more than their share of memory.
+pub(super) struct BlockCache {
+    budget: usize,
+    state: Mutex<CacheState>,
+}
+
+#[derive(Default)]
+struct CacheState {
+    /// By archive file and block: when it was used last, and its bytes.
+    blocks: HashMap<(u64, usize), (u64, Arc<Vec<u8>>)>,
+    by_use: BTreeMap<u64, (u64, usize)>,
+    bytes: usize,
+    uses: u64,
+}
+
+impl BlockCache {
+    pub fn new(budget: usize) -> Self {
+        Self { budget, state: Mutex::default() }
+    }
+
+    fn get(&self, key: (u64, usize)) -> Option<Arc<Vec<u8>>> {
+        let state = &mut *self.state.lock();
+        let (used, bytes) = state.blocks.get_mut(&key)?;
+        state.uses += 1;
+        state.by_use.remove(used);
+        state.by_use.insert(state.uses, key);
+        *used = state.uses;
+        Some(Arc::clone(bytes))
+    }
+
+    fn put(&self, key: (u64, usize), block: &Arc<Vec<u8>>) {
+        let state = &mut *self.state.lock();
+        if block.len() > self.budget || state.blocks.contains_key(&key) {
+            return;
+        }
+        state.uses += 1;
+        state.bytes += block.len();
+        state.by_use.insert(state.uses, key);
+        state.blocks.insert(key, (state.uses, Arc::clone(block)));
+        while state.bytes > self.budget {
+            let Some((_, key)) = state.by_use.pop_first() else { return };
+            if let Some((_, gone)) = state.blocks.remove(&key) {
+                state.bytes -= gone.len();
+            }
+        }
+    }
+}
+
+/// What reading an archive ended with.
+pub(super) enum ArchiveError {
+    /// Its file has gone: it has been merged into another one, or retention has dropped it. Ask the index again.
+    Moved,
+    Failed(LocalError),
+}
+
+impl From<LocalError> for ArchiveError {
+    fn from(error: LocalError) -> Self {
+        match &error {
+            LocalError::Io { error: io, .. } if io.kind() == io::ErrorKind::NotFound => Self::Moved,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// Reads archives of one store.
+pub(super) struct ArchiveReader<'a> {
+    pub files: &'a dyn Files,
+    pub store: u128,
+    pub cache: &'a BlockCache,
+}
+
+impl ArchiveReader<'_> {
+    fn open(&self, archive: &Archive) -> Result<(String, Arc<dyn FileHandle>), LocalError> {
+        let name = archive_file(archive.stream, archive.entry.file);
+        let file = self.files.open(&name, Access::Read).doing("open", &name)?;
+        Ok((name, file))
+    }
+
+    /// The list of blocks, which is read and checked once.
+    pub fn blocks<'b>(&self, archive: &'b Archive) -> Result<&'b [BlockEntry], LocalError> {
+        if let Some(blocks) = archive.blocks.get() {
+            return Ok(blocks);
+        }
+        let (name, file) = self.open(archive)?;
+        let bytes = file.size().doing("look at", &name)?;
+        if bytes != archive.entry.bytes || bytes < (ARCHIVE_HEAD + ARCHIVE_TRAILER) as u64 {
+            let what = format!("it has {bytes} bytes, {} were written", archive.entry.bytes);
+            return Err(Damage::new(&name, bytes, what).into());
+        }
+        let read = |at: u64, len: usize| {
+            let mut into = vec![0; len];
+            file.read_at(&mut into, at).doing("read", &name).map(|()| into)
+        };
+        check_head(&name, &read(0, ARCHIVE_HEAD)?, self.store, archive.stream)?;
+        let trailer = read(bytes - ARCHIVE_TRAILER as u64, ARCHIVE_TRAILER)?;
+        let (at, len) = list_place(&name, &trailer, bytes, archive.entry.crc)?;
+        let list = blocks(&name, at, &read(at, len)?, archive.entry.crc)?;
+        let first = list.first().map(|block| (block.first, block.first_seq));
+        if first != Some((archive.entry.first, archive.entry.first_seq)) {
+            return Err(Damage::new(&name, at, "it begins elsewhere than the manifest says").into());
+        }
+        Ok(archive.blocks.get_or_init(|| list))
+    }
+
+    /// An unpacked block. `keep` puts it into the cache.
+    pub fn block(&self, archive: &Archive, at: usize, keep: bool) -> Result<Arc<Vec<u8>>, LocalError> {
+        let key = (archive.entry.file, at);
+        if let Some(block) = self.cache.get(key) {
+            return Ok(block);
+        }
+        let entry = self.blocks(archive)?[at];
+        let (name, file) = self.open(archive)?;
+        let mut stored = vec![0; entry.packed as usize];
+        file.read_at(&mut stored, entry.at).doing("read", &name)?;
+        let block = Arc::new(unpack(&name, &entry, stored)?);
+        if keep {
+            self.cache.put(key, &block);
+        }
+        Ok(block)
+    }
+
+    /// Visits batches from the one with `revision` on, until `visit` says that it has seen enough.
+    pub fn visit(
+        &self,
+        archive: &Archive,
+        revision: Revision,
+        keep: bool,
+        visit: &mut dyn FnMut(&StoredBatch<'_>) -> bool,
+    ) -> Result<(), LocalError> {
+        let list = self.blocks(archive)?;
+        let from = list.partition_point(|block| block.first <= revision).saturating_sub(1);
+        for (at, entry) in list.iter().enumerate().skip(from) {
+            let block = self.block(archive, at, keep)?;
+            let mut batches = Batches::new(entry, &block);
+            let mut next = entry.first;
+            for batch in &mut batches {
+                next = batch.last().next();
+                if batch.last() >= revision && !visit(&batch) {
+                    return Ok(());
+                }
+            }
+            let ends = list.get(at + 1).map_or(archive.entry.end.revision.next(), |block| block.first);
+            if !batches.is_at_end() || next != ends {
+                let name = archive_file(archive.stream, archive.entry.file);
+                return Err(Damage::new(&name, entry.at, "a block holds other batches than it should").into());
+            }
+        }
+        Ok(())
+    }
+}

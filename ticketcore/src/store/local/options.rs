@@ -1,0 +1,118 @@
+//! How a local store is opened.
+
+use super::error::LocalError;
+use super::format::manifest::Retention;
+use super::recovery::Mutations;
+
+/// What a loss of power may cost. A process that is killed loses nothing in any of them, as long as the machine goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing that was acknowledged.
+    #[default]
+    Strict,
+    /// What was acknowledged in the last so many milliseconds.
+    Interval(u64),
+    /// Whatever the system has not written by itself: about half a minute on most.
+    None,
+}
+
+/// How a local store is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalOptions {
+    /// What a loss of power may cost.
+    pub durability: Durability,
+    /// Bytes of a segment of the log: 16 KiB to 1 GiB, in steps of 4 KiB. Two to four of them are on the disk.
+    pub segment_bytes: u32,
+    /// How much is kept of journals that a snapshot covers, unless [`LocalStore::set_retention`] says otherwise.
+    pub retention: Retention,
+    /// Bytes of memory for unpacked blocks of archives.
+    pub cache_bytes: usize,
+    /// No threads are started: a batch is written by whoever hands it in, and the host calls [`LocalStore::maintain`] itself, often.
+    pub manual: bool,
+    /// A deliberate fault, to prove that it is caught.
+    #[cfg(feature = "testkit")]
+    pub canary: Option<LocalCanary>,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Strict,
+            segment_bytes: 32 << 20,
+            retention: Retention::All,
+            cache_bytes: 32 << 20,
+            manual: false,
+            #[cfg(feature = "testkit")]
+            canary: None,
+        }
+    }
+}
+
+/// A deliberate fault of the local store.
+#[cfg(feature = "testkit")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LocalCanary {
+    /// Batches are acknowledged before they are written and synced.
+    AckBeforeSync,
+    /// Opening takes any end of the log for a torn one.
+    CutAckedTail,
+    /// The file of a segment is used again before its facts are in an archive.
+    RecycleBeforeArchive,
+    /// Names of files are never synced.
+    NoDirSync,
+    /// Opening takes what an earlier use of a file left in it for this one's.
+    StaleLife,
+}
+
+#[cfg(feature = "testkit")]
+impl LocalCanary {
+    /// Every canary.
+    pub const ALL: [LocalCanary; 5] = [
+        LocalCanary::AckBeforeSync,
+        LocalCanary::CutAckedTail,
+        LocalCanary::RecycleBeforeArchive,
+        LocalCanary::NoDirSync,
+        LocalCanary::StaleLife,
+    ];
+
+    /// Its name, as given on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            LocalCanary::AckBeforeSync => "ack_before_sync",
+            LocalCanary::CutAckedTail => "cut_acked_tail",
+            LocalCanary::RecycleBeforeArchive => "recycle_before_archive",
+            LocalCanary::NoDirSync => "no_dir_sync",
+            LocalCanary::StaleLife => "stale_life",
+        }
+    }
+}
+
+impl LocalOptions {
+    /// Checks what has a range.
+    pub(super) fn check(&self) -> Result<(), LocalError> {
+        let (min, max) = (16 << 10, 1 << 30);
+        let found = self.segment_bytes;
+        if (min..=max).contains(&found) && found.is_multiple_of(4_096) {
+            return Ok(());
+        }
+        let (found, min, max) = (found.into(), min.into(), max.into());
+        Err(LocalError::Option { what: "segment_bytes", found, min, max })
+    }
+
+    /// The faults of opening that were asked for.
+    #[cfg(feature = "testkit")]
+    pub(super) fn mutations(&self) -> Mutations {
+        Mutations {
+            stale_life: self.canary == Some(LocalCanary::StaleLife),
+            cut_acked_tail: self.canary == Some(LocalCanary::CutAckedTail),
+        }
+    }
+
+    /// None.
+    #[cfg(not(feature = "testkit"))]
+    #[expect(clippy::unused_self, reason = "the same call with and without the feature")]
+    pub(super) fn mutations(&self) -> Mutations {
+        Mutations::default()
+    }
+}

@@ -1,0 +1,191 @@
+//! What the parts of an open store share.
+
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::OnceLock;
+
+use super::LocalOptions;
+use super::archives::{ArchiveReader, BlockCache};
+use super::error::{Doing, LocalError};
+use super::files::{FileHandle, Files};
+use super::format::manifest::Manifest;
+use super::format::segment::LogEnd;
+use super::index::{Index, Segment};
+use super::recovery::Log;
+use crate::id::Revision;
+use crate::store::{Completion, StreamId};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex};
+
+/// Batches that wait for the writer.
+#[derive(Default)]
+pub(super) struct Queue {
+    pub waiting: Vec<Completion>,
+    /// Somebody is writing; without a writer's thread, whoever hands a batch in then leaves it to them.
+    pub writing: bool,
+    pub closing: bool,
+    /// The writer is gone: nothing is written any more.
+    pub dead: bool,
+}
+
+/// A file of the log that is not in use.
+pub(super) struct Spare {
+    pub name: String,
+    pub file: Arc<dyn FileHandle>,
+    pub size: u64,
+}
+
+/// A segment that is full or was left by an earlier opening.
+pub(super) struct Sealed {
+    pub segment: Arc<Segment>,
+    pub end: LogEnd,
+    pub size: u64,
+}
+
+/// The files of the log that are not being written.
+#[derive(Default)]
+pub(super) struct Slots {
+    pub spare: Vec<Spare>,
+    /// Oldest first: they wait to be archived.
+    pub sealed: VecDeque<Sealed>,
+    /// Archived; somebody may still be reading them.
+    pub retired: Vec<Sealed>,
+    pub next_name: u64,
+}
+
+/// What has been done since the store was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LocalStats {
+    /// Batches written to the log.
+    pub batches: u64,
+    /// Writes to the log; each carries the batches that came while the one before was under way.
+    pub writes: u64,
+    /// Syncs of the log.
+    pub syncs: u64,
+    /// Bytes written to the log, fillings up to 4,096 included.
+    pub log_bytes: u64,
+    /// Segments whose facts were moved to archives.
+    pub segments_archived: u64,
+    /// Bytes of archives written.
+    pub archive_bytes: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Counters {
+    pub batches: AtomicU64,
+    pub writes: AtomicU64,
+    pub syncs: AtomicU64,
+    pub log_bytes: AtomicU64,
+    pub segments_archived: AtomicU64,
+    pub archive_bytes: AtomicU64,
+}
+
+impl Counters {
+    pub fn add(counter: &AtomicU64, count: u64) {
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub fn read(&self) -> LocalStats {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        LocalStats {
+            batches: of(&self.batches),
+            writes: of(&self.writes),
+            syncs: of(&self.syncs),
+            log_bytes: of(&self.log_bytes),
+            segments_archived: of(&self.segments_archived),
+            archive_bytes: of(&self.archive_bytes),
+        }
+    }
+}
+
+/// See the module. Lock order: manifest, index; the others stand alone.
+pub(super) struct Shared {
+    /// Keeps other processes out until the last thread is done.
+    pub _lock: Box<dyn Any + Send + Sync>,
+    pub files: Arc<dyn Files>,
+    pub options: LocalOptions,
+    pub store: u128,
+    /// Drawn at this opening, so that no segment has a life that it had before.
+    pub lives: u64,
+    pub queue: Mutex<Queue>,
+    /// For the writer.
+    pub work: Condvar,
+    pub index: Mutex<Index>,
+    pub slots: Mutex<Slots>,
+    /// For the keeper.
+    pub keep: Condvar,
+    pub keep_asked: Mutex<bool>,
+    pub manifest: Mutex<Manifest>,
+    pub cache: BlockCache,
+    pub counters: Counters,
+    /// The number of the newest segment whose header is on the disk.
+    pub newest: AtomicU64,
+    /// The segment that is being written; all before it are on the disk.
+    pub active: Mutex<Option<Arc<Segment>>>,
+    /// Why nothing is written any more.
+    pub poison: OnceLock<String>,
+    /// What the keeper could not do when it last tried.
+    pub trouble: Mutex<Option<String>>,
+    /// One snapshot is saved at a time.
+    pub saving: Mutex<()>,
+    /// Revisions of snapshots that were saved or loaded since the store was opened.
+    pub snapshots: Mutex<BTreeMap<StreamId, Revision>>,
+}
+
+impl Shared {
+    /// What is shared at the opening of a store with this manifest and log.
+    pub fn new(
+        files: Arc<dyn Files>,
+        options: LocalOptions,
+        lock: Box<dyn Any + Send + Sync>,
+        manifest: Manifest,
+        log: Log,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            _lock: lock,
+            files,
+            options,
+            store: manifest.store,
+            lives: RandomState::new().hash_one(manifest.store),
+            queue: Mutex::default(),
+            work: Condvar::new(),
+            index: Mutex::new(log.index),
+            slots: Mutex::new(log.slots),
+            keep: Condvar::new(),
+            keep_asked: Mutex::new(true),
+            manifest: Mutex::new(manifest),
+            cache: BlockCache::new(options.cache_bytes),
+            counters: Counters::default(),
+            newest: AtomicU64::new(0),
+            active: Mutex::default(),
+            poison: OnceLock::new(),
+            trouble: Mutex::default(),
+            saving: Mutex::new(()),
+            snapshots: Mutex::default(),
+        })
+    }
+
+    pub fn archives(&self) -> ArchiveReader<'_> {
+        ArchiveReader { files: &*self.files, store: self.store, cache: &self.cache }
+    }
+
+    /// Returns once everything acknowledged so far is on the disk.
+    pub fn sync_log(&self) -> Result<(), LocalError> {
+        let active = self.active.lock().clone();
+        let Some(segment) = active else { return Ok(()) };
+        segment.file.sync().doing("sync", &segment.name).inspect_err(|error| self.poison(error))
+    }
+
+    /// After an error of a write or a sync nobody knows what is on the disk, and asking again does not tell: nothing is written any more.
+    pub fn poison(&self, error: &LocalError) {
+        self.poison.get_or_init(|| format!("{error}; the store takes nothing more until it is opened again"));
+    }
+
+    /// The keeper has something to do.
+    pub fn ask_keeper(&self) {
+        *self.keep_asked.lock() = true;
+        self.keep.notify_one();
+    }
+}

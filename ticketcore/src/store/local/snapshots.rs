@@ -1,0 +1,75 @@
+//! Saving and loading snapshots.
+
+use std::io;
+use std::sync::Arc;
+
+use super::Durability;
+use super::error::{Damage, LocalError};
+use super::format::manifest::End;
+use super::format::snapshot::{SNAPSHOTS, decode, encode, snapshot_file};
+use super::shared::Shared;
+use crate::id::Revision;
+use crate::store::{Snapshot, StreamId};
+
+impl Shared {
+    /// See [`Store::save_snapshot`](crate::store::Store::save_snapshot).
+    pub fn save_snapshot(&self, stream: StreamId, snapshot: &Snapshot) -> Result<(), LocalError> {
+        let _alone = self.saving.lock();
+        let known = self.snapshots.lock().get(&stream).copied();
+        let newest = match known {
+            Some(revision) => Some(revision),
+            None => self.load(stream)?.map(|snapshot| snapshot.revision),
+        };
+        if newest.is_some_and(|newest| newest >= snapshot.revision) {
+            return Ok(());
+        }
+        if self.options.durability != Durability::Strict {
+            // What it was folded from must not be lost when it is not.
+            self.sync_log()?;
+        }
+        let file = snapshot_file(stream);
+        let end = self.end_at(stream, snapshot.revision)?;
+        let Some(end) = end.filter(|end| end.tail == snapshot.tail) else {
+            let what = format!("the journal does not end with a batch at {}", snapshot.revision);
+            return Err(Damage::new(&file, 0, what).into());
+        };
+        self.replace(SNAPSHOTS, &file, &encode(stream, end, &snapshot.bytes))?;
+        self.note_snapshot(stream, snapshot.revision);
+        self.ask_keeper();
+        Ok(())
+    }
+
+    /// See [`Store::load_snapshot`](crate::store::Store::load_snapshot).
+    pub fn load(&self, stream: StreamId) -> Result<Option<Snapshot>, LocalError> {
+        let Some((end, state)) = self.load_with_end(stream)? else { return Ok(None) };
+        self.note_snapshot(stream, end.revision);
+        Ok(Some(Snapshot { revision: end.revision, tail: end.tail, bytes: Arc::from(state) }))
+    }
+
+    /// A snapshot's state, and where the journal ended when it was folded.
+    pub fn load_with_end(&self, stream: StreamId) -> Result<Option<(End, Vec<u8>)>, LocalError> {
+        let file = snapshot_file(stream);
+        let bytes = match Self::read_whole(&*self.files, &file) {
+            Err(LocalError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes?,
+        };
+        let (end, state) = decode(&file, stream, &bytes)?;
+        let last = self.index.lock().end(stream).revision;
+        if end.revision > last {
+            let what = format!("it was folded up to {}, and the journal ends at {last}", end.revision);
+            return Err(Damage::new(&file, 0, what).into());
+        }
+        Ok(Some((end, state)))
+    }
+
+    fn note_snapshot(&self, stream: StreamId, revision: Revision) {
+        let mut snapshots = self.snapshots.lock();
+        let known = snapshots.entry(stream).or_insert(revision);
+        *known = (*known).max(revision);
+    }
+
+    /// The revision a loaded or saved snapshot covers.
+    pub fn covered(&self, stream: StreamId) -> Option<Revision> {
+        self.snapshots.lock().get(&stream).copied()
+    }
+}

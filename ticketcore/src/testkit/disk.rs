@@ -1,0 +1,431 @@
+//! [`MemoryDisk`]: files in memory that behave as a disk may when the power fails, or when it is full or broken.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use super::Rng;
+use crate::store::local::{Access, FileHandle, Files};
+use crate::sync::Mutex;
+
+/// Decodes `bytes` as a part of a local store's segment, archive, manifest or snapshot (`kind` modulo 4), checksums set right. For
+/// fuzzing: it must neither panic nor take memory without end.
+pub fn decode_store_file(kind: u8, bytes: &[u8]) {
+    crate::store::local::decode_anything(kind, bytes);
+}
+
+/// What a disk writes at once or not at all.
+pub const SECTOR: usize = 512;
+
+/// What goes wrong, at which of the calls that change something (counted from 0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Power fails during this call: it and all later ones fail, and what was not synced is as [`Left`] says.
+    PowerCut(u64),
+    /// This call fails; a write has written half, a sync nothing.
+    Error(u64),
+    /// This reading call fails.
+    ReadError(u64),
+    /// No file may grow once all together have this many bytes.
+    Full(u64),
+}
+
+/// What is left of what was not synced when the power failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// All of it.
+    Everything,
+    /// All of it, but only this many sectors from the beginning of the last write.
+    TornAfter(usize),
+    /// All of it, but for this one sector of the last write.
+    HoleAt(usize),
+    /// Any sectors of it, any first part of the changes of names in each folder, as this seed says.
+    Random(u64),
+}
+
+#[derive(Clone, Default)]
+struct Node {
+    synced: Vec<u8>,
+    now: Vec<u8>,
+    /// Writes since the last sync: place and bytes.
+    unsynced: Vec<(usize, Vec<u8>)>,
+}
+
+#[derive(Clone)]
+enum NameChange {
+    Set(String, usize),
+    Remove(String),
+    Rename(String, String),
+}
+
+#[derive(Default)]
+struct State {
+    nodes: Vec<Node>,
+    names: BTreeMap<String, usize>,
+    synced_names: BTreeMap<String, usize>,
+    /// By folder.
+    unsynced_names: BTreeMap<String, Vec<NameChange>>,
+    trouble: Option<Trouble>,
+    calls: u64,
+    reads: u64,
+    syncs: u64,
+    dead: bool,
+    locked: bool,
+    /// The file written last.
+    last_written: Option<usize>,
+}
+
+/// See the module. Clones are the same disk.
+#[derive(Clone, Default)]
+pub struct MemoryDisk {
+    state: Arc<Mutex<State>>,
+}
+
+impl MemoryDisk {
+    /// An empty disk without trouble.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on; calls are counted anew.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        let mut state = self.state.lock();
+        (state.trouble, state.calls, state.reads) = (trouble, 0, 0);
+    }
+
+    /// Calls that change something, since trouble was set: writes, syncs, creations, renamings, removals, syncs of folders.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.state.lock().calls
+    }
+
+    /// Reading calls since then.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.state.lock().reads
+    }
+
+    /// Syncs of files, ever.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.state.lock().syncs
+    }
+
+    /// Whether the power has failed.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.state.lock().dead
+    }
+
+    /// Sectors of the last unsynced write; 0 if there is none.
+    #[must_use]
+    pub fn last_write_sectors(&self) -> usize {
+        let state = self.state.lock();
+        let node = state.last_written.map(|node| &state.nodes[node]);
+        let last = node.and_then(|node| node.unsynced.last());
+        last.map_or(0, |(at, bytes)| sectors(*at, bytes.len()).count())
+    }
+
+    /// The names and bytes of all files, as a running process sees them.
+    #[must_use]
+    pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+        let state = self.state.lock();
+        state.names.iter().map(|(name, node)| (name.clone(), state.nodes[*node].now.clone())).collect()
+    }
+
+    /// A disk with these files, all synced.
+    #[must_use]
+    pub fn with_contents(files: &BTreeMap<String, Vec<u8>>) -> Self {
+        let disk = Self::new();
+        {
+            let mut state = disk.state.lock();
+            for (name, bytes) in files {
+                let node = state.nodes.len();
+                state.nodes.push(Node { synced: bytes.clone(), now: bytes.clone(), unsynced: Vec::new() });
+                state.names.insert(name.clone(), node);
+                state.synced_names.insert(name.clone(), node);
+            }
+        }
+        disk
+    }
+
+    /// The disk that is found when the power is back.
+    #[must_use]
+    pub fn after_power_cut(&self, left: Left) -> Self {
+        let state = self.state.lock();
+        let mut rng = Rng::new(if let Left::Random(seed) = left { seed } else { 0 });
+        let mut names = state.synced_names.clone();
+        for changes in state.unsynced_names.values() {
+            let kept = match left {
+                Left::Nothing => 0,
+                Left::Random(_) => rng.index(changes.len() + 1),
+                _ => changes.len(),
+            };
+            for change in &changes[..kept] {
+                apply(&mut names, change);
+            }
+        }
+        let mut files = BTreeMap::new();
+        for (name, node) in names {
+            let last = state.last_written == Some(node);
+            files.insert(name, survived(&state.nodes[node], left, last, &mut rng));
+        }
+        Self::with_contents(&files)
+    }
+}
+
+fn apply(names: &mut BTreeMap<String, usize>, change: &NameChange) {
+    match change {
+        NameChange::Set(name, node) => _ = names.insert(name.clone(), *node),
+        NameChange::Remove(name) => _ = names.remove(name),
+        NameChange::Rename(from, to) => {
+            if let Some(node) = names.remove(from) {
+                names.insert(to.clone(), node);
+            }
+        }
+    }
+}
+
+/// The parts of a write by sector: place and length.
+fn sectors(at: usize, len: usize) -> impl Iterator<Item = (usize, usize)> {
+    let end = at + len;
+    let mut next = at;
+    std::iter::from_fn(move || {
+        (next < end).then(|| {
+            let start = next;
+            next = ((start / SECTOR + 1) * SECTOR).min(end);
+            (start, next - start)
+        })
+    })
+}
+
+fn survived(node: &Node, left: Left, is_last: bool, rng: &mut Rng) -> Vec<u8> {
+    let mut bytes = node.synced.clone();
+    for (number, (at, written)) in node.unsynced.iter().enumerate() {
+        let last = is_last && number + 1 == node.unsynced.len();
+        for (sector, (start, len)) in sectors(*at, written.len()).enumerate() {
+            let keep = match left {
+                Left::Nothing => false,
+                Left::Everything => true,
+                Left::TornAfter(kept) => !last || sector < kept,
+                Left::HoleAt(hole) => !last || sector != hole,
+                Left::Random(_) => rng.chance(50),
+            };
+            if keep {
+                write(&mut bytes, start, &written[start - at..start - at + len]);
+            }
+        }
+    }
+    bytes
+}
+
+fn write(into: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    if into.len() < at + bytes.len() {
+        into.resize(at + bytes.len(), 0);
+    }
+    into[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+fn folder_of(name: &str) -> String {
+    name.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned())
+}
+
+fn broken(what: &str) -> io::Error {
+    io::Error::other(format!("injected: {what}"))
+}
+
+impl State {
+    /// Counts a changing call. `Err` if it must fail; the flag says whether half of it happens.
+    fn change(&mut self, grows_by: u64) -> Result<(), (io::Error, bool)> {
+        if self.dead {
+            return Err((broken("no power"), false));
+        }
+        let call = self.calls;
+        self.calls += 1;
+        match self.trouble {
+            Some(Trouble::PowerCut(at)) if call >= at => {
+                self.dead = true;
+                Err((broken("the power failed"), true))
+            }
+            Some(Trouble::Error(at)) if call == at => Err((broken("an error"), true)),
+            Some(Trouble::Full(limit)) if grows_by > 0 => {
+                let used: u64 = self.names.values().map(|node| self.nodes[*node].now.len() as u64).sum();
+                if used + grows_by > limit { Err((io::ErrorKind::StorageFull.into(), false)) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn look(&mut self) -> io::Result<()> {
+        if self.dead {
+            return Err(broken("no power"));
+        }
+        let read = self.reads;
+        self.reads += 1;
+        match self.trouble {
+            Some(Trouble::ReadError(at)) if read == at => Err(broken("an error of reading")),
+            _ => Ok(()),
+        }
+    }
+
+    fn name(&mut self, folder: String, change: NameChange) {
+        apply(&mut self.names, &change);
+        self.unsynced_names.entry(folder).or_default().push(change);
+    }
+}
+
+/// The folder's lock.
+struct Locked(Arc<Mutex<State>>);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.0.lock().locked = false;
+    }
+}
+
+impl Files for MemoryDisk {
+    fn lock(&self) -> io::Result<Box<dyn Any + Send + Sync>> {
+        let mut state = self.state.lock();
+        if std::mem::replace(&mut state.locked, true) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(Locked(Arc::clone(&self.state))))
+    }
+
+    fn open(&self, name: &str, access: Access) -> io::Result<Arc<dyn FileHandle>> {
+        let mut state = self.state.lock();
+        let found = state.names.get(name).copied();
+        let node = match (access, found) {
+            (Access::Create, _) => {
+                state.change(0).map_err(|(error, _)| error)?;
+                let node = state.nodes.len();
+                state.nodes.push(Node::default());
+                state.name(folder_of(name), NameChange::Set(name.to_owned(), node));
+                node
+            }
+            (_, Some(node)) => {
+                state.look()?;
+                node
+            }
+            (_, None) => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Ok(Arc::new(MemoryFile { state: Arc::clone(&self.state), node }))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let mut state = self.state.lock();
+        state.look()?;
+        let inside = |name: &String| {
+            let rest = if folder.is_empty() { name } else { name.strip_prefix(folder)?.strip_prefix('/')? };
+            rest.split('/').next().map(str::to_owned)
+        };
+        let mut names: Vec<String> = state.names.keys().filter_map(inside).collect();
+        names.dedup();
+        Ok(names)
+    }
+
+    fn create_folder(&self, _folder: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.state.lock();
+        match state.change(0) {
+            Err((error, half)) => {
+                if half && state.dead {
+                    let change = NameChange::Rename(from.to_owned(), to.to_owned());
+                    state.unsynced_names.entry(folder_of(to)).or_default().push(change);
+                }
+                return Err(error);
+            }
+            Ok(()) if !state.names.contains_key(from) => return Err(io::ErrorKind::NotFound.into()),
+            Ok(()) => {}
+        }
+        state.name(folder_of(to), NameChange::Rename(from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.change(0).map_err(|(error, _)| error)?;
+        if !state.names.contains_key(name) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        state.name(folder_of(name), NameChange::Remove(name.to_owned()));
+        Ok(())
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.change(0).map_err(|(error, _)| error)?;
+        let changes = state.unsynced_names.remove(folder).unwrap_or_default();
+        for change in &changes {
+            apply(&mut state.synced_names, change);
+        }
+        Ok(())
+    }
+}
+
+struct MemoryFile {
+    state: Arc<Mutex<State>>,
+    node: usize,
+}
+
+impl FileHandle for MemoryFile {
+    fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.look()?;
+        let start = usize::try_from(at).unwrap_or(usize::MAX);
+        let bytes = start.checked_add(into.len()).and_then(|end| state.nodes[self.node].now.get(start..end));
+        into.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        let grows = (at + bytes.len()).saturating_sub(state.nodes[self.node].now.len());
+        let (written, outcome) = match state.change(grows as u64) {
+            Ok(()) => (bytes, Ok(())),
+            // Any part of a write under way may reach the disk: see `Left`.
+            Err((error, true)) if state.dead => (bytes, Err(error)),
+            Err((error, half)) => (&bytes[..if half { bytes.len() / 2 } else { 0 }], Err(error)),
+        };
+        if !written.is_empty() {
+            state.last_written = Some(self.node);
+            let node = &mut state.nodes[self.node];
+            write(&mut node.now, at, written);
+            node.unsynced.push((at, written.to_vec()));
+        }
+        outcome
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.state.lock();
+        match state.change(0) {
+            Ok(()) => {}
+            Err((error, _)) => {
+                if !state.dead {
+                    // As Linux does: what was not written is taken for clean, and nobody is told again.
+                    state.nodes[self.node].unsynced.clear();
+                }
+                return Err(error);
+            }
+        }
+        state.syncs += 1;
+        let node = &mut state.nodes[self.node];
+        node.synced.clone_from(&node.now);
+        node.unsynced.clear();
+        Ok(())
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        let mut state = self.state.lock();
+        state.look()?;
+        Ok(state.nodes[self.node].now.len() as u64)
+    }
+}

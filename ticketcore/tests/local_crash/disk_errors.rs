@@ -1,0 +1,91 @@
+//! Every call of the system fails once; the disk is full.
+
+use std::sync::Arc;
+
+use ticketcore::store::local::LocalStore;
+use ticketcore::store::{Appended, Store};
+use ticketcore::testkit::{Left, MemoryDisk, Rng, Trouble};
+
+use crate::workload::{Known, Life, STREAMS, goes_on, options, submit};
+
+#[test]
+fn an_error_of_any_call_loses_nothing_acknowledged() {
+    let mut tried = 0;
+    for seed in 0..6 {
+        let life = Life::new(seed, 30);
+        let whole = MemoryDisk::new();
+        life.live(&whole).1.unwrap();
+        let changes = (0..whole.calls()).map(Trouble::Error);
+        let reads = (0..whole.reads()).map(Trouble::ReadError);
+        for trouble in changes.chain(reads) {
+            let disk = MemoryDisk::new();
+            disk.set_trouble(Some(trouble));
+            let (known, _) = life.live(&disk);
+            for left in [Left::Nothing, Left::Everything] {
+                tried += 1;
+                goes_on(&disk.after_power_cut(left), &known, life.options)
+                    .unwrap_or_else(|why| panic!("{life:?}, {trouble:?}, {left:?}: {why}"));
+            }
+        }
+    }
+    println!("{tried} images");
+    assert!(tried > 1_000);
+}
+
+/// A failed sync says nothing of what is on the disk, and the next one may lie: nothing is taken after it, and nothing is denied.
+#[test]
+fn after_a_failed_sync_nobody_knows() {
+    let disk = MemoryDisk::new();
+    let store = LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap();
+    let mut known = Known::default();
+    let mut rng = Rng::new(3);
+    assert!(known.append(&store, STREAMS[0], &mut rng));
+    disk.set_trouble(Some(Trouble::Error(1)));
+    for _ in 0..3 {
+        let (batch, _) = known.batch(STREAMS[0], &mut rng);
+        let outcome = submit(&store, batch);
+        assert!(matches!(outcome, Appended::Unknown(_)), "{outcome:?}");
+    }
+    assert!(store.trouble().unwrap().contains("sync"), "{:?}", store.trouble());
+    assert_eq!(store.streams(), Ok(vec![STREAMS[0]]), "reading goes on");
+    drop(store);
+    goes_on(&disk.after_power_cut(Left::Nothing), &known, options()).unwrap();
+}
+
+/// A full disk refuses, and goes on where it was once there is room.
+#[test]
+fn a_full_disk_refuses_and_loses_nothing() {
+    for extra in (0..40_000).step_by(1_000) {
+        let disk = MemoryDisk::new();
+        let store = LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap();
+        let used: u64 = disk.contents().values().map(|bytes| bytes.len() as u64).sum();
+        disk.set_trouble(Some(Trouble::Full(used + extra)));
+        let mut known = Known::default();
+        let mut rng = Rng::new(extra);
+        let refused = (0..1_000).find_map(|_| {
+            let _full = store.maintain();
+            let stream = *rng.pick(&STREAMS);
+            let (batch, facts) = known.batch(stream, &mut rng);
+            match submit(&store, batch.clone()) {
+                Appended::Yes => {
+                    let journal = known.0.entry(stream).or_default();
+                    (journal.tail, journal.unknown) = (batch.tail(), Vec::new());
+                    journal.facts.extend(facts);
+                    None
+                }
+                outcome => Some((outcome, batch, facts)),
+            }
+        });
+        let (outcome, batch, facts) = refused.expect("the disk is full at last");
+        assert!(matches!(outcome, Appended::Failed(_)), "{extra}: {outcome:?}");
+        disk.set_trouble(None);
+        assert_eq!(submit(&store, batch.clone()), Appended::Yes, "{extra}: the same batch again");
+        let journal = known.0.entry(batch.stream).or_default();
+        journal.facts.extend(facts);
+        journal.tail = batch.tail();
+        store.maintain().unwrap();
+        known.check(&store).unwrap();
+        drop(store);
+        goes_on(&disk, &known, options()).unwrap();
+    }
+}

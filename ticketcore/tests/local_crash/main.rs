@@ -1,0 +1,7 @@
+//! The local store against a power that fails, a disk that errs or is full, and bits that flip: what was acknowledged is there, and what is
+//! damaged is said.
+
+mod damage;
+mod disk_errors;
+mod power_cuts;
+mod workload;

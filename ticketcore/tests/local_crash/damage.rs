@@ -15,7 +15,7 @@ fn small_store(seed: u64, closed: bool) -> (Contents, Known, LocalOptions) {
     let life = Life::new(seed, 25);
     let disk = MemoryDisk::new();
     let (known, ended) = life.live(&disk);
-    ended.unwrap();
+    ended.expect("nothing goes wrong");
     let disk = if closed { disk } else { disk.after_power_cut(Left::Nothing) };
     (disk.contents(), known, life.options)
 }

@@ -118,7 +118,7 @@ fn ends_early_at_most(disk: &MemoryDisk, known: &Known, options: LocalOptions) -
         let loaded = store.load_snapshot(*stream).map_err(|error| error.to_string())?;
         let covered = loaded.map_or(ticketcore::Revision::ZERO, |snapshot| snapshot.revision);
         let (facts, _) = crate::workload::read(&store, *stream, covered)?;
-        let skipped = usize::try_from(covered.0).unwrap();
+        let skipped = usize::try_from(covered.0).unwrap_or(usize::MAX);
         let all: Vec<_> = journal.facts.iter().chain(&journal.unknown).cloned().collect();
         if all.get(skipped..skipped + facts.len()) != Some(&facts[..]) {
             return Err(format!("{stream:?} holds {} facts that are not those it was given", facts.len()));

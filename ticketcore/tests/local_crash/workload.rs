@@ -112,7 +112,7 @@ impl Known {
                 return Err(format!("the snapshot of {stream:?} is of {covered}, not {}", journal.snapshot));
             }
             let (facts, tail) = read(store, *stream, covered)?;
-            let skipped = usize::try_from(covered.0).unwrap();
+            let skipped = usize::try_from(covered.0).unwrap_or(usize::MAX);
             let mut wanted = journal.facts.clone();
             if facts.len() + skipped > wanted.len() {
                 wanted.append(&mut journal.unknown);
@@ -151,7 +151,7 @@ pub fn read(store: &LocalStore, stream: StreamId, covered: Revision) -> Result<(
     };
     match read(Revision::ZERO) {
         Ok((facts, tail)) => {
-            Ok((facts[usize::try_from(covered.0).unwrap().min(facts.len())..].to_vec(), tail))
+            Ok((facts[usize::try_from(covered.0).unwrap_or(usize::MAX).min(facts.len())..].to_vec(), tail))
         }
         Err(ReadError::Truncated { .. }) => read(covered).map_err(|error: ReadError| error.to_string()),
         Err(error) => Err(error.to_string()),

@@ -195,11 +195,11 @@ fn look(path: &Path, books: &mut Books) -> Result<u64, Failure> {
         Err(ticketcore::store::local::LocalError::NotAStore { .. }) if books.acks.is_empty() => return Ok(0),
         store => std::sync::Arc::new(store?),
     };
-    let events = store.streams()?.into_iter().filter_map(|stream| match stream {
+    let mut events = store.streams()?.into_iter().filter_map(|stream| match stream {
         StreamId::Event(event) => Some(event),
         _ => None,
     });
-    let Some(event) = events.last() else { return Ok(0) };
+    let Some(event) = events.next_back() else { return Ok(0) };
     let options = Options { manual_expiry: true, ..Options::default() };
     let office = BoxOffice::open_shared(std::sync::Arc::<LocalStore>::clone(&store), options)?;
     let manifest = office.manifest(event)?;

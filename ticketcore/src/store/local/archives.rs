@@ -21,11 +21,14 @@ pub(super) struct BlockCache {
     state: Mutex<CacheState>,
 }
 
+/// Archive file and block.
+type BlockName = (u64, usize);
+
 #[derive(Default)]
 struct CacheState {
-    /// By archive file and block: when it was used last, and its bytes.
-    blocks: HashMap<(u64, usize), (u64, Arc<Vec<u8>>)>,
-    by_use: BTreeMap<u64, (u64, usize)>,
+    /// When each was used last, and its bytes.
+    blocks: HashMap<BlockName, (u64, Arc<Vec<u8>>)>,
+    by_use: BTreeMap<u64, BlockName>,
     bytes: usize,
     uses: u64,
 }
@@ -35,7 +38,7 @@ impl BlockCache {
         Self { budget, state: Mutex::default() }
     }
 
-    fn get(&self, key: (u64, usize)) -> Option<Arc<Vec<u8>>> {
+    fn get(&self, key: BlockName) -> Option<Arc<Vec<u8>>> {
         let state = &mut *self.state.lock();
         let (used, bytes) = state.blocks.get_mut(&key)?;
         state.uses += 1;
@@ -45,7 +48,7 @@ impl BlockCache {
         Some(Arc::clone(bytes))
     }
 
-    fn put(&self, key: (u64, usize), block: &Arc<Vec<u8>>) {
+    fn put(&self, key: BlockName, block: &Arc<Vec<u8>>) {
         let state = &mut *self.state.lock();
         if block.len() > self.budget || state.blocks.contains_key(&key) {
             return;

@@ -2,6 +2,7 @@
 //! back what is no longer needed.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,11 +155,11 @@ impl Shared {
         let mut packed: BTreeMap<StreamId, Packed> = BTreeMap::new();
         let mut visit = |at: usize, frame: &Frame<'_>| {
             let Some(stream) = frame.head.stream else { return Ok(()) };
-            if !packed.contains_key(&stream) {
-                packed.insert(stream, self.begin_archive(manifest, stream)?);
-            }
-            let batch = batch_of(frame);
-            let fits = packed.get_mut(&stream).is_some_and(|packed| packed.writer.push(&batch));
+            let archive = match packed.entry(stream) {
+                Entry::Occupied(begun) => begun.into_mut(),
+                Entry::Vacant(new) => new.insert(self.begin_archive(manifest, stream)?),
+            };
+            let fits = archive.writer.push(&batch_of(frame));
             let strange = || Damage::new(&segment.name, at as u64, "a batch does not follow the one before");
             if fits { Ok(()) } else { Err(LocalError::from(strange())) }
         };

@@ -1,9 +1,13 @@
 //! The files of the log: they are filled with zeros once and then used again and again, because writing in place is what a disk does
 //! fastest.
 
+use std::sync::Arc;
+
 use super::error::{Doing, LocalError};
 use super::files::{Access, Files};
 use super::format::BLOCK;
+use super::format::segment::{LogEnd, SegmentHeader};
+use super::index::Segment;
 use super::shared::{Shared, Slots, Spare};
 
 /// The folder of the log.
@@ -62,6 +66,15 @@ impl Shared {
         self.make_slot(bytes)
     }
 
+    /// Writes the header of the segment after `before` into a file. It is on the disk after the next sync of that file.
+    pub fn begin_segment(&self, spare: Spare, before: LogEnd) -> Result<(Arc<Segment>, u64), LocalError> {
+        let number = before.segment + 1;
+        let life = self.lives.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let header = SegmentHeader { store: self.store, number, life, before };
+        spare.file.write_at(&header.encode(), 0).doing("write", &spare.name)?;
+        Ok((Arc::new(Segment { name: spare.name, file: spare.file, number, life }), spare.size))
+    }
+
     /// Syncs the names in a folder.
     pub fn sync_folder(&self, folder: &str) -> Result<(), LocalError> {
         #[cfg(feature = "testkit")]
@@ -97,10 +110,10 @@ impl Slots {
         let mut gone = Vec::new();
         let retired = std::mem::take(&mut self.retired);
         for sealed in retired {
-            if std::sync::Arc::strong_count(&sealed.segment) > 1 {
+            if Arc::strong_count(&sealed.segment) > 1 {
                 self.retired.push(sealed);
             } else if self.spare.len() < keep && sealed.size == segment_bytes {
-                let file = std::sync::Arc::clone(&sealed.segment.file);
+                let file = Arc::clone(&sealed.segment.file);
                 self.spare.push(Spare { name: sealed.segment.name.clone(), file, size: sealed.size });
             } else {
                 gone.push(sealed.segment.name.clone());

@@ -11,7 +11,7 @@ use super::error::{Doing, LocalError};
 use super::format::archive::StoredBatch;
 use super::format::frame::{Durable, FrameHead, frame_len, put_frame};
 use super::format::manifest::End;
-use super::format::segment::{LogEnd, SegmentHeader};
+use super::format::segment::LogEnd;
 use super::format::{BLOCK, chained};
 use super::index::Segment;
 use super::shared::{Counters, Sealed, Shared, Spare};
@@ -54,7 +54,7 @@ impl Writer {
     /// Goes on after `before` in a new segment, whose header is on the disk when this returns.
     pub fn begin(shared: &Arc<Shared>, before: LogEnd) -> Result<Self, LocalError> {
         let spare = shared.take_slot(0)?;
-        let (segment, size) = begin_segment(shared, spare, before)?;
+        let (segment, size) = shared.begin_segment(spare, before)?;
         segment.file.sync().doing("sync", &segment.name)?;
         shared.sync_folder(super::slots::LOG)?;
         shared.newest.store(segment.number, Ordering::Release);
@@ -188,7 +188,7 @@ impl Writer {
         }
         let spare = self.shared.take_slot(needed + BLOCK as u64)?;
         let before = self.log_end();
-        let (segment, size) = match begin_segment(&self.shared, spare, before) {
+        let (segment, size) = match self.shared.begin_segment(spare, before) {
             Ok(begun) => begun,
             // There may be a header now that must not come twice.
             Err(error) => {
@@ -384,15 +384,6 @@ impl Drop for LastWords {
         // Each is answered by being dropped.
         drop(waiting);
     }
-}
-
-/// Writes the header of the segment after `before` into a file. It is on the disk after the next sync of that file.
-fn begin_segment(shared: &Shared, spare: Spare, before: LogEnd) -> Result<(Arc<Segment>, u64), LocalError> {
-    let number = before.segment + 1;
-    let life = shared.lives.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let header = SegmentHeader { store: shared.store, number, life, before };
-    spare.file.write_at(&header.encode(), 0).doing("write", &spare.name)?;
-    Ok((Arc::new(Segment { name: spare.name, file: spare.file, number, life }), spare.size))
 }
 
 /// Segments are shorter than 4 GiB.

@@ -178,8 +178,8 @@ pub(crate) fn proof_of_loss(bytes: &[u8], life: u64, end: FramesEnd) -> Option<u
 
 /// How far behind `end` there are bytes of a frame of `life`, whole or not: what a write that was under way has left.
 pub(crate) fn torn_bytes(bytes: &[u8], life: u64, end: FramesEnd) -> usize {
-    let places = (end.at.next_multiple_of(ALIGN)..bytes.len()).step_by(ALIGN);
-    let last = places.filter(|at| u32_at(bytes, *at) == MAGIC && u64_at(bytes, at + 16) == life).last();
+    let mut places = (end.at.next_multiple_of(ALIGN)..bytes.len()).step_by(ALIGN).rev();
+    let last = places.find(|at| u32_at(bytes, *at) == MAGIC && u64_at(bytes, at + 16) == life);
     last.map_or(0, |at| at + FRAME_HEAD - end.at)
 }
 

@@ -14,7 +14,7 @@ use super::format::manifest::End;
 use super::format::segment::LogEnd;
 use super::format::{BLOCK, chained};
 use super::index::Segment;
-use super::shared::{Counters, Sealed, Shared, Spare};
+use super::shared::{Counters, Sealed, Shared};
 use crate::id::Revision;
 use crate::store::{Appended, Batch, Completion, StoreFailure, StreamId};
 use crate::sync::atomic::Ordering;
@@ -201,7 +201,7 @@ impl Writer {
         #[cfg(feature = "testkit")]
         if self.shared.options.canary == Some(super::LocalCanary::RecycleBeforeArchive) {
             let (name, file) = (old.name.clone(), Arc::clone(&old.file));
-            self.shared.slots.lock().spare.insert(0, Spare { name, file, size: self.size });
+            self.shared.slots.lock().spare.insert(0, super::shared::Spare { name, file, size: self.size });
         }
         let sealed = Sealed { segment: old, end: before, size: self.size };
         (self.size, self.at, self.crc) = (size, small(BLOCK), 0);

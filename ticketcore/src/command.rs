@@ -3,7 +3,7 @@
 use crate::answer::CommandError;
 use crate::event::ShardSet;
 use crate::id::{AllocationIndex, HoldNumber, UserId};
-use crate::key::{IdempotencyKey, Operation, request_fingerprint};
+use crate::key::{IdempotencyKey, Operation, hold_fingerprint, request_fingerprint};
 use crate::request::{
     AmendRequest, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, ManifestRequest,
     OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
@@ -83,7 +83,11 @@ impl Command {
             }};
         }
         match self {
-            Command::Hold(r) => keyed!(r, r.user, Operation::Hold),
+            Command::Hold(r) => {
+                let key = r.key.as_ref()?;
+                let fingerprint = hold_fingerprint(r);
+                Some(CommandKey { user: r.user, operation: Operation::Hold, key, fingerprint })
+            }
             Command::Amend(r) => keyed!(&**r, r.user, Operation::Amend),
             Command::Extend(r) => keyed!(r, r.user, Operation::Extend),
             Command::Release(r) => keyed!(r, r.user, Operation::Release),

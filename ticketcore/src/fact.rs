@@ -253,7 +253,11 @@ pub enum DecodeError {
 impl Fact {
     /// Replaces `into` with the encoded fact.
     pub fn encode(&self, into: &mut Vec<u8>) {
-        encode_versioned(FACT_FORMAT, self, into);
+        into.clear();
+        into.push(FACT_FORMAT);
+        if !crate::pack::append_fact(self, into) {
+            append_encoded(self, into);
+        }
     }
 
     /// Reads a fact back.

@@ -27,11 +27,17 @@ pub(crate) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Puts a signed number.
+/// Appends `value`. Byte by byte: a call to copy a handful costs more.
+#[inline]
+pub(crate) fn put_number(into: &mut Vec<u8>, value: u64) {
+    put_varint(|byte| into.push(byte), value);
+}
+
+/// How a signed number is put: 0, -1, 1, -2, ...
 #[inline]
 #[expect(clippy::cast_sign_loss, reason = "zigzag")]
-pub(crate) fn put_signed(put: impl FnMut(u8), value: i64) {
-    put_varint(put, (value << 1 ^ value >> 63) as u64);
+pub(crate) const fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63) as u64
 }
 
 /// Takes a signed number off the front.

@@ -34,7 +34,9 @@ pub(crate) fn apply(
 ) -> Applied {
     if let Some((user, operation, keyed)) = key_of(fact) {
         let secret = scope.layout.manifest.rules().key_secret;
-        let tag = key_tag(secret, user, operation, &keyed.key);
+        let known = if reserved { scope.tag.take() } else { None };
+        let tag = known.unwrap_or_else(|| key_tag(secret, user, operation, &keyed.key));
+        debug_assert_eq!(tag, key_tag(secret, user, operation, &keyed.key), "the key was just looked for");
         scope.shard(user.shard()).keys.insert(tag, stamp.revision, stamp.at);
     }
     let mut apply = Apply { state, scope, stamp, reserved };

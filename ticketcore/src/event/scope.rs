@@ -92,6 +92,8 @@ impl ShardSet {
 /// Locked shards and, later, stripes.
 pub(crate) struct Scope<'a> {
     pub layout: &'a Layout,
+    /// The tag of the key of the command that is being decided, for whoever applies its fact.
+    pub tag: Option<u64>,
     shards: SmallVec<[(usize, MutexGuard<'a, Shard>); 2]>,
     stripes: SmallVec<[(usize, MutexGuard<'a, Stripe>); 6]>,
 }
@@ -111,7 +113,7 @@ pub(crate) fn with_shards<R>(state: &State, set: ShardSet, body: impl FnOnce(&mu
         ShardSet::All => (0..SHARDS).for_each(lock),
     }
     layout = state.layout.load();
-    body(&mut Scope { layout: &layout, shards, stripes: SmallVec::new() })
+    body(&mut Scope { layout: &layout, tag: None, shards, stripes: SmallVec::new() })
 }
 
 impl<'a> Scope<'a> {

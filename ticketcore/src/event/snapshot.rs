@@ -145,7 +145,9 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
     let known = |lines: &Lines| lines.seats.iter().all(|line| manifest.is_real(line.seat));
     for lines in kept.chain(sold.iter().copied()) {
         let fits = known(lines)
-            && pool_counts(&manifest, lines).all(|(pool, count)| layout.pools.force_take(pool, count));
+            && pool_counts(&manifest, lines)
+                .into_iter()
+                .all(|(pool, count)| layout.pools.force_take(pool, count));
         if !fits {
             return Err(broken("the snapshot's pools do not add up".to_owned()));
         }

@@ -71,21 +71,30 @@ pub(crate) fn key_of(fact: &Fact) -> Option<(UserId, Operation, &Keyed)> {
 }
 
 /// What `lines` count for: places of areas and quotas.
-pub(crate) fn pool_counts(manifest: &Manifest, lines: &Lines) -> impl Iterator<Item = (PoolName, u32)> {
-    let quotas = |mask, count| quota_indices(mask).map(move |quota| (PoolName::Quota(quota), count));
-    let mut counts: SmallVec<[(PoolName, u32); 8]> = SmallVec::new();
+pub(crate) fn pool_counts(manifest: &Manifest, lines: &Lines) -> PoolCounts {
+    let mut counts = PoolCounts::new();
     let mut add = |name, count| match counts.iter_mut().find(|(pool, _)| *pool == name) {
         Some((_, sum)) => *sum += count,
         None => counts.push((name, count)),
     };
+    // Lines that follow each other mostly count in the same quotas: they are counted together.
+    let (mut mask, mut same) = (0, 0);
     for line in &lines.seats {
-        let mask = manifest.seat_quotas(line.ticket_type, manifest.category_of(line.seat));
-        quotas(mask, 1).for_each(|(name, count)| add(name, count));
+        let next = manifest.seat_quotas(line.ticket_type, manifest.category_of(line.seat));
+        if next != mask {
+            quota_indices(mask).for_each(|quota| add(PoolName::Quota(quota), same));
+            (mask, same) = (next, 0);
+        }
+        same += 1;
     }
+    quota_indices(mask).for_each(|quota| add(PoolName::Quota(quota), same));
     for line in &lines.areas {
         add(PoolName::Area(line.area, line.allocation), line.quantity);
         let mask = manifest.area_quotas(line.ticket_type, line.area);
-        quotas(mask, line.quantity).for_each(|(name, count)| add(name, count));
+        quota_indices(mask).for_each(|quota| add(PoolName::Quota(quota), line.quantity));
     }
-    counts.into_iter()
+    counts
 }
+
+/// Pools, each once, with how many of their places.
+pub(crate) type PoolCounts = SmallVec<[(PoolName, u32); 4]>;

@@ -98,19 +98,13 @@ impl Decide<'_, '_> {
         self.user_limit(basket)?;
         let access = Access::new(self.scope.layout, basket.unlocked);
         let mut lines = Lines::default();
-        let mut overlay = Overlay::default();
-        for line in &basket.removed.seats {
-            overlay.free(line.seat);
-        }
         for item in basket.items {
             let Item::Seats { seats, ticket_type } = item else { continue };
-            for &seat in seats {
-                overlay.take(seat);
-                lines.seats.push(self.seat_line(seat, *ticket_type));
-            }
+            lines.seats.extend(seats.iter().map(|&seat| self.seat_line(seat, *ticket_type)));
         }
         let named = lines.seats.len();
-        let miss = self.find_best(basket, access, &mut overlay, &mut lines);
+        let searches = basket.items.iter().any(|item| matches!(item, Item::Best(_)));
+        let miss = if searches { self.find_best(basket, access, &mut lines) } else { None };
         let rule = self.scope.layout.manifest.rules().orphan_rule;
         let margin = if rule { ORPHAN_MARGIN } else { 0 };
         let touched = lines.seats.iter().chain(&basket.removed.seats).map(|line| line.seat);
@@ -150,14 +144,13 @@ impl Decide<'_, '_> {
                 return Err(Refusal::OrphanSeat(orphans).into());
             }
         }
-        let mut quotas: SmallVec<[(PoolName, u32); 8]> = SmallVec::new();
-        for (pool, count) in pool_counts(&self.scope.layout.manifest, lines) {
-            if matches!(pool, PoolName::Quota(_)) {
-                quotas.push((pool, count));
+        let mut counts = pool_counts(&self.scope.layout.manifest, lines);
+        counts.sort_unstable();
+        for (pool, count) in counts {
+            // Places of areas have been taken already.
+            if matches!(pool, PoolName::Area(..)) {
+                continue;
             }
-        }
-        quotas.sort_unstable();
-        for (pool, count) in quotas {
             let credit = if basket.owner.is_some() { self.credit(basket.removed, pool) } else { 0 };
             if let (Err(left), PoolName::Quota(quota)) = (self.reserve(reserved, pool, count, credit), pool) {
                 return Err(Instead::Overdue(Refusal::QuotaExhausted { quota, left }, Vec::new()));
@@ -184,20 +177,17 @@ impl Decide<'_, '_> {
         Ok(())
     }
 
-    fn find_best(
-        &mut self,
-        basket: &Basket<'_>,
-        access: Access,
-        overlay: &mut Overlay,
-        lines: &mut Lines,
-    ) -> Option<Refusal> {
+    fn find_best(&mut self, basket: &Basket<'_>, access: Access, lines: &mut Lines) -> Option<Refusal> {
         let layout = self.scope.layout;
+        let mut overlay = Overlay::default();
+        basket.removed.seats.iter().for_each(|line| overlay.free(line.seat));
+        lines.seats.iter().for_each(|line| overlay.take(line.seat));
         let words = LiveWords { layout, access };
         for item in basket.items {
             let Item::Best(request) = item else { continue };
             let orphan_rule = layout.manifest.rules().orphan_rule;
             let search = Search { manifest: &layout.manifest, words: &words, request, orphan_rule };
-            match search.run(overlay) {
+            match search.run(&mut overlay) {
                 Ok(seats) => {
                     let seats = seats.into_iter().map(|seat| self.seat_line(seat, request.ticket_type));
                     lines.seats.extend(seats);

@@ -10,7 +10,7 @@ mod staff;
 
 use super::pool::PoolName;
 use super::scope::Scope;
-use super::touched::pool_counts;
+use super::touched::{PoolCounts, pool_counts};
 use crate::answer::Answer;
 use crate::canary::{Canaries, Canary};
 use crate::command::{Command, CommandKey};
@@ -34,7 +34,7 @@ pub(crate) struct Decision {
 
 /// Pool places taken by a decision.
 #[derive(Debug, Default)]
-pub(crate) struct Reserved(smallvec::SmallVec<[(PoolName, u32); 8]>);
+pub(crate) struct Reserved(PoolCounts);
 
 impl Reserved {
     pub fn give_back(self, scope: &Scope<'_>) {
@@ -108,6 +108,7 @@ impl Decide<'_, '_> {
         let Some(CommandKey { user, operation, key, fingerprint }) = command.key() else { return Ok(None) };
         let secret = self.scope.layout.manifest.rules().key_secret;
         let tag = key_tag(secret, user, operation, key);
+        self.scope.tag = Some(tag);
         let now = self.now;
         match self.scope.shard(user.shard()).keys.find(tag, now) {
             Some(revision) if !self.canaries.on(Canary::ForgetIdempotency) => Err(Instead::Replay(revision)),
@@ -145,6 +146,6 @@ impl Decide<'_, '_> {
     /// What a set of lines gives back to a pool.
     fn credit(&self, removed: &crate::fact::Lines, pool: PoolName) -> u32 {
         let counts = pool_counts(&self.scope.layout.manifest, removed);
-        counts.filter(|(name, _)| *name == pool).map(|(_, count)| count).sum()
+        counts.into_iter().filter(|(name, _)| *name == pool).map(|(_, count)| count).sum()
     }
 }

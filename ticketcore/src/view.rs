@@ -46,6 +46,8 @@ pub(crate) struct Restored<'a> {
 }
 
 struct ViewState {
+    /// The view's map, for whoever has the lock.
+    map: Arc<Vec<AtomicU64>>,
     revision: Revision,
     at: UtcMs,
     manifest: Arc<Manifest>,
@@ -63,6 +65,7 @@ impl View {
     /// The view of an event that has just been defined.
     pub fn new(stamp: Stamp, manifest: Arc<Manifest>) -> Self {
         let mut state = ViewState {
+            map: Arc::default(),
             revision: stamp.revision,
             at: stamp.at,
             manifest: Arc::clone(&manifest),
@@ -85,12 +88,11 @@ impl View {
         use SeatState::{Blocked, Free, Held, Sold};
         let view = Self::new(from.stamp, Arc::clone(from.manifest));
         let mut state = view.state.lock();
-        let map = view.map.load();
         state.sale_state = from.sale_state;
         let mut fits = true;
         for (seat, allocation, blocked) in &from.seats {
-            fits &= state.reallocate(&map, *seat, *allocation);
-            fits &= !blocked || state.shift_seat(&map, *seat, Free, Blocked);
+            fits &= state.reallocate(*seat, *allocation);
+            fits &= !blocked || state.shift_seat(*seat, Free, Blocked);
         }
         for (area, allocation, blocked) in &from.blocked_places {
             fits &= state.block_places(*area, *allocation, *blocked);
@@ -100,10 +102,10 @@ impl View {
             if let Some(deadline) = deadline {
                 state.open_orders.insert(*number, *deadline);
             }
-            fits &= state.shift_lines(&map, lines, Free, Held);
+            fits &= state.shift_lines(lines, Free, Held);
         }
         for lines in &from.sold {
-            fits &= state.shift_lines(&map, lines, Free, Sold);
+            fits &= state.shift_lines(lines, Free, Sold);
         }
         drop(state);
         let what = "the snapshot's counters do not add up";
@@ -130,9 +132,8 @@ impl View {
     /// Copies the 2-bit map of all seats and says which revision it shows, and under which manifest.
     pub fn copy_map(&self, into: &mut Vec<u64>) -> (Revision, Arc<Manifest>) {
         let state = self.state.lock();
-        let map = self.map.load();
         into.clear();
-        into.extend(map.iter().map(|word| word.load(Ordering::Relaxed)));
+        into.extend(state.map.iter().map(|word| word.load(Ordering::Relaxed)));
         (state.revision, Arc::clone(&state.manifest))
     }
 
@@ -199,33 +200,32 @@ impl View {
         if stamp.revision != state.revision.next() {
             return Err(broken(&format!("the view is at {}", state.revision)));
         }
-        let map = self.map.load();
         let fits = match fact {
             Fact::HoldPlaced(placed) => {
                 state.holds += 1;
-                state.shift_lines(&map, &placed.lines, Free, Held)
+                state.shift_lines(&placed.lines, Free, Held)
             }
             Fact::HoldAmended(amended) => {
-                state.shift_lines(&map, &amended.removed, Held, Free)
-                    && state.shift_lines(&map, &amended.added, Free, Held)
+                state.shift_lines(&amended.removed, Held, Free)
+                    && state.shift_lines(&amended.added, Free, Held)
             }
             Fact::HoldExtended(_) => true,
             Fact::HoldEnded(ended) => {
-                state.end_hold(ended.hold) && state.shift_lines(&map, &ended.lines, Held, Free)
+                state.end_hold(ended.hold) && state.shift_lines(&ended.lines, Held, Free)
             }
             Fact::OrderOpened(opened) => {
                 state.open_orders.insert(opened.hold, opened.payment_deadline).is_none()
             }
             Fact::OrderConfirmed(f) => {
-                state.end_hold(f.order) && state.shift_lines(&map, &f.lines, Held, Sold)
+                state.end_hold(f.order) && state.shift_lines(&f.lines, Held, Sold)
             }
             Fact::OrderCancelled(f) => {
-                state.end_hold(f.order) && state.shift_lines(&map, &f.lines, Held, Free)
+                state.end_hold(f.order) && state.shift_lines(&f.lines, Held, Free)
             }
             Fact::SeatsChanged(changed) => changed.seats.iter().all(|&seat| match changed.change {
-                SeatChange::Block => state.shift_seat(&map, seat, Free, Blocked),
-                SeatChange::Unblock => state.shift_seat(&map, seat, Blocked, Free),
-                SeatChange::Reallocate(to) => state.reallocate(&map, seat, to),
+                SeatChange::Block => state.shift_seat(seat, Free, Blocked),
+                SeatChange::Unblock => state.shift_seat(seat, Blocked, Free),
+                SeatChange::Reallocate(to) => state.reallocate(seat, to),
             }),
             Fact::PlacesChanged(f) => state.block_places(f.area, f.allocation, f.blocked),
             Fact::SaleStateChanged { to } => {
@@ -236,7 +236,7 @@ impl View {
             Fact::ManifestChanged(change) => match state.manifest.changed(change) {
                 Ok(manifest) => {
                     for &seat in &change.dropped {
-                        state.drop_seat(&map, seat);
+                        state.drop_seat(seat);
                     }
                     let known = state.quotas.len();
                     state.grow(&self.map, &Arc::new(manifest))
@@ -259,13 +259,20 @@ impl ViewState {
         self.holds != u32::MAX
     }
 
-    fn shift_lines(&mut self, map: &[AtomicU64], lines: &Lines, from: SeatState, to: SeatState) -> bool {
+    fn shift_lines(&mut self, lines: &Lines, from: SeatState, to: SeatState) -> bool {
         let mut fits = true;
+        // Lines that follow each other mostly count in the same quotas: they are counted together.
+        let (mut mask, mut same) = (0, 0);
         for line in &lines.seats {
-            fits &= self.shift_seat(map, line.seat, from, to);
-            let category = self.manifest.category_of(line.seat);
-            fits &= self.shift_quotas(self.manifest.seat_quotas(line.ticket_type, category), 1, from, to);
+            fits &= self.shift_seat(line.seat, from, to);
+            let next = self.manifest.seat_quotas(line.ticket_type, self.manifest.category_of(line.seat));
+            if next != mask {
+                fits &= self.shift_quotas(mask, same, from, to);
+                (mask, same) = (next, 0);
+            }
+            same += 1;
         }
+        fits &= self.shift_quotas(mask, same, from, to);
         for line in &lines.areas {
             let pool = |p: &&mut PlaceCounts| (p.area, p.allocation) == (line.area, line.allocation);
             let pool = self.places.iter_mut().find(pool);
@@ -289,17 +296,17 @@ impl ViewState {
         quota_indices(mask).all(|quota| self.quotas[quota.at()].shift(from, to, count))
     }
 
-    fn shift_seat(&mut self, map: &[AtomicU64], seat: SeatIndex, from: SeatState, to: SeatState) -> bool {
+    fn shift_seat(&mut self, seat: SeatIndex, from: SeatState, to: SeatState) -> bool {
         let section = self.manifest.section_of(seat);
         let mut fits = self.sections[section.at()].shift(from, to, 1);
         if let Some(allocation) = self.allocation_of[seat.at()] {
             fits &= self.allocations[allocation.at()].shift(from, to, 1);
         }
-        fits && write_seat(map, seat, to) == from
+        fits && write_seat(&self.map, seat, to) == from
     }
 
-    fn reallocate(&mut self, map: &[AtomicU64], seat: SeatIndex, to: Option<AllocationIndex>) -> bool {
-        let state = read_seat(map, seat);
+    fn reallocate(&mut self, seat: SeatIndex, to: Option<AllocationIndex>) -> bool {
+        let state = read_seat(&self.map, seat);
         let from = std::mem::replace(&mut self.allocation_of[seat.at()], to);
         if let Some(to) = to {
             *self.allocations[to.at()].slot(state) += 1;
@@ -324,8 +331,8 @@ impl ViewState {
     }
 
     /// A seat leaves the plan: it counts nowhere any more.
-    fn drop_seat(&mut self, map: &[AtomicU64], seat: SeatIndex) {
-        let state = write_seat(map, seat, SeatState::Blocked);
+    fn drop_seat(&mut self, seat: SeatIndex) {
+        let state = write_seat(&self.map, seat, SeatState::Blocked);
         let uncount = |counts: &mut Counts| {
             let slot = counts.slot(state);
             *slot = slot.saturating_sub(1);
@@ -338,7 +345,7 @@ impl ViewState {
 
     /// Takes on a manifest: the first one, or one that has grown. False if something does not fit in it.
     fn grow(&mut self, map: &ArcSwap<Vec<AtomicU64>>, manifest: &Arc<Manifest>) -> bool {
-        let old = map.load();
+        let old = &self.map;
         let words = manifest.seat_count().div_ceil(SEATS_PER_MAP_WORD);
         let next: Vec<AtomicU64> = (0..words)
             .map(|at| AtomicU64::new(old.get(at).map_or(0, |word| word.load(Ordering::Relaxed))))
@@ -376,7 +383,8 @@ impl ViewState {
             fits &= counts.resize(quota.cap);
         }
         self.manifest = Arc::clone(manifest);
-        map.store(Arc::new(next));
+        self.map = Arc::new(next);
+        map.store(Arc::clone(&self.map));
         fits
     }
 }

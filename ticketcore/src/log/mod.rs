@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 pub(crate) use sequencer::NotSequenced;
 use sequencer::Sequencer;
@@ -115,7 +115,8 @@ impl Log {
 
     /// Every fact up to this revision is durable and in the durable view.
     pub fn durable(&self) -> Revision {
-        Revision(self.durable.load(Ordering::Acquire))
+        // In one order with the waiters' count, see [`publish`](Self::publish).
+        Revision(self.durable.load(Ordering::SeqCst))
     }
 
     /// Every fact that a decision made before this call can have seen has at most this revision.
@@ -156,12 +157,37 @@ impl Log {
             let Some(batch) = self.next_batch(&mut sequencer) else { break };
             sequencer.in_flight = true;
             sequencer.pumping = true;
-            drop(sequencer);
-            self.submit(batch);
+            if self.capabilities.inline {
+                let facts = std::mem::take(&mut sequencer.sent);
+                drop(sequencer);
+                sequencer = self.append_at_once(batch, facts);
+            } else {
+                drop(sequencer);
+                self.submit(batch);
+                sequencer = self.sequencer.lock();
+            }
             // Whoever completed it meanwhile has left the next batch to this loop.
-            sequencer = self.sequencer.lock();
             sequencer.pumping = false;
         }
+    }
+
+    /// Appends without a completion if the store can: the common case takes the sequencer's lock once, when it is over.
+    fn append_at_once(&self, batch: Batch, mut facts: Vec<Arc<Fact>>) -> MutexGuard<'_, Sequencer> {
+        let outcome = self.store.append_at_once(&batch);
+        if outcome == Some(Appended::Yes) {
+            let published = self.publish(&batch, &mut facts);
+            let mut sequencer = self.sequencer.lock();
+            if published {
+                sequencer.ended(batch, facts);
+            }
+            return sequencer;
+        }
+        self.sequencer.lock().sent = facts;
+        match outcome {
+            Some(outcome) => self.complete(batch, outcome),
+            None => self.submit(batch),
+        }
+        self.sequencer.lock()
     }
 
     fn next_batch(&self, sequencer: &mut Sequencer) -> Option<Batch> {
@@ -300,7 +326,7 @@ impl Log {
         sequencer.next = last.next();
         sequencer.tail = tail;
         self.sequenced.store(last.0, Ordering::Release);
-        self.durable.store(last.0, Ordering::Release);
+        self.durable.swap(last.0, Ordering::SeqCst);
         drop(sequencer);
         self.waiters.wake(last);
         Ok(())
@@ -313,29 +339,32 @@ impl Log {
     }
 
     fn appended(&self, batch: Batch) {
-        let tail = batch.tail();
-        let last = Revision(batch.first_revision.0 + u64::from(batch.records.count()) - 1);
         let mut facts = std::mem::take(&mut self.sequencer.lock().sent);
-        if let Err(violation) = self.follower.appended(batch.first_revision, &batch.records, &facts) {
-            self.stop(Stop::Violated(violation));
+        if !self.publish(&batch, &mut facts) {
             return;
         }
-        facts.clear();
-        self.durable.store(last.0, Ordering::Release);
-        self.waiters.wake(last);
-        let mut records = batch.records;
-        records.clear();
         let pump = {
             let mut sequencer = self.sequencer.lock();
-            sequencer.tail = tail;
-            sequencer.in_flight = false;
-            sequencer.spare = records;
-            sequencer.sent = facts;
+            sequencer.ended(batch, facts);
             !sequencer.pumping && sequencer.pending.count() > 0
         };
         if pump {
             self.pump();
         }
+    }
+
+    /// A batch is in the journal: into the durable view with it, then everybody may know. False if it does not fit; then the log stops.
+    fn publish(&self, batch: &Batch, facts: &mut Vec<Arc<Fact>>) -> bool {
+        if let Err(violation) = self.follower.appended(batch.first_revision, &batch.records, facts) {
+            self.stop(Stop::Violated(violation));
+            return false;
+        }
+        facts.clear();
+        let last = Revision(batch.first_revision.0 + u64::from(batch.records.count()) - 1);
+        // In one order with the waiters' count: either we see who is about to wait, or they see this.
+        self.durable.swap(last.0, Ordering::SeqCst);
+        self.waiters.wake(last);
+        true
     }
 
     fn again(&self, batch: Batch, stop: Stop) {

@@ -124,6 +124,15 @@ impl Sequencer {
         self.next = self.next.next();
         Ok(stamp)
     }
+
+    /// The batch in flight is in the journal and published. Its buffers are used again.
+    pub fn ended(&mut self, batch: Batch, facts: Vec<Arc<Fact>>) {
+        self.tail = batch.tail();
+        self.in_flight = false;
+        self.spare = batch.records;
+        self.spare.clear();
+        self.sent = facts;
+    }
 }
 
 #[cfg(test)]

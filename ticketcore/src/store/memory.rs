@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use self::journal::Journal;
 use super::{
-    Appended, Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId, Tail,
+    Appended, Batch, Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId, Tail,
 };
 use crate::id::Revision;
 
@@ -102,8 +102,7 @@ impl MemoryStore {
         self.get(stream).unwrap_or(new)
     }
 
-    fn append(&self, append: &Completion) -> Appended {
-        let batch = append.batch();
+    fn append(&self, batch: &Batch) -> Appended {
         if let Some(stream) = self.shard(batch.stream).load().get(&batch.stream) {
             return stream.journal.lock().append(batch);
         }
@@ -122,8 +121,12 @@ impl Default for MemoryStore {
 
 impl Store for MemoryStore {
     fn submit(&self, append: Completion) {
-        let outcome = self.append(&append);
+        let outcome = self.append(append.batch());
         append.done(outcome);
+    }
+
+    fn append_at_once(&self, batch: &Batch) -> Option<Appended> {
+        Some(self.append(batch))
     }
 
     fn read(
@@ -203,7 +206,7 @@ impl Store for MemoryStore {
 mod tests {
     use super::*;
     use crate::id::EventId;
-    use crate::store::{Batch, BatchId, CompletionSink, Records};
+    use crate::store::{BatchId, CompletionSink, Records};
     use crate::time::UtcMs;
 
     const STREAM: StreamId = StreamId::Event(EventId(7));

@@ -3,7 +3,7 @@
 use crate::answer::CommandError;
 use crate::event::ShardSet;
 use crate::id::{AllocationIndex, HoldNumber, UserId};
-use crate::key::{IdempotencyKey, Operation, hold_fingerprint, request_fingerprint};
+use crate::key::{Fingerprinted, IdempotencyKey, Operation};
 use crate::request::{
     AmendRequest, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, ManifestRequest,
     OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
@@ -73,28 +73,24 @@ impl Command {
         }
     }
 
-    /// Its idempotency key, if it came with one. The fingerprint covers the request without the key.
+    /// Its idempotency key, if it came with one. The fingerprint covers the request.
     pub fn key(&self) -> Option<CommandKey<'_>> {
         macro_rules! keyed {
             ($request:expr, $user:expr, $operation:expr) => {{
                 let key = $request.key.as_ref()?;
-                let fingerprint = request_fingerprint($request);
+                let fingerprint = $request.fingerprint();
                 Some(CommandKey { user: $user, operation: $operation, key, fingerprint })
             }};
         }
         match self {
-            Command::Hold(r) => {
-                let key = r.key.as_ref()?;
-                let fingerprint = hold_fingerprint(r);
-                Some(CommandKey { user: r.user, operation: Operation::Hold, key, fingerprint })
-            }
-            Command::Amend(r) => keyed!(&**r, r.user, Operation::Amend),
+            Command::Hold(r) => keyed!(r, r.user, Operation::Hold),
+            Command::Amend(r) => keyed!(r, r.user, Operation::Amend),
             Command::Extend(r) => keyed!(r, r.user, Operation::Extend),
             Command::Release(r) => keyed!(r, r.user, Operation::Release),
             Command::OpenOrder(r) => keyed!(r, r.user, Operation::OpenOrder),
             Command::ConfirmOrder(r) => keyed!(r, r.user, Operation::ConfirmOrder),
             Command::CancelOrder(r) => keyed!(r, r.user, Operation::CancelOrder),
-            Command::Seats(r) => keyed!(&**r, r.by, Operation::Staff),
+            Command::Seats(r) => keyed!(r, r.by, Operation::Staff),
             Command::Places(r) => keyed!(r, r.by, Operation::Staff),
             Command::ForceRelease(r) => keyed!(r, r.by, Operation::Staff),
             _ => None,

@@ -10,8 +10,10 @@ use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, Use
 use crate::key::IdempotencyKey;
 pub use crate::lines::{AreaLine, Lines, SeatLine};
 use crate::manifest::{Definition, ManifestChange};
+use crate::pack::append_fact;
 use crate::sale::SaleState;
 use crate::time::UtcMs;
+use crate::varint::{Sink, Small};
 use serde::{Deserialize, Serialize};
 
 /// The revision and the logged time of a fact, given by the sequencer.
@@ -255,9 +257,23 @@ impl Fact {
     pub fn encode(&self, into: &mut Vec<u8>) {
         into.clear();
         into.push(FACT_FORMAT);
-        if !crate::pack::append_fact(self, into) {
+        if !append_fact(self, into) {
             append_encoded(self, into);
         }
+    }
+
+    /// Hands the encoded fact to `then`.
+    pub(crate) fn encoded<R>(&self, then: impl FnOnce(&[u8]) -> R) -> R {
+        let mut small = Small::new();
+        small.byte(FACT_FORMAT);
+        if append_fact(self, &mut small)
+            && let Some(body) = small.done()
+        {
+            return then(body);
+        }
+        let mut body = Vec::new();
+        self.encode(&mut body);
+        then(&body)
     }
 
     /// Reads a fact back.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::id::{AllocationIndex, AreaIndex, SeatIndex, TicketTypeIndex};
-use crate::varint::{put_number, take_signed, take_varint, zigzag};
+use crate::varint::{Sink, take_signed, take_varint, zigzag};
 
 /// One seat with the price fixed when it was held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,12 +41,20 @@ pub struct AreaLine {
 
 /// Lines of a hold or an order. Seats are in ascending order and distinct; areas are in ascending
 /// order of (area, allocation, ticket type, price) and distinct.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     /// The seats.
     pub seats: SmallVec<[SeatLine; 2]>,
     /// The places of areas.
     pub areas: Vec<AreaLine>,
+}
+
+impl Clone for Lines {
+    fn clone(&self) -> Self {
+        // Not element by element, as the derived one goes.
+        let areas = if self.areas.is_empty() { Vec::new() } else { self.areas.clone() };
+        Self { seats: SmallVec::from_slice(&self.seats), areas }
+    }
 }
 
 impl Lines {
@@ -71,8 +79,8 @@ impl Lines {
     }
 
     /// Appends the compact form.
-    pub(crate) fn pack(&self, bytes: &mut Vec<u8>) {
-        let mut put = |value| put_number(bytes, value);
+    pub(crate) fn pack(&self, into: &mut impl Sink) {
+        let mut put = |value| into.number(value);
         put(self.seats.len() as u64);
         let mut before = SeatLine { seat: SeatIndex(0), ticket_type: TicketTypeIndex(0), price_minor: 0 };
         for line in &self.seats {

@@ -16,7 +16,7 @@ use crate::canary::Canaries;
 use crate::fact::{Fact, Stamp};
 use crate::id::{EventId, Revision};
 use crate::invariant::{Invariant, Violation};
-use crate::log::{Follower, Log};
+use crate::log::{Follower, Log, Sent};
 use crate::store::{ReadError, Record, Records, Store, StoreFailure, StreamId, Tail};
 use crate::time::{Clock, UtcMs};
 use crate::view::View;
@@ -114,7 +114,7 @@ struct EventFollower {
 }
 
 impl Follower for EventFollower {
-    fn appended(&self, first: Revision, records: &Records, facts: &[Arc<Fact>]) -> Result<(), Violation> {
+    fn appended(&self, first: Revision, records: &Records, facts: &[Sent]) -> Result<(), Violation> {
         self.view.fold(first, records, facts)
     }
 

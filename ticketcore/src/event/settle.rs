@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::submit::{Outcome, Seen, Staged, Submitted};
+use super::submit::{Seen, Staged, Submitted, Verdict};
 use super::{Ask, EventCore, Unanswered};
 use crate::command::Command;
 use crate::id::Revision;
@@ -22,7 +22,7 @@ pub(super) enum Until {
 }
 
 /// An outcome that is read or made when its time has come.
-pub(super) type Late = Box<dyn FnOnce(&EventCore, &Command) -> Outcome + Send>;
+pub(super) type Late = Box<dyn FnOnce(&EventCore, &Command) -> Verdict + Send>;
 
 impl EventCore {
     pub(super) fn remember(&self, entry: Unanswered, unanswered: &mut VecDeque<Unanswered>) {
@@ -43,7 +43,7 @@ impl EventCore {
         self: &Arc<Self>,
         staged: Staged,
         command: &Command,
-        slot: Option<Arc<Slot<Outcome>>>,
+        slot: Option<Arc<Slot<Verdict>>>,
     ) -> Submitted {
         match staged {
             Staged::Ready(outcome) => ready(outcome, slot),
@@ -82,7 +82,7 @@ impl EventCore {
         seen: Seen,
         until: Until,
         command: &Command,
-        slot: Option<Arc<Slot<Outcome>>>,
+        slot: Option<Arc<Slot<Verdict>>>,
         outcome: Late,
     ) -> Submitted {
         let given = slot.is_some();
@@ -112,7 +112,7 @@ impl EventCore {
         filled_or_waiting(slot, given)
     }
 
-    fn submit_again(self: &Arc<Self>, command: &Command, slot: Arc<Slot<Outcome>>, given: bool) -> Submitted {
+    fn submit_again(self: &Arc<Self>, command: &Command, slot: Arc<Slot<Verdict>>, given: bool) -> Submitted {
         match self.submit(command, Some(slot)) {
             Submitted::Waiting(slot) => filled_or_waiting(slot, given),
             other => other,
@@ -123,7 +123,7 @@ impl EventCore {
         self: &Arc<Self>,
         seen: Seen,
         until: Until,
-        slot: &Arc<Slot<Outcome>>,
+        slot: &Arc<Slot<Verdict>>,
         command: &Command,
         outcome: Late,
     ) -> Due<'_> {
@@ -140,7 +140,7 @@ impl EventCore {
     }
 
     /// Fills `slot` once what `outcome` rests on is durable; if that is taken back, whoever decides again fills it.
-    pub(super) fn fill(slot: &Arc<Slot<Outcome>>, outcome: Outcome) -> Wake {
+    pub(super) fn fill(slot: &Arc<Slot<Verdict>>, outcome: Verdict) -> Wake {
         let slot = Arc::clone(slot);
         Box::new(move |told| match told {
             Told::Durable => slot.fill(outcome),
@@ -158,7 +158,7 @@ impl EventCore {
         }
     }
 
-    pub(super) fn late(outcome: Outcome) -> Late {
+    pub(super) fn late(outcome: Verdict) -> Late {
         Box::new(|_, _| outcome)
     }
 
@@ -167,7 +167,7 @@ impl EventCore {
     }
 }
 
-fn ready(outcome: Outcome, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
+fn ready(outcome: Verdict, slot: Option<Arc<Slot<Verdict>>>) -> Submitted {
     match slot {
         Some(slot) => {
             slot.fill(outcome);
@@ -178,7 +178,7 @@ fn ready(outcome: Outcome, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
 }
 
 /// Takes the outcome out of a slot of our own if it is there; a slot that was given to us has its waiter elsewhere.
-fn filled_or_waiting(slot: Arc<Slot<Outcome>>, given: bool) -> Submitted {
+fn filled_or_waiting(slot: Arc<Slot<Verdict>>, given: bool) -> Submitted {
     match if given { None } else { slot.try_take() } {
         Some(outcome) => Submitted::Ready(outcome),
         None => Submitted::Waiting(slot),

@@ -132,7 +132,6 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
     if body.seats.len() != manifest.seat_count() {
         return Err(broken("the snapshot has other seats than its manifest".to_owned()));
     }
-    let state = State::new(Arc::clone(&manifest));
     let layout =
         Layout { sale_state: body.sale_state, released: body.released, ..Layout::new(Arc::clone(&manifest)) };
     for (at, slot) in body.seats.iter().enumerate() {
@@ -173,7 +172,7 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
         holds: body.holds.iter().map(|h| (h.number, &h.lines, h.pinned.then_some(h.deadline))).collect(),
         sold,
     })?;
-    state.layout.store(Arc::new(layout));
+    let state = State::new(layout);
     restore_shards(&state, body.holds, body.orders, &body.keys);
     Ok(Folded { state, view, revision: body.revision, at: body.at })
 }

@@ -148,6 +148,29 @@ impl Stripes {
         put(&self.unallocated, slot.allocation.is_none());
     }
 
+    /// A seat of the locked stripe passes from one state and owner to another; else its state. Its allocation stays.
+    #[inline]
+    pub fn pass(
+        &self,
+        stripe: &mut Stripe,
+        seat: SeatIndex,
+        from: (SeatState, u64),
+        to: (SeatState, u64),
+    ) -> Result<(), SeatState> {
+        let (word, bit) = (seat.at() / STRIPE_SEATS, seat.at() % STRIPE_SEATS);
+        if (stripe.states[bit], stripe.owners[bit]) != from {
+            return Err(stripe.states[bit]);
+        }
+        stripe.states[bit] = to.0;
+        stripe.owners[bit] = to.1;
+        stripe.versions[bit] = stripe.versions[bit].wrapping_add(1);
+        if (from.0 == SeatState::Free) != (to.0 == SeatState::Free) {
+            let old = self.free[word].load(Ordering::Relaxed);
+            self.free[word].store(old ^ 1 << bit, Ordering::Release);
+        }
+        Ok(())
+    }
+
     /// Free seats of a stripe, as they were a moment ago.
     pub fn free_word(&self, stripe: usize) -> u64 {
         self.free[stripe].load(Ordering::Acquire)

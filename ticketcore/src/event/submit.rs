@@ -1,6 +1,5 @@
 //! The way of a command through an open event.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,7 +8,7 @@ use super::expiry::Way;
 use super::scope::{Scope, ShardSet};
 use super::shard::Gate;
 use super::{EventCore, Unanswered, apply, undo::Undo};
-use crate::answer::{Answer, CommandError, answer};
+use crate::answer::{CommandError, Logged, Reply};
 use crate::canary::{Canary, half_of};
 use crate::command::Command;
 use crate::fact::{Fact, HoldEnd, Stamp};
@@ -20,26 +19,26 @@ use crate::refusal::Refusal;
 use crate::time::UtcMs;
 
 /// What a caller gets in the end.
-pub(crate) type Outcome = Result<Answer, CommandError>;
+pub(crate) type Verdict = Result<Reply, CommandError>;
 
 /// A command that has been decided and may not be answered before something is durable.
 pub(crate) enum Staged {
     /// It has a fact. On a shared store its slot is filled by whoever makes it durable, or decided again.
-    Accepted { answer: Answer, revision: Revision, slot: Option<Arc<Slot<Outcome>>> },
+    Accepted { answer: Reply, revision: Revision, slot: Option<Arc<Slot<Verdict>>> },
     /// It has none; the outcome depends on nothing after `seen`.
-    Instead { outcome: Outcome, seen: Seen },
+    Instead { outcome: Verdict, seen: Seen },
     /// Its key has an accepted outcome.
     Replay { seen: Seen },
     /// It can be answered now.
-    Ready(Outcome),
+    Ready(Verdict),
     /// The event was closed meanwhile.
     Closed,
 }
 
 /// A command that has been handed in.
 pub(crate) enum Submitted {
-    Ready(Outcome),
-    Waiting(Arc<Slot<Outcome>>),
+    Ready(Verdict),
+    Waiting(Arc<Slot<Verdict>>),
     Closed,
 }
 
@@ -54,20 +53,16 @@ pub(crate) struct Seen {
 
 /// What came of a decision. [`Due`] is to be told once nothing is locked.
 pub(super) enum Step<'a> {
-    Accepted { answer: Answer, stamp: Stamp, slot: Option<Arc<Slot<Outcome>>>, due: Due<'a> },
+    Accepted { answer: Reply, stamp: Stamp, slot: Option<Arc<Slot<Verdict>>>, due: Due<'a> },
     Instead { instead: Instead, seen: Seen, now: UtcMs },
-    Ready(Outcome),
+    Ready(Verdict),
     Closed,
     Rebasing,
 }
 
-thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
 impl EventCore {
     /// Decides a command, sequences and applies its fact, which has not been sent to the store when this returns.
-    pub fn stage(self: &Arc<Self>, command: &Command, slot: Option<&Arc<Slot<Outcome>>>) -> Staged {
+    pub fn stage(self: &Arc<Self>, command: &Command, slot: Option<&Arc<Slot<Verdict>>>) -> Staged {
         let mut shards = command.shards();
         for attempt in 0.. {
             let last = attempt >= DECIDE_ATTEMPTS_MAX;
@@ -143,7 +138,7 @@ impl EventCore {
         self: &Arc<Self>,
         command: &Command,
         shards: ShardSet,
-        slot: Option<&Arc<Slot<Outcome>>>,
+        slot: Option<&Arc<Slot<Verdict>>>,
     ) -> Step<'_> {
         self.locked(shards, |scope| {
             match scope.gate() {
@@ -163,7 +158,7 @@ impl EventCore {
         self: &'a Arc<Self>,
         scope: &mut Scope<'_>,
         command: &Command,
-        slot: Option<&Arc<Slot<Outcome>>>,
+        slot: Option<&Arc<Slot<Verdict>>>,
     ) -> Step<'a> {
         let clock = self.clock.now();
         let mut now = self.log.now(clock);
@@ -176,22 +171,18 @@ impl EventCore {
                     return Step::Instead { instead, seen, now };
                 }
             };
-            let Decision { fact, valid_until, reserved } = decision;
-            let fact = Arc::new(fact);
-            let undo = self.log.is_shared().then(|| Undo::capture(&self.state, scope, &fact));
-            let sequenced = SCRATCH.with_borrow_mut(|body| {
-                fact.encode(body);
-                self.log.sequence(clock, valid_until, body, &fact)
-            });
+            let Decision { fact, valid_until } = decision;
+            let undo = self.log.is_shared().then(|| Box::new(Undo::capture(&self.state, scope, &fact)));
+            let sequenced = fact.encoded(|body| self.log.sequence(clock, valid_until, body, &fact));
             match sequenced {
-                Ok(stamp) => return self.accept(scope, command, stamp, &fact, undo, slot),
+                Ok(stamp) => return self.accept(scope, command, stamp, fact, undo, slot),
                 Err(NotSequenced::Again(at)) => {
-                    reserved.give_back(scope);
+                    scope.give_back();
                     scope.unlock_stripes();
                     now = at;
                 }
                 Err(NotSequenced::Overloaded) => {
-                    reserved.give_back(scope);
+                    scope.give_back();
                     return Step::Ready(Err(Refusal::Overloaded { retry_after_ms: 100 }.into()));
                 }
             }
@@ -203,23 +194,23 @@ impl EventCore {
         scope: &mut Scope<'_>,
         command: &Command,
         stamp: Stamp,
-        fact: &Fact,
-        undo: Option<Undo>,
-        slot: Option<&Arc<Slot<Outcome>>>,
+        fact: Arc<Fact>,
+        undo: Option<Box<Undo>>,
+        slot: Option<&Arc<Slot<Verdict>>>,
     ) -> Step<'a> {
         let applied = if self.canaries.on(Canary::HalfHold) {
-            apply::apply(&self.state, scope, stamp, &half_of(fact), true)
+            apply::apply(&self.state, scope, stamp, &half_of(&fact), true)
         } else {
-            apply::apply(&self.state, scope, stamp, fact, true)
+            apply::apply(&self.state, scope, stamp, &fact, true)
         };
         if let Err(violation) = applied {
             // The next pump tells who waits.
             self.log.latch(Stop::Violated(violation));
         }
-        if matches!(fact, Fact::HoldEnded(ended) if ended.end == HoldEnd::Expired) {
+        if matches!(&*fact, Fact::HoldEnded(ended) if ended.end == HoldEnd::Expired) {
             self.expiry.count();
         }
-        let answer = answer(self.id, stamp, fact, false);
+        let answer = Reply::Logged(Logged { event: self.id, stamp, fact, replayed: false });
         let Some(undo) = undo else { return Step::Accepted { answer, stamp, slot: None, due: Due::NOBODY } };
         let slot = slot.cloned().unwrap_or_else(Slot::new);
         let entry = Unanswered {
@@ -235,7 +226,7 @@ impl EventCore {
     }
 
     /// Decides, sends and answers one command.
-    pub fn submit(self: &Arc<Self>, command: &Command, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
+    pub fn submit(self: &Arc<Self>, command: &Command, slot: Option<Arc<Slot<Verdict>>>) -> Submitted {
         let staged = self.stage(command, slot.as_ref());
         // Also when this command has no fact: making way for it may have logged some.
         if self.log.sequenced() > self.log.durable() {

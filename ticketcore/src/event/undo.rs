@@ -92,7 +92,7 @@ impl Undo {
     /// Puts everything back. All shards are locked.
     pub fn restore(mut self, state: &State, scope: &mut Scope<'_>, stamp: Stamp, seats: bool) {
         if let Some(layout) = self.layout {
-            state.layout.store(layout);
+            state.replace_layout(scope, layout);
             return;
         }
         if let Some((user, tag)) = self.key {

@@ -4,6 +4,7 @@
 //! (back-pressure, no timer). After each append the batch is folded into the durable view, then the durable revision is
 //! published, then waiters wake: nobody is told what a crash could still undo (I6).
 
+mod append;
 mod sequencer;
 mod slot;
 mod stop;
@@ -13,10 +14,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crossbeam_utils::CachePadded;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
-pub(crate) use sequencer::NotSequenced;
 use sequencer::Sequencer;
+pub(crate) use sequencer::{NotSequenced, Sent};
 pub(crate) use slot::{Slot, SlotFuture};
 pub(crate) use stop::Stop;
 use waiters::Waiters;
@@ -26,17 +27,14 @@ use crate::canary::{Canaries, Canary};
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::invariant::Violation;
-use crate::limits::APPEND_ATTEMPTS_MAX;
-use crate::store::{
-    Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, Records, Store, StreamId, Tail,
-};
+use crate::store::{Batch, BatchId, Capabilities, Completion, Records, Store, StreamId, Tail};
 use crate::time::UtcMs;
 
 /// What follows a stream's journal.
 pub(crate) trait Follower: Send + Sync {
     /// The records are durable. Called in order, before anybody who waits for them is woken. `facts` are the same, decoded, if they
     /// came from here; else it is empty.
-    fn appended(&self, first: Revision, records: &Records, facts: &[Arc<Fact>]) -> Result<(), Violation>;
+    fn appended(&self, first: Revision, records: &Records, facts: &[Sent]) -> Result<(), Violation>;
 
     /// Another writer was first: the log stands still until [`Log::rebased`]. Must not block.
     fn conflict(&self);
@@ -171,28 +169,11 @@ impl Log {
         }
     }
 
-    /// Appends without a completion if the store can: the common case takes the sequencer's lock once, when it is over.
-    fn append_at_once(&self, batch: Batch, mut facts: Vec<Arc<Fact>>) -> MutexGuard<'_, Sequencer> {
-        let outcome = self.store.append_at_once(&batch);
-        if outcome == Some(Appended::Yes) {
-            let published = self.publish(&batch, &mut facts);
-            let mut sequencer = self.sequencer.lock();
-            if published {
-                sequencer.ended(batch, facts);
-            }
-            return sequencer;
-        }
-        self.sequencer.lock().sent = facts;
-        match outcome {
-            Some(outcome) => self.complete(batch, outcome),
-            None => self.submit(batch),
-        }
-        self.sequencer.lock()
-    }
-
+    #[inline]
     fn next_batch(&self, sequencer: &mut Sequencer) -> Option<Batch> {
-        if let Some(batch) = sequencer.held.take() {
-            return Some(batch);
+        // Looked at first: it is nearly always empty, and large.
+        if sequencer.held.is_some() {
+            return sequencer.held.take();
         }
         if sequencer.pending.count() == 0 {
             return None;
@@ -336,73 +317,5 @@ impl Log {
     pub fn rebased(&self) {
         self.sequencer.lock().in_flight = false;
         self.pump();
-    }
-
-    fn appended(&self, batch: Batch) {
-        let mut facts = std::mem::take(&mut self.sequencer.lock().sent);
-        if !self.publish(&batch, &mut facts) {
-            return;
-        }
-        let pump = {
-            let mut sequencer = self.sequencer.lock();
-            sequencer.ended(batch, facts);
-            !sequencer.pumping && sequencer.pending.count() > 0
-        };
-        if pump {
-            self.pump();
-        }
-    }
-
-    /// A batch is in the journal: into the durable view with it, then everybody may know. False if it does not fit; then the log stops.
-    fn publish(&self, batch: &Batch, facts: &mut Vec<Arc<Fact>>) -> bool {
-        if let Err(violation) = self.follower.appended(batch.first_revision, &batch.records, facts) {
-            self.stop(Stop::Violated(violation));
-            return false;
-        }
-        facts.clear();
-        let last = Revision(batch.first_revision.0 + u64::from(batch.records.count()) - 1);
-        // In one order with the waiters' count: either we see who is about to wait, or they see this.
-        self.durable.swap(last.0, Ordering::SeqCst);
-        self.waiters.wake(last);
-        true
-    }
-
-    fn again(&self, batch: Batch, stop: Stop) {
-        let attempts = {
-            let mut sequencer = self.sequencer.lock();
-            sequencer.attempts += 1;
-            sequencer.attempts
-        };
-        if attempts >= APPEND_ATTEMPTS_MAX {
-            self.stop(stop);
-            return;
-        }
-        let pump = {
-            let mut sequencer = self.sequencer.lock();
-            sequencer.held = Some(batch);
-            sequencer.in_flight = false;
-            !sequencer.pumping
-        };
-        if pump {
-            self.pump();
-        }
-    }
-}
-
-impl CompletionSink for Log {
-    fn complete(&self, batch: Batch, outcome: Appended) {
-        match outcome {
-            Appended::Yes => self.appended(batch),
-            Appended::Conflict { .. } if self.capabilities.shared => {
-                self.sequencer.lock().held = Some(batch);
-                self.follower.conflict();
-            }
-            Appended::Conflict { tail } => {
-                let reason = format!("another writer is at batch {} of a store for one writer", tail.seq);
-                self.stop(Stop::Failed(reason));
-            }
-            Appended::Failed(failure) => self.again(batch, Stop::Failed(failure.to_string())),
-            Appended::Unknown(failure) => self.again(batch, Stop::Unknown(failure.to_string())),
-        }
     }
 }

@@ -55,6 +55,14 @@ pub(crate) enum NotSequenced {
     Overloaded,
 }
 
+/// A fact on its way to the store, decoded.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// The time it was logged at.
+    pub at: UtcMs,
+    pub fact: Arc<Fact>,
+}
+
 /// The unsent end of a stream.
 #[derive(Debug)]
 pub(super) struct Sequencer {
@@ -66,9 +74,9 @@ pub(super) struct Sequencer {
     /// Facts that wait for the append in flight to end.
     pub pending: Records,
     /// The same facts, decoded: nobody has to read them back from the records to follow this writer.
-    pub facts: Vec<Arc<Fact>>,
+    pub facts: Vec<Sent>,
     /// Those of the batch in flight.
-    pub sent: Vec<Arc<Fact>>,
+    pub sent: Vec<Sent>,
     /// A used buffer for the next batch.
     pub spare: Records,
     /// A batch is with the store, or must be dealt with before the next one may be.
@@ -120,13 +128,14 @@ impl Sequencer {
         }
         let stamp = Stamp { revision: self.next, at: self.time.advance(clock) };
         self.pending.push(stamp.at, body);
-        self.facts.push(Arc::clone(fact));
+        self.facts.push(Sent { at: stamp.at, fact: Arc::clone(fact) });
         self.next = self.next.next();
         Ok(stamp)
     }
 
     /// The batch in flight is in the journal and published. Its buffers are used again.
-    pub fn ended(&mut self, batch: Batch, facts: Vec<Arc<Fact>>) {
+    #[inline]
+    pub fn ended(&mut self, batch: Batch, facts: Vec<Sent>) {
         self.tail = batch.tail();
         self.in_flight = false;
         self.spare = batch.records;

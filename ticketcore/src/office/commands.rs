@@ -114,12 +114,17 @@ impl BoxOffice {
 
     /// Holds seats and places, all or nothing.
     pub fn hold(&self, request: HoldRequest) -> Pending<Hold> {
-        self.send(check_hold(request))
+        match check_hold(&request) {
+            Ok(()) => self.office.submit(request.event, Command::Hold(request)),
+            Err(refusal) => Pending::failed(refusal.into()),
+        }
     }
 
     /// Holds for many requests at once.
     pub fn hold_many(&self, requests: Vec<HoldRequest>) -> Vec<Pending<Hold>> {
-        self.send_many(requests.into_iter().map(check_hold).collect())
+        self.send_many(
+            requests.into_iter().map(|r| check_hold(&r).map(|()| (r.event, Command::Hold(r)))).collect(),
+        )
     }
 
     /// Adds to a hold and takes from it, all or nothing.
@@ -129,12 +134,12 @@ impl BoxOffice {
 
     /// Gives a hold a later deadline.
     pub fn extend(&self, request: ExtendRequest) -> Pending<Hold> {
-        self.send(Ok((request.hold.event, Command::Extend(request))))
+        self.office.submit(request.hold.event, Command::Extend(request))
     }
 
     /// Gives a hold back. Giving back what is not held is a success without a revision.
     pub fn release(&self, request: ReleaseRequest) -> Pending<Done> {
-        self.send(Ok((request.hold.event, Command::Release(request))))
+        self.office.submit(request.hold.event, Command::Release(request))
     }
 
     /// Gives many holds back at once.
@@ -144,7 +149,7 @@ impl BoxOffice {
 
     /// Opens an order from a hold; if the hold has become one already, that one.
     pub fn open_order(&self, request: OpenOrderRequest) -> Pending<Order> {
-        self.send(Ok((request.hold.event, Command::OpenOrder(request))))
+        self.office.submit(request.hold.event, Command::OpenOrder(request))
     }
 
     /// Opens many orders at once.
@@ -154,7 +159,7 @@ impl BoxOffice {
 
     /// Confirms an order: its seats are sold and its tickets exist.
     pub fn confirm_order(&self, request: CloseOrderRequest) -> Pending<Order> {
-        self.send(Ok((request.order.event, Command::ConfirmOrder(request))))
+        self.office.submit(request.order.event, Command::ConfirmOrder(request))
     }
 
     /// Confirms many orders at once.
@@ -164,7 +169,7 @@ impl BoxOffice {
 
     /// Cancels an open order: its seats are free.
     pub fn cancel_order(&self, request: CloseOrderRequest) -> Pending<Order> {
-        self.send(Ok((request.order.event, Command::CancelOrder(request))))
+        self.office.submit(request.order.event, Command::CancelOrder(request))
     }
 
     /// Blocks, unblocks or reallocates seats, if each still has the expected version.
@@ -179,7 +184,7 @@ impl BoxOffice {
 
     /// Takes a hold back from its user.
     pub fn force_release(&self, request: ForceReleaseRequest) -> Pending<Done> {
-        self.send(Ok((request.hold.event, Command::ForceRelease(request))))
+        self.office.submit(request.hold.event, Command::ForceRelease(request))
     }
 
     /// Puts what is left of an allocation on public sale.
@@ -208,13 +213,12 @@ impl BoxOffice {
     }
 }
 
-fn check_hold(request: HoldRequest) -> Checked {
+fn check_hold(request: &HoldRequest) -> Result<(), Refusal> {
     check_codes(request.channel.as_deref(), request.access_code.as_deref())?;
     if request.items.is_empty() {
         return Err(Refusal::NothingRequested);
     }
-    check_items(&request.items)?;
-    Ok((request.event, Command::Hold(request)))
+    check_items(&request.items)
 }
 
 fn check_amend(request: AmendRequest) -> Checked {

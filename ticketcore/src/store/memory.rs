@@ -14,7 +14,8 @@ use parking_lot::Mutex;
 
 use self::journal::Journal;
 use super::{
-    Appended, Batch, Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId, Tail,
+    Appended, Batch, Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId,
+    Tail,
 };
 use crate::id::Revision;
 

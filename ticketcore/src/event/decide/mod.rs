@@ -8,10 +8,12 @@ mod order;
 mod orphan;
 mod staff;
 
+use std::sync::Arc;
+
 use super::pool::PoolName;
 use super::scope::Scope;
-use super::touched::{PoolCounts, pool_counts};
-use crate::answer::Answer;
+use super::touched::pool_counts;
+use crate::answer::Reply;
 use crate::canary::{Canaries, Canary};
 use crate::command::{Command, CommandKey};
 use crate::fact::{Fact, Keyed};
@@ -25,24 +27,9 @@ pub(crate) use known::check_items;
 
 /// What a command would do.
 pub(crate) struct Decision {
-    pub fact: Fact,
+    pub fact: Arc<Fact>,
     /// The fact may be logged before this instant; from then on the command must be decided again.
     pub valid_until: UtcMs,
-    /// Pools that were reserved and must be given back if the fact is not logged.
-    pub reserved: Reserved,
-}
-
-/// Pool places taken by a decision.
-#[derive(Debug, Default)]
-pub(crate) struct Reserved(PoolCounts);
-
-impl Reserved {
-    pub fn give_back(self, scope: &Scope<'_>) {
-        for (pool, count) in self.0 {
-            let given = scope.layout.pools.give(pool, count);
-            debug_assert!(given, "what was reserved can be given back");
-        }
-    }
 }
 
 /// Why a command logs no fact.
@@ -52,7 +39,7 @@ pub(crate) enum Instead {
     /// It was carried out before, at this revision.
     Replay(Revision),
     /// There is nothing to do; this is the answer.
-    Answer(Answer),
+    Answer(Reply),
     /// Overdue holds may be in its way: numbers of owners met, none if only counters are.
     Overdue(Refusal, Vec<HoldNumber>),
     /// What it saw without locks has changed: decide again.
@@ -128,7 +115,7 @@ impl Decide<'_, '_> {
 
     /// A fact that must be logged before `valid_until`.
     fn until(fact: Fact, valid_until: UtcMs) -> Decided {
-        Ok(Decision { fact, valid_until, reserved: Reserved::default() })
+        Ok(Decision { fact: Arc::new(fact), valid_until })
     }
 
     /// The instant from which a fact that names times made from `now` must be made again.
@@ -137,9 +124,9 @@ impl Decide<'_, '_> {
     }
 
     /// Reserves `count` places of a pool, those that the fact itself gives back counted as left.
-    fn reserve(&self, reserved: &mut Reserved, pool: PoolName, count: u32, credit: u32) -> Result<(), u32> {
+    fn reserve(&mut self, pool: PoolName, count: u32, credit: u32) -> Result<(), u32> {
         self.scope.layout.pools.take(pool, count, credit)?;
-        reserved.0.push((pool, count));
+        self.scope.reserved.push((pool, count));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use super::{Decide, Decided, Instead};
 use crate::canary::Canary;
 use crate::event::pool::PoolName;
 use crate::event::touched::pool_counts;
-use crate::fact::{Fact, HoldEnd, Keyed, PlacesChanged, SeatChange, SeatsChanged};
+use crate::fact::{Fact, HoldEnd, HoldEnded, Keyed, PlacesChanged, SeatChange, SeatsChanged};
 use crate::id::{AllocationIndex, AreaIndex, QuotaIndex, SHARDS, SeatIndex};
 use crate::manifest::Manifest;
 use crate::order::OrderState;
@@ -93,14 +93,15 @@ impl Decide<'_, '_> {
 
     pub(super) fn force_release(&mut self, request: &ForceReleaseRequest, keyed: Option<Keyed>) -> Decided {
         let number = request.hold.number;
-        let Some(hold) = self.scope.shard(number.shard()).holds.get(&number).cloned() else {
+        let Some(hold) = self.scope.look(number.shard()).holds.get(&number) else {
             return Err(Instead::Answer(nothing_done()));
         };
         if hold.pinned {
             return Err(Refusal::HoldPinned { payment_deadline: hold.deadline }.into());
         }
+        let (user, lines) = (hold.user, hold.lines.clone());
         let by = keyed.map(|keyed| (request.by, keyed));
-        self.ended(number, hold, HoldEnd::ForceReleased, by)
+        self.ended(HoldEnded { hold: number, user, end: HoldEnd::ForceReleased, by, lines })
     }
 
     pub(super) fn release_allocation(&mut self, allocation: AllocationIndex) -> Decided {

@@ -196,7 +196,7 @@ mod tests {
         let named = HoldRequest::new(EventId(7), UserId([9; 16]), items(&[5, 70_000]));
         let coded = HoldRequest { access_code: Some("code".to_owned()), ..named.clone() };
         assert_eq!(named.fingerprint(), 4_731_933_904_652_890_607);
-        assert_eq!(coded.fingerprint(), 0);
+        assert_eq!(coded.fingerprint(), 7_266_621_164_885_460_678);
     }
 
     #[test]

@@ -188,9 +188,11 @@ impl Manifest {
         (*first as usize, words)
     }
 
-    /// Stripes in the order in which a search for low ranks visits them, each with a rank that no seat of a group starting in it beats.
-    pub(crate) fn search_order(&self) -> &[(u32, u32)] {
-        &self.derived.search_order
+    /// Stripes in the order in which a search for groups of `size` visits them, each with a sum of ranks that no group starting in it is
+    /// below. Larger groups go by their first seats.
+    pub(crate) fn search_order(&self, size: usize) -> &[(u32, u32)] {
+        let orders = &self.derived.search_orders;
+        orders.get(size.saturating_sub(1)).or(orders.last()).map_or(&[], |order| order)
     }
 
     /// The price of a ticket type in a category, in minor units.

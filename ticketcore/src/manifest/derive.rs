@@ -11,6 +11,9 @@ use crate::id::SeatIndex;
 /// In the price table: not sold.
 pub(super) const NO_PRICE: i64 = -1;
 
+/// Sizes of groups that have a search order of their own.
+const SEARCH_ORDERS: usize = 8;
+
 /// Computed from the rest.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Derived {
@@ -23,7 +26,7 @@ pub(super) struct Derived {
     pub(super) full_view: Vec<u64>,
     pub(super) category_words: Vec<Vec<u64>>,
     pub(super) section_words: Vec<(u32, Vec<u64>)>,
-    pub(super) search_order: Vec<(u32, u32)>,
+    pub(super) search_orders: Vec<Vec<(u32, u32)>>,
     pub(super) price_table: Vec<i64>,
     pub(super) seat_quotas: Vec<u64>,
     pub(super) area_quotas: Vec<u64>,
@@ -35,6 +38,7 @@ impl Manifest {
     pub(super) fn derive(&mut self) {
         self.derive_ranks();
         self.derive_words();
+        self.derive_search_orders();
         self.derive_names();
         self.derive_tables();
     }
@@ -66,16 +70,33 @@ impl Manifest {
             sum += u64::from(one);
             sums.push(sum);
         }
-        // A group that starts in a stripe may reach into the next one: the bound of a stripe is the best rank of both.
-        let best: Vec<u32> =
-            rank.chunks(STRIPE_SEATS).map(|ranks| ranks.iter().copied().min().unwrap_or(u32::MAX)).collect();
-        let bound = |at: usize| best[at].min(best.get(at + 1).copied().unwrap_or(u32::MAX));
-        let mut search_order: Vec<(u32, u32)> =
-            (0..best.len()).map(|stripe| (SeatIndex::of(stripe).0, bound(stripe))).collect();
-        search_order.sort_unstable_by_key(|&(stripe, bound)| (bound, stripe));
         self.derived.rank = rank;
         self.derived.rank_sums = sums;
-        self.derived.search_order = search_order;
+    }
+
+    /// For groups of 1, 2, .. seats: the stripes in which one may start, those with the lowest sum of ranks first. Needs ranks and breaks.
+    fn derive_search_orders(&mut self) {
+        let joined = |at: usize| self.next_is_adjacent(SeatIndex::of(at));
+        let order = |size: usize| {
+            let mut best = vec![u64::MAX; self.stripe_count()];
+            // How many seats up to this one sit side by side.
+            let mut run = 0;
+            for last in 0..self.seat_count() {
+                run = if last > 0 && joined(last - 1) { run + 1 } else { 1 };
+                if run >= size {
+                    let first = last + 1 - size;
+                    let best = &mut best[first / STRIPE_SEATS];
+                    *best = self.rank_sum(first, size).min(*best);
+                }
+            }
+            let stripes = best.iter().enumerate().filter(|(_, bound)| **bound < u64::MAX);
+            let mut order: Vec<(u32, u32)> = stripes
+                .map(|(stripe, bound)| (SeatIndex::of(stripe).0, u32::try_from(*bound).unwrap_or(u32::MAX)))
+                .collect();
+            order.sort_unstable_by_key(|&(stripe, bound)| (bound, stripe));
+            order
+        };
+        self.derived.search_orders = (1..=SEARCH_ORDERS).map(order).collect();
     }
 
     fn derive_words(&mut self) {

@@ -2,6 +2,7 @@
 
 use crate::answer::CommandError;
 use crate::event::ShardSet;
+use crate::fact::Keyed;
 use crate::id::{AllocationIndex, HoldNumber, UserId};
 use crate::key::{Fingerprinted, IdempotencyKey, Operation};
 use crate::request::{
@@ -36,7 +37,19 @@ pub(crate) struct CommandKey<'a> {
     pub user: UserId,
     pub operation: Operation,
     pub key: &'a IdempotencyKey,
-    pub fingerprint: u64,
+    body: &'a dyn Fingerprinted,
+}
+
+impl CommandKey<'_> {
+    /// The fingerprint of what is asked under it.
+    pub fn fingerprint(&self) -> u64 {
+        self.body.fingerprint()
+    }
+
+    /// What a fact says of it. Made late: most commands that are refused never need it.
+    pub fn keyed(self) -> Keyed {
+        Keyed { key: self.key.clone(), fingerprint: self.fingerprint() }
+    }
 }
 
 impl Command {
@@ -73,24 +86,23 @@ impl Command {
         }
     }
 
-    /// Its idempotency key, if it came with one. The fingerprint covers the request.
+    /// Its idempotency key, if it came with one.
     pub fn key(&self) -> Option<CommandKey<'_>> {
         macro_rules! keyed {
             ($request:expr, $user:expr, $operation:expr) => {{
                 let key = $request.key.as_ref()?;
-                let fingerprint = $request.fingerprint();
-                Some(CommandKey { user: $user, operation: $operation, key, fingerprint })
+                Some(CommandKey { user: $user, operation: $operation, key, body: $request })
             }};
         }
         match self {
             Command::Hold(r) => keyed!(r, r.user, Operation::Hold),
-            Command::Amend(r) => keyed!(r, r.user, Operation::Amend),
+            Command::Amend(r) => keyed!(&**r, r.user, Operation::Amend),
             Command::Extend(r) => keyed!(r, r.user, Operation::Extend),
             Command::Release(r) => keyed!(r, r.user, Operation::Release),
             Command::OpenOrder(r) => keyed!(r, r.user, Operation::OpenOrder),
             Command::ConfirmOrder(r) => keyed!(r, r.user, Operation::ConfirmOrder),
             Command::CancelOrder(r) => keyed!(r, r.user, Operation::CancelOrder),
-            Command::Seats(r) => keyed!(r, r.by, Operation::Staff),
+            Command::Seats(r) => keyed!(&**r, r.by, Operation::Staff),
             Command::Places(r) => keyed!(r, r.by, Operation::Staff),
             Command::ForceRelease(r) => keyed!(r, r.by, Operation::Staff),
             _ => None,

@@ -16,8 +16,15 @@ use crate::request::{
 use crate::varint::{SMALL_BYTES, Sink, Small};
 
 /// A key chosen by the client and repeated on every retry of one request: 1 to 128 bytes of UTF-8.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(SmallVec<[u8; 40]>);
+
+impl Clone for IdempotencyKey {
+    fn clone(&self) -> Self {
+        // Not byte by byte, as the derived one goes.
+        Self(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl IdempotencyKey {
     /// Checks the length.

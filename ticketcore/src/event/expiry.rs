@@ -247,7 +247,10 @@ impl EventCore {
     }
 
     fn release_due_allocations(self: &Arc<Self>, now: UtcMs) -> usize {
-        let layout = self.state.layout.load_full();
+        let layout = self.state.layout.load();
+        if layout.manifest.allocations().is_empty() {
+            return 0;
+        }
         let allocations = layout.manifest.allocations().iter().enumerate();
         let due = allocations.filter(|(at, allocation)| {
             allocation.release_at.is_some_and(|due| due <= now) && layout.released >> at & 1 == 0

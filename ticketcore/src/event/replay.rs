@@ -22,7 +22,7 @@ impl EventCore {
             user == asked.user
                 && operation == asked.operation
                 && keyed.key == *asked.key
-                && keyed.fingerprint == asked.fingerprint
+                && keyed.fingerprint == asked.fingerprint()
         });
         if same {
             Ok(Reply::Logged(Logged { event: self.id, stamp, fact: Arc::new(fact), replayed: true }))

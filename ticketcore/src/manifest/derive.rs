@@ -261,12 +261,25 @@ mod tests {
     }
 
     #[test]
-    fn stripes_are_ordered_by_the_best_seat_that_a_group_starting_in_them_can_have() {
+    fn stripes_are_ordered_by_the_best_group_that_starts_in_them() {
         let mut definition = wide(200);
-        definition.focal_point = Some(Point { x: 199.0, y: 0.0 });
+        definition.focal_point = Some(Point { x: 191.5, y: 0.0 });
         let manifest = Manifest::compile(&definition).unwrap();
-        let order: Vec<u32> = manifest.search_order().iter().map(|(stripe, _)| *stripe).collect();
-        assert_eq!(order, [2, 3, 1, 0], "a group of stripe 2 may reach into stripe 3");
+        assert_eq!(manifest.search_order(1)[..2], [(2, 0), (3, 1)]);
+        assert_eq!(manifest.search_order(2)[0], (2, 1), "it reaches into stripe 3");
+        for size in 1..=SEARCH_ORDERS {
+            let sum =
+                |first| (first..first + size).map(|at| manifest.rank_of(SeatIndex::of(at))).sum::<u32>();
+            let best = |stripe: usize| {
+                let firsts = stripe * STRIPE_SEATS..((stripe + 1) * STRIPE_SEATS).min(201 - size);
+                firsts.map(sum).min().unwrap()
+            };
+            let mut order: Vec<(u32, u32)> =
+                (0..4).map(|stripe| (u32::try_from(stripe).unwrap(), best(stripe))).collect();
+            order.sort_by_key(|&(stripe, bound)| (bound, stripe));
+            assert_eq!(manifest.search_order(size), order, "{size}");
+        }
+        assert_eq!(manifest.search_order(100), manifest.search_order(SEARCH_ORDERS));
     }
 
     #[test]

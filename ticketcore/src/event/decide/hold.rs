@@ -5,9 +5,10 @@ use super::known::{known, known_seats};
 use super::{Decide, Decided, Instead};
 use crate::answer::{Done, Reply};
 use crate::canary::Canary;
+use crate::command::CommandKey;
 use crate::event::shard::HoldRecord;
 use crate::fact::{
-    AreaLine, Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, Keyed, Lines, SeatLine,
+    AreaLine, Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, Lines, SeatLine,
 };
 use crate::id::{AreaIndex, HoldNumber, SeatIndex, TicketTypeIndex, UserId};
 use crate::limits::{PLACES_PER_HOLD_MAX, within};
@@ -16,7 +17,7 @@ use crate::request::{AmendRequest, ExtendRequest, HoldRequest, ReleaseRequest};
 use crate::sale::Activity;
 
 impl Decide<'_, '_> {
-    pub(super) fn hold(&mut self, request: &HoldRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn hold(&mut self, request: &HoldRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let ttl_ms = self.ttl(request.ttl_ms)?;
         self.allowed(Activity::Hold)?;
         let manifest = &self.scope.layout.manifest;
@@ -28,7 +29,7 @@ impl Decide<'_, '_> {
         let rules = self.scope.layout.manifest.rules();
         let placed = HoldPlaced {
             user: request.user,
-            keyed,
+            keyed: keyed.map(CommandKey::keyed),
             ttl_ms,
             lifetime_ms: rules.hold_lifetime_ms_max,
             extensions_left: rules.extensions_max,
@@ -45,7 +46,7 @@ impl Decide<'_, '_> {
         Ok(ttl_ms)
     }
 
-    pub(super) fn amend(&mut self, request: &AmendRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn amend(&mut self, request: &AmendRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let number = request.hold.number;
         let hold = self.own_hold(number, request.user)?.clone();
         if !request.add.is_empty() {
@@ -77,7 +78,7 @@ impl Decide<'_, '_> {
         let amended = HoldAmended {
             hold: number,
             user: request.user,
-            keyed,
+            keyed: keyed.map(CommandKey::keyed),
             lines: join(kept, &added),
             added,
             removed,
@@ -87,7 +88,7 @@ impl Decide<'_, '_> {
         Self::until(Fact::HoldAmended(Box::new(amended)), hold.deadline)
     }
 
-    pub(super) fn extend(&mut self, request: &ExtendRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn extend(&mut self, request: &ExtendRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let ttl_ms = self.ttl(request.ttl_ms)?;
         let number = request.hold.number;
         let hold = self.own_hold(number, request.user)?;
@@ -99,7 +100,7 @@ impl Decide<'_, '_> {
         let extended = HoldExtended {
             hold: number,
             user: request.user,
-            keyed,
+            keyed: keyed.map(CommandKey::keyed),
             deadline: self.now.plus_ms(ttl_ms).min(hold.lifetime_end).max(hold.deadline),
             extensions_left: hold.extensions_left - 1,
             lines: hold.lines.clone(),
@@ -107,7 +108,7 @@ impl Decide<'_, '_> {
         Self::until(Fact::HoldExtended(Box::new(extended)), hold.deadline.min(self.this_instant()))
     }
 
-    pub(super) fn release(&mut self, request: &ReleaseRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn release(&mut self, request: &ReleaseRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let Ok(hold) = self.own_hold(request.hold.number, request.user) else {
             return Err(Instead::Answer(nothing_done()));
         };
@@ -115,7 +116,7 @@ impl Decide<'_, '_> {
             self.live(hold)?;
         }
         let lines = hold.lines.clone();
-        let by = keyed.map(|keyed| (request.user, keyed));
+        let by = keyed.map(|asked| (request.user, asked.keyed()));
         self.ended(HoldEnded {
             hold: request.hold.number,
             user: request.user,

@@ -16,7 +16,7 @@ use super::touched::pool_counts;
 use crate::answer::Reply;
 use crate::canary::{Canaries, Canary};
 use crate::command::{Command, CommandKey};
-use crate::fact::{Fact, Keyed};
+use crate::fact::Fact;
 use crate::id::{EventId, HoldNumber, Revision};
 use crate::key::key_tag;
 use crate::refusal::Refusal;
@@ -91,15 +91,14 @@ struct Decide<'s, 'a> {
 }
 
 impl Decide<'_, '_> {
-    fn idempotency(&mut self, command: &Command) -> Result<Option<Keyed>, Instead> {
-        let Some(CommandKey { user, operation, key, fingerprint }) = command.key() else { return Ok(None) };
+    fn idempotency<'r>(&mut self, command: &'r Command) -> Result<Option<CommandKey<'r>>, Instead> {
+        let Some(asked) = command.key() else { return Ok(None) };
         let secret = self.scope.layout.manifest.rules().key_secret;
-        let tag = key_tag(secret, user, operation, key);
+        let tag = key_tag(secret, asked.user, asked.operation, asked.key);
         self.scope.tag = Some(tag);
-        let now = self.now;
-        match self.scope.shard(user.shard()).keys.find(tag, now) {
+        match self.scope.look(asked.user.shard()).keys.find(tag, self.now) {
             Some(revision) if !self.canaries.on(Canary::ForgetIdempotency) => Err(Instead::Replay(revision)),
-            _ => Ok(Some(Keyed { key: key.clone(), fingerprint })),
+            _ => Ok(Some(asked)),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use super::{Decide, Decided, Instead};
 use crate::answer::{Order, Reply};
+use crate::command::CommandKey;
 use crate::event::shard::OrderRecord;
-use crate::fact::{Fact, Keyed, Lines, OrderCancelled, OrderConfirmed, OrderOpened};
+use crate::fact::{Fact, Lines, OrderCancelled, OrderConfirmed, OrderOpened};
 use crate::id::{HoldNumber, OrderId, UserId};
 use crate::order::OrderState;
 use crate::refusal::Refusal;
@@ -12,7 +13,11 @@ use crate::sale::Activity;
 use crate::time::UtcMs;
 
 impl Decide<'_, '_> {
-    pub(super) fn open_order(&mut self, request: &OpenOrderRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn open_order(
+        &mut self,
+        request: &OpenOrderRequest,
+        keyed: Option<CommandKey<'_>>,
+    ) -> Decided {
         let number = request.hold.number;
         if let Ok(order) = self.own_order(number, request.user) {
             return Err(self.existing(number, order));
@@ -24,7 +29,7 @@ impl Decide<'_, '_> {
         let opened = OrderOpened {
             hold: number,
             user: request.user,
-            keyed,
+            keyed: keyed.map(CommandKey::keyed),
             payment_deadline: self.now.plus_ms(payment_ttl_ms).min(hold.lifetime_end),
             lines: hold.lines.clone(),
         };
@@ -50,7 +55,11 @@ impl Decide<'_, '_> {
         }
     }
 
-    pub(super) fn confirm_order(&mut self, request: &CloseOrderRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn confirm_order(
+        &mut self,
+        request: &CloseOrderRequest,
+        keyed: Option<CommandKey<'_>>,
+    ) -> Decided {
         let number = request.order.number;
         let order = self.own_order(number, request.user)?;
         if order.state == OrderState::Confirmed {
@@ -64,11 +73,16 @@ impl Decide<'_, '_> {
         self.not_overdue(hold)?;
         let (lines, deadline) = (hold.lines.clone(), hold.deadline);
         self.scope.lock_lines(&lines.seats);
-        let confirmed = OrderConfirmed { order: number, user: request.user, keyed, lines };
+        let confirmed =
+            OrderConfirmed { order: number, user: request.user, keyed: keyed.map(CommandKey::keyed), lines };
         Self::until(Fact::OrderConfirmed(confirmed), deadline)
     }
 
-    pub(super) fn cancel_order(&mut self, request: &CloseOrderRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn cancel_order(
+        &mut self,
+        request: &CloseOrderRequest,
+        keyed: Option<CommandKey<'_>>,
+    ) -> Decided {
         let number = request.order.number;
         let order = self.own_order(number, request.user)?;
         match order.state {
@@ -82,7 +96,8 @@ impl Decide<'_, '_> {
         }
         let lines = self.own_hold(number, request.user)?.lines.clone();
         self.scope.lock_lines(&lines.seats);
-        let cancelled = OrderCancelled { order: number, user: request.user, keyed, lines };
+        let cancelled =
+            OrderCancelled { order: number, user: request.user, keyed: keyed.map(CommandKey::keyed), lines };
         Self::always(Fact::OrderCancelled(cancelled))
     }
 

@@ -196,6 +196,7 @@ fn quota_mask(quotas: &[Quota], ticket_type: usize, category: usize, area: Optio
 
 #[cfg(test)]
 mod tests {
+    use super::{SEARCH_ORDERS, STRIPE_SEATS};
     use crate::id::{AreaIndex, CategoryIndex, SeatIndex, SectionIndex, TicketTypeIndex};
     use crate::manifest::fixture::{definition, quota, row, unranked, wide};
     use crate::manifest::{Manifest, ManifestChange, Point, Section};

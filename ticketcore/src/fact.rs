@@ -276,6 +276,12 @@ impl Fact {
         then(&body)
     }
 
+    /// The definition in an encoded [`EventDefined`](Fact::EventDefined), still encoded; `None` if it is not one.
+    pub(crate) fn stored_definition(bytes: &[u8]) -> Option<&[u8]> {
+        const EVENT_DEFINED: u8 = 0;
+        bytes.strip_prefix(&[FACT_FORMAT, EVENT_DEFINED])
+    }
+
     /// Reads a fact back.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::fact::{
 use crate::id::{AllocationIndex, HoldNumber, QuotaIndex};
 use crate::invariant::{Invariant, Violation};
 use crate::key::key_tag;
-use crate::manifest::{Manifest, ManifestChange};
+use crate::manifest::ManifestChange;
 use crate::order::OrderState;
 use crate::refusal::{SeatConflict, SeatState};
 
@@ -58,18 +58,6 @@ pub(crate) fn apply(
         Fact::AllocationReleased { allocation } => apply.allocation_released(*allocation),
         Fact::ManifestChanged(change) => apply.manifest_changed(change),
         Fact::EventDefined(_) => Err(apply.broken(Invariant::I8SameFacts, "an event is defined once")),
-    }
-}
-
-/// The state an event's first fact makes.
-pub(crate) fn define(stamp: Stamp, fact: &Fact) -> Result<State, Violation> {
-    let broken = |what: String| Violation::new(Invariant::I8SameFacts, stamp.revision, what);
-    match fact {
-        Fact::EventDefined(definition) => match Manifest::compile(definition) {
-            Ok(manifest) => Ok(State::new(Layout::new(Arc::new(manifest)))),
-            Err(error) => Err(broken(format!("the definition is not valid: {error}"))),
-        },
-        _ => Err(broken("the first fact does not define the event".to_owned())),
     }
 }
 

@@ -213,7 +213,7 @@ mod tests {
             ticket_type: TicketTypeIndex(ticket_type),
         };
         let hold = |items| HoldRequest::new(EventId(7), UserId([9; 16]), items);
-        let mut all = vec![
+        let mut all = [
             hold(vec![item(&[1, 2], 0)]),
             hold(vec![item(&[2, 1], 0)]),
             hold(vec![item(&[1], 0), item(&[2], 0)]),

@@ -286,8 +286,8 @@ impl<'a> Scope<'a> {
             if stripes.get(at).is_none_or(|(stripe, _)| *stripe != seat.at() / STRIPE_SEATS) {
                 at = self.stripe(seat);
             }
-            stripes[at].1.state(seat.at() % STRIPE_SEATS) == SeatState::Free
-                && opens(self.layout.stripes.allocation_of(seat))
+            let allocation = || self.layout.stripes.locked_allocation_of(seat);
+            stripes[at].1.state(seat.at() % STRIPE_SEATS) == SeatState::Free && opens(allocation())
         })
     }
 }

@@ -130,6 +130,13 @@ impl Stripes {
         (allocation != NO_ALLOCATION).then_some(AllocationIndex(allocation))
     }
 
+    /// The allocation of a seat of a locked stripe. Most have none, which the stripe's word says without another look.
+    #[inline]
+    pub fn locked_allocation_of(&self, seat: SeatIndex) -> Option<AllocationIndex> {
+        let unallocated = self.unallocated[seat.at() / STRIPE_SEATS].load(Ordering::Relaxed);
+        if unallocated >> (seat.at() % STRIPE_SEATS) & 1 == 1 { None } else { self.allocation_of(seat) }
+    }
+
     /// Writes a seat of the locked stripe and its words.
     pub fn write(&self, stripe: &mut Stripe, seat: SeatIndex, slot: SeatSlot) {
         let (word, bit) = (seat.at() / STRIPE_SEATS, seat.at() % STRIPE_SEATS);

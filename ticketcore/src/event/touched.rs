@@ -94,7 +94,11 @@ pub(crate) fn each_quota(
     lines: &Lines,
     mut each: impl FnMut(QuotaIndex, u32) -> bool,
 ) -> bool {
-    let mask_of = |line: &SeatLine| manifest.seat_quotas(line.ticket_type, manifest.category_of(line.seat));
+    let mask_of = |line: &SeatLine| {
+        manifest
+            .class_of(line.seat)
+            .map_or(0, |class| manifest.seat_quotas(line.ticket_type, class.category()))
+    };
     // Nearly always all lines count in the same quotas.
     let mask = lines.seats.first().map_or(0, mask_of);
     let same = lines.areas.is_empty() && lines.seats.iter().skip(1).all(|line| mask_of(line) == mask);

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use super::compiled::{Manifest, STRIPE_SEATS};
 use super::definition::{Allocation, Area, Category, Point, Quota, Rules, SeatFlags, TicketType};
-use super::derive::NO_PRICE;
+use super::derive::{NO_PRICE, SeatClass};
 use crate::id::{
     AllocationIndex, AreaIndex, CategoryIndex, RowIndex, SeatIndex, SectionIndex, TicketTypeIndex,
 };
@@ -117,6 +117,12 @@ impl Manifest {
     #[must_use]
     pub fn section_of(&self, seat: SeatIndex) -> SectionIndex {
         self.rows[self.seats.row[seat.at()].at()].0
+    }
+
+    /// Section and category of a seat, and whether it is there, looked up together; `None` if there never was such a seat.
+    #[inline]
+    pub(crate) fn class_of(&self, seat: SeatIndex) -> Option<SeatClass> {
+        self.derived.classes.get(seat.at()).copied()
     }
 
     /// The category of a seat.

@@ -6,7 +6,8 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::compiled::{Manifest, STRIPE_SEATS};
 use super::definition::Quota;
-use crate::id::SeatIndex;
+use crate::id::{CategoryIndex, SeatIndex, SectionIndex};
+use crate::limits::CATEGORIES_MAX;
 
 /// In the price table: not sold.
 pub(super) const NO_PRICE: i64 = -1;
@@ -14,11 +15,37 @@ pub(super) const NO_PRICE: i64 = -1;
 /// Sizes of groups that have a search order of their own.
 const SEARCH_ORDERS: usize = 8;
 
+/// What most commands ask of a seat, in one word: its section, its category, and whether it has been dropped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SeatClass {
+    section: SectionIndex,
+    /// The highest bit says that the seat has been dropped.
+    category: u16,
+}
+
+const DROPPED: u16 = 1 << 15;
+const _: () = assert!(CATEGORIES_MAX < DROPPED as usize && size_of::<SeatClass>() == 4);
+
+impl SeatClass {
+    pub const fn section(self) -> SectionIndex {
+        self.section
+    }
+
+    pub const fn category(self) -> CategoryIndex {
+        CategoryIndex(self.category & !DROPPED)
+    }
+
+    pub const fn is_real(self) -> bool {
+        self.category & DROPPED == 0
+    }
+}
+
 /// Computed from the rest.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Derived {
     pub(super) by_id: HashTable<u32>,
     pub(super) hasher: DefaultHashBuilder,
+    pub(super) classes: Vec<SeatClass>,
     pub(super) rank: Vec<u32>,
     pub(super) rank_sums: Vec<u64>,
     pub(super) breaks: Vec<u64>,
@@ -38,6 +65,7 @@ impl Manifest {
     pub(super) fn derive(&mut self) {
         self.derive_ranks();
         self.derive_words();
+        self.derive_classes();
         self.derive_search_orders();
         self.derive_names();
         self.derive_tables();
@@ -97,6 +125,15 @@ impl Manifest {
             order
         };
         self.derived.search_orders = (1..=SEARCH_ORDERS).map(order).collect();
+    }
+
+    fn derive_classes(&mut self) {
+        let seats = &self.seats;
+        let class = |at: usize| SeatClass {
+            section: self.rows[seats.row[at].at()].0,
+            category: seats.category[at].0 | if seats.is_dropped(at) { DROPPED } else { 0 },
+        };
+        self.derived.classes = (0..seats.len()).map(class).collect();
     }
 
     fn derive_words(&mut self) {

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use super::SEATS_PER_MAP_WORD;
 use super::counts::{Counts, PlaceCounts};
 use crate::fact::Lines;
-use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex};
+use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, SectionIndex};
 use crate::manifest::{Manifest, quota_indices};
 use crate::refusal::SeatState;
 use crate::sale::SaleState;
@@ -44,8 +44,9 @@ impl ViewState {
         // Lines that follow each other mostly count in the same quotas: they are counted together.
         let (mut mask, mut same) = (0, 0);
         for line in &lines.seats {
-            fits &= self.shift_seat(line.seat, from, to);
-            let next = self.manifest.seat_quotas(line.ticket_type, self.manifest.category_of(line.seat));
+            let Some(class) = self.manifest.class_of(line.seat) else { return false };
+            fits &= self.shift_seat_of(class.section(), line.seat, from, to);
+            let next = self.manifest.seat_quotas(line.ticket_type, class.category());
             if next != mask {
                 fits &= self.shift_quotas(mask, same, from, to);
                 (mask, same) = (next, 0);
@@ -84,9 +85,22 @@ impl ViewState {
 
     #[inline]
     pub fn shift_seat(&mut self, seat: SeatIndex, from: SeatState, to: SeatState) -> bool {
-        let section = self.manifest.section_of(seat);
+        self.shift_seat_of(self.manifest.section_of(seat), seat, from, to)
+    }
+
+    #[inline]
+    fn shift_seat_of(
+        &mut self,
+        section: SectionIndex,
+        seat: SeatIndex,
+        from: SeatState,
+        to: SeatState,
+    ) -> bool {
         let mut fits = self.sections[section.at()].shift(from, to, 1);
-        if let Some(allocation) = self.allocation_of[seat.at()] {
+        // Looked at only where there are allocations: one word less of memory for every seat that passes.
+        if !self.allocations.is_empty()
+            && let Some(allocation) = self.allocation_of[seat.at()]
+        {
             fits &= self.allocations[allocation.at()].shift(from, to, 1);
         }
         fits && write_seat(&self.map, seat, to) == from

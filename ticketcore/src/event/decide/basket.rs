@@ -171,8 +171,8 @@ impl Decide<'_, '_> {
                 continue;
             };
             for &seat in seats {
-                let price = |seat| manifest.price(*ticket_type, manifest.category_of(seat));
-                match Some(seat).filter(|seat| manifest.is_real(*seat)).and_then(price) {
+                let class = manifest.class_of(seat).filter(|class| class.is_real());
+                match class.and_then(|class| manifest.price(*ticket_type, class.category())) {
                     Some(price_minor) => {
                         lines.seats.push(SeatLine { seat, ticket_type: *ticket_type, price_minor });
                     }
@@ -237,7 +237,7 @@ impl Decide<'_, '_> {
         named: usize,
     ) -> Result<(), Instead> {
         let mut locked = Vec::new();
-        let mut conflicts = Vec::new();
+        let mut conflicts = Vec::with_capacity(lines.seats.len());
         let mut owners = Vec::new();
         for (at, line) in lines.seats.iter().enumerate() {
             let slot = self.scope.seat(line.seat);

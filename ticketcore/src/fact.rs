@@ -235,6 +235,9 @@ pub enum Fact {
 /// The format byte in front of every encoded fact.
 pub const FACT_FORMAT: u8 = 1;
 
+/// Place of [`EventDefined`](Fact::EventDefined) among the kinds.
+const EVENT_DEFINED: u8 = 0;
+
 /// A stored fact can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -276,9 +279,15 @@ impl Fact {
         then(&body)
     }
 
+    /// An encoded [`EventDefined`](Fact::EventDefined), made without a copy of the definition.
+    pub(crate) fn encoded_definition(definition: &Definition) -> Vec<u8> {
+        let mut body = vec![FACT_FORMAT, EVENT_DEFINED];
+        append_encoded(definition, &mut body);
+        body
+    }
+
     /// The definition in an encoded [`EventDefined`](Fact::EventDefined), still encoded; `None` if it is not one.
     pub(crate) fn stored_definition(bytes: &[u8]) -> Option<&[u8]> {
-        const EVENT_DEFINED: u8 = 0;
         bytes.strip_prefix(&[FACT_FORMAT, EVENT_DEFINED])
     }
 

@@ -146,13 +146,12 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::append_encoded;
+    use crate::fact::Fact;
     use crate::manifest::fixture::{definition, wide};
 
     fn read(definition: &Definition) -> Result<Manifest, String> {
-        let mut bytes = Vec::new();
-        append_encoded(definition, &mut bytes);
-        Manifest::of_stored_definition(&bytes)
+        let bytes = Fact::encoded_definition(definition);
+        Manifest::of_stored_definition(Fact::stored_definition(&bytes).unwrap())
     }
 
     #[test]
@@ -160,6 +159,8 @@ mod tests {
         for definition in [definition(), wide(200)] {
             let (stored, compiled) = (read(&definition).unwrap(), Manifest::compile(&definition).unwrap());
             assert_eq!(stored.definition(), definition);
+            let bytes = Fact::encoded_definition(&definition);
+            assert_eq!(Fact::decode(&bytes), Ok(Fact::EventDefined(Box::new(definition))));
             let bytes = |manifest: &Manifest| postcard::to_allocvec(manifest).unwrap();
             assert_eq!(bytes(&stored), bytes(&compiled));
         }
@@ -186,8 +187,7 @@ mod tests {
             break_it(&mut broken);
             assert!(broken.check().is_err() && read(&broken).is_err(), "{at}");
         }
-        let mut bytes = Vec::new();
-        append_encoded(&definition(), &mut bytes);
+        let mut bytes = postcard::to_allocvec(&definition()).unwrap();
         assert!(Manifest::of_stored_definition(&bytes[..bytes.len() - 1]).is_err());
         bytes.push(0);
         assert!(Manifest::of_stored_definition(&bytes).is_err());

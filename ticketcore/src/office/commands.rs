@@ -8,7 +8,7 @@ use crate::event::{Submitted, check_items};
 use crate::fact::Fact;
 use crate::id::{AllocationIndex, EventId, Revision, SeatIndex, VenueId};
 use crate::limits::{self, within};
-use crate::manifest::{Definition, Manifest, ManifestChange};
+use crate::manifest::{Definition, ManifestChange};
 use crate::refusal::Refusal;
 use crate::request::{
     AmendRequest, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, ManifestRequest,
@@ -83,7 +83,7 @@ impl BoxOffice {
     /// [`Refusal::Manifest`] with the place if the definition is not valid; or the store failed. An event whose definition could not be
     /// stored stays in the catalogue, without a journal, and is unknown to every command.
     pub fn add_event(&self, definition: &Definition) -> Result<EventId, CommandError> {
-        Manifest::compile(definition).map_err(Refusal::Manifest)?;
+        definition.check().map_err(Refusal::Manifest)?;
         let rules = &definition.rules;
         let entry = EventEntry {
             id: EventId(0),
@@ -94,8 +94,7 @@ impl BoxOffice {
         };
         let now = self.office.clock.now();
         let id = self.office.catalogue.add_event(entry, now)?;
-        let mut body = Vec::new();
-        Fact::EventDefined(Box::new(definition.clone())).encode(&mut body);
+        let body = Fact::encoded_definition(definition);
         let mut records = Records::default();
         records.push(now, &body);
         let batch = Batch {

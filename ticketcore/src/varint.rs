@@ -136,7 +136,7 @@ impl Sink for Small {
     #[inline]
     fn number(&mut self, mut value: u64) {
         if value < 0x80 {
-            return self.byte((value & 0x7f) as u8);
+            return self.byte(value.to_le_bytes()[0]);
         }
         // A number has at most 10 bytes; 16 let the places be masked instead of checked one by one.
         let Some(room) = self.bytes.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut::<16>()) else {
@@ -145,11 +145,11 @@ impl Sink for Small {
         };
         let mut at = 0;
         while value >= 0x80 {
-            room[at & 15] = (value & 0x7f) as u8 | 0x80;
+            room[at & 15] = value.to_le_bytes()[0] | 0x80;
             value >>= 7;
             at += 1;
         }
-        room[at & 15] = (value & 0x7f) as u8;
+        room[at & 15] = value.to_le_bytes()[0];
         self.len += at + 1;
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::submit::{Seen, Staged, Submitted, Verdict};
 use super::{Ask, EventCore, Unanswered};
+use crate::answer::Reply;
 use crate::command::Command;
 use crate::id::Revision;
 use crate::log::{Due, Slot, Told, Wake};
@@ -49,13 +50,15 @@ impl EventCore {
             Staged::Ready(outcome) => ready(outcome, slot),
             Staged::Closed => Submitted::Closed,
             Staged::Accepted { slot: Some(own), .. } => filled_or_waiting(own, slot.is_some()),
-            Staged::Accepted { answer, revision, slot: None } => {
+            Staged::Accepted { logged, slot: None } => {
+                let revision = logged.stamp.revision;
+                let outcome = Ok(Reply::Logged(logged));
                 if self.log.spin_until_durable(revision) {
-                    return ready(Ok(answer), slot);
+                    return ready(outcome, slot);
                 }
                 let given = slot.is_some();
                 let slot = slot.unwrap_or_else(Slot::new);
-                self.log.enlist(revision, Self::fill(&slot, Ok(answer))).tell();
+                self.log.enlist(revision, Self::fill(&slot, outcome)).tell();
                 filled_or_waiting(slot, given)
             }
             Staged::Instead { outcome, seen } => {

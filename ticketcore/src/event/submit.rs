@@ -24,7 +24,7 @@ pub(crate) type Verdict = Result<Reply, CommandError>;
 /// A command that has been decided and may not be answered before something is durable.
 pub(crate) enum Staged {
     /// It has a fact. On a shared store its slot is filled by whoever makes it durable, or decided again.
-    Accepted { answer: Reply, revision: Revision, slot: Option<Arc<Slot<Verdict>>> },
+    Accepted { logged: Logged, slot: Option<Arc<Slot<Verdict>>> },
     /// It has none; the outcome depends on nothing after `seen`.
     Instead { outcome: Verdict, seen: Seen },
     /// Its key has an accepted outcome.
@@ -51,13 +51,27 @@ pub(crate) struct Seen {
     pub epoch: u64,
 }
 
-/// What came of a decision. [`Due`] is to be told once nothing is locked.
+/// What came of a decision.
 pub(super) enum Step<'a> {
-    Accepted { answer: Reply, stamp: Stamp, slot: Option<Arc<Slot<Verdict>>>, due: Due<'a> },
+    Accepted { logged: Logged, enlisted: Option<Box<Enlisted<'a>>> },
     Instead { instead: Instead, seen: Seen, now: UtcMs },
     Ready(Verdict),
     Closed,
     Rebasing,
+}
+
+/// On a shared store: where the outcome of a fact will be. [`Due`] is to be told once nothing is locked.
+pub(super) struct Enlisted<'a> {
+    slot: Arc<Slot<Verdict>>,
+    due: Due<'a>,
+}
+
+impl Enlisted<'_> {
+    /// Tells who is due.
+    pub fn tell(self) -> Arc<Slot<Verdict>> {
+        self.due.tell();
+        self.slot
+    }
 }
 
 impl EventCore {
@@ -71,9 +85,8 @@ impl EventCore {
             }
             let expired = self.expiry.expired();
             let (instead, seen, now) = match self.step(command, shards, slot) {
-                Step::Accepted { answer, stamp, slot, due } => {
-                    due.tell();
-                    return Staged::Accepted { answer, revision: stamp.revision, slot };
+                Step::Accepted { logged, enlisted } => {
+                    return Staged::Accepted { logged, slot: enlisted.map(|enlisted| enlisted.tell()) };
                 }
                 Step::Ready(outcome) => return Staged::Ready(outcome),
                 Step::Closed => return Staged::Closed,
@@ -210,8 +223,8 @@ impl EventCore {
         if matches!(&*fact, Fact::HoldEnded(ended) if ended.end == HoldEnd::Expired) {
             self.expiry.count();
         }
-        let answer = Reply::Logged(Logged { event: self.id, stamp, fact, replayed: false });
-        let Some(undo) = undo else { return Step::Accepted { answer, stamp, slot: None, due: Due::NOBODY } };
+        let logged = Logged { event: self.id, stamp, fact, replayed: false };
+        let Some(undo) = undo else { return Step::Accepted { logged, enlisted: None } };
         let slot = slot.cloned().unwrap_or_else(Slot::new);
         let entry = Unanswered {
             revision: stamp.revision,
@@ -221,8 +234,8 @@ impl EventCore {
             readings: self.log.readings(),
         };
         self.remember(entry, &mut self.unanswered.lock());
-        let due = self.log.enlist(stamp.revision, Self::fill(&slot, Ok(answer.clone())));
-        Step::Accepted { answer, stamp, slot: Some(slot), due }
+        let due = self.log.enlist(stamp.revision, Self::fill(&slot, Ok(Reply::Logged(logged.clone()))));
+        Step::Accepted { logged, enlisted: Some(Box::new(Enlisted { slot, due })) }
     }
 
     /// Decides, sends and answers one command.

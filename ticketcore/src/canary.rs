@@ -2,6 +2,8 @@
 //! They exist only with the `testkit` feature; without it none can be on.
 
 use crate::fact::Fact;
+#[cfg(feature = "testkit")]
+use crate::invariant::Invariant;
 
 /// A deliberate fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +48,23 @@ impl Canary {
             Canary::AckEarly => "ack_early",
             Canary::StaleRefusal => "stale_refusal",
             Canary::LostUndo => "lost_undo",
+        }
+    }
+
+    /// The invariant by whose name it must be caught, then those that what follows from it may break first.
+    #[must_use]
+    pub const fn breaks(self) -> &'static [Invariant] {
+        use Invariant as I;
+        match self {
+            // Where it can't be known which state was decided on, the refusal that should have come is missing on all of them.
+            Canary::SkipVersionCheck => &[I::I8SameFacts, I::I6NoGhosts],
+            Canary::LateExpiry => &[I::I4DeadIsDead],
+            Canary::ForgetIdempotency => &[I::I3OneAnswer],
+            Canary::HalfHold => &[I::I1OneOwner, I::I2Conservation, I::I8SameFacts, I::I10Limits],
+            // What is acknowledged and then lost is also a map that never was, and a key that is taken twice.
+            Canary::AckEarly => &[I::I5Durable, I::I3OneAnswer, I::I6NoGhosts],
+            Canary::StaleRefusal => &[I::I6NoGhosts],
+            Canary::LostUndo => &[I::I8SameFacts, I::I1OneOwner, I::I6NoGhosts],
         }
     }
 }

@@ -94,6 +94,7 @@ mod refusal;
 mod request;
 mod sale;
 pub mod store;
+mod sync;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod time;

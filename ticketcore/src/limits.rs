@@ -49,8 +49,10 @@ pub const PRICE_MINOR_MAX: i64 = 1_000_000_000_000;
 pub const PLAN_BYTES_MAX: usize = 128 << 20;
 /// Nesting depth of a seating plan document.
 pub const PLAN_DEPTH_MAX: usize = 16;
-/// Bytes of facts of one event that may wait for the store; past it commands are refused as `overloaded`.
-pub const PENDING_BYTES_MAX: usize = 64 << 20;
+/// Bytes of memory that facts of one event may take while they wait for the store, the batch in flight and who waits for it included, by
+/// an estimate from above (256 MiB: over 200,000 small holds, or 16 changes of the manifest); past it commands are refused as `overloaded`.
+/// [`Options::pending_bytes_max`](crate::Options::pending_bytes_max) sets another.
+pub const PENDING_BYTES_MAX: usize = 256 << 20;
 /// Commands of one event that may wait for the event to open.
 pub const OPENING_QUEUE_MAX: usize = 65_536;
 /// Commands one `*_many` call may carry.

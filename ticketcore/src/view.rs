@@ -5,13 +5,9 @@ mod counts;
 mod state;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use arc_swap::ArcSwap;
-use hashbrown::HashMap;
-use parking_lot::Mutex;
 
 pub use counts::{Availability, Counts, PlaceCounts};
+use hashbrown::HashMap;
 use state::ViewState;
 
 use crate::fact::{Fact, Lines, SeatChange, Stamp};
@@ -22,6 +18,8 @@ use crate::manifest::Manifest;
 use crate::refusal::{SeatConflict, SeatState};
 use crate::sale::SaleState;
 use crate::store::{Record, Records};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{ArcSwap, Mutex};
 use crate::time::UtcMs;
 
 /// Seats of a 2-bit map per word.
@@ -145,14 +143,20 @@ impl View {
         Arc::clone(&self.state.lock().manifest)
     }
 
-    /// Tickets left of a quota.
-    pub fn quota_left(&self, quota: QuotaIndex) -> u32 {
-        self.state.lock().quotas.get(quota.at()).map_or(0, |counts| counts.free)
+    /// Where the event stands.
+    pub fn sale_state(&self) -> SaleState {
+        self.state.lock().sale_state
     }
 
-    /// Places left of an area, over all its pools.
-    pub fn area_left(&self, area: AreaIndex) -> u32 {
-        self.state.lock().places.iter().filter(|p| p.area == area).map(|p| p.counts.free).sum()
+    /// Tickets left of a quota, if there is one.
+    pub fn quota_left(&self, quota: QuotaIndex) -> Option<u32> {
+        self.state.lock().quotas.get(quota.at()).map(|counts| counts.free)
+    }
+
+    /// Places left of an area, over all its pools, if there is one.
+    pub fn area_left(&self, area: AreaIndex) -> Option<u32> {
+        let of = |pool: &PlaceCounts| (pool.area == area).then_some(pool.counts.free);
+        self.state.lock().places.iter().filter_map(of).reduce(|all, free| all + free)
     }
 
     /// Whether any seat is free.

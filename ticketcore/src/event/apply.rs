@@ -20,26 +20,41 @@ use crate::key::key_tag;
 use crate::manifest::ManifestChange;
 use crate::order::OrderState;
 use crate::refusal::{SeatConflict, SeatState};
+use crate::time::UtcMs;
 
 type Applied = Result<(), Violation>;
 
-/// Applies `fact`. Its shards and the stripes of its seats must be locked. `reserved` says that `decide` has taken the
-/// pools already, as it does for live traffic.
+/// Where a fact that is applied comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The journal: it stays.
+    Journal,
+    /// `decide`, which has taken the pools already. It may be taken back: only what is too old at this time is forgotten.
+    Decided { lasting: UtcMs },
+}
+
+/// Applies `fact`. Its shards and the stripes of its seats must be locked.
 pub(crate) fn apply(
     state: &State,
     scope: &mut Scope<'_>,
     stamp: Stamp,
     fact: &Fact,
-    reserved: bool,
+    origin: Origin,
 ) -> Applied {
+    let (reserved, lasting) = match origin {
+        Origin::Journal => (false, stamp.at),
+        Origin::Decided { lasting } => (true, lasting),
+    };
     if let Some((user, operation, keyed)) = key_of(fact) {
         let secret = scope.layout.manifest.rules().key_secret;
         let known = if reserved { scope.tag.take() } else { None };
         let tag = known.unwrap_or_else(|| key_tag(secret, user, operation, &keyed.key));
         debug_assert_eq!(tag, key_tag(secret, user, operation, &keyed.key), "the key was just looked for");
-        scope.shard(user.shard()).keys.insert(tag, stamp.revision, stamp.at);
+        let shard = scope.shard(user.shard());
+        shard.forget(lasting);
+        shard.keys.insert(tag, stamp.revision, stamp.at);
     }
-    let mut apply = Apply { state, scope, stamp, reserved };
+    let mut apply = Apply { state, scope, stamp, reserved, lasting };
     match fact {
         Fact::HoldPlaced(placed) => apply.hold_placed(placed),
         Fact::HoldEnded(ended) => apply.hold_ended(ended),
@@ -66,6 +81,7 @@ struct Apply<'s, 'a> {
     scope: &'s mut Scope<'a>,
     stamp: Stamp,
     reserved: bool,
+    lasting: UtcMs,
 }
 
 impl Apply<'_, '_> {
@@ -79,7 +95,7 @@ impl Apply<'_, '_> {
         let deadline = self.stamp.at.plus_ms(placed.ttl_ms);
         let (stamp, places) = (self.stamp, i64::from(placed.lines.places()));
         let shard = self.scope.shard(number.shard());
-        shard.forget(stamp.at);
+        shard.forget(self.lasting);
         shard.add_usage(placed.user, places, 0);
         let timer = shard.wheel.insert(deadline, number);
         let hold = HoldRecord {

@@ -2,10 +2,12 @@
 
 use super::EventCore;
 use super::best::{Miss, Overlay, Search, SeatWords};
+use super::decide::known;
 use crate::command::Command;
 use crate::manifest::STRIPE_SEATS;
 use crate::refusal::{Refusal, SeatState};
 use crate::request::Item;
+use crate::sale::SaleState;
 use crate::view::SEATS_PER_MAP_WORD;
 
 impl EventCore {
@@ -26,8 +28,8 @@ impl EventCore {
             Refusal::SeatsUnavailable(conflicts) => self.view.shows(conflicts),
             // Staff are told what is left with what is blocked, which the view does not say by pool.
             Refusal::AreaExhausted { .. } if matches!(command, Command::Places(_)) => false,
-            Refusal::AreaExhausted { area, left } => *left == 0 && self.view.area_left(*area) == 0,
-            Refusal::QuotaExhausted { quota, left } => self.view.quota_left(*quota) == *left,
+            Refusal::AreaExhausted { area, left } => *left == 0 && self.view.area_left(*area) == Some(0),
+            Refusal::QuotaExhausted { quota, left } => self.view.quota_left(*quota) == Some(*left),
             Refusal::BestAvailableMiss { matching, largest_adjacent, .. } => {
                 let Some((miss, exact)) = self.durable_miss(command) else { return false };
                 let same = (miss.matching, miss.largest_adjacent) == (*matching, *largest_adjacent);
@@ -41,10 +43,12 @@ impl EventCore {
     }
 
     /// What the durable map has instead of a group for a hold with a single best-available item, if it has none whatever allocations
-    /// the hold unlocks. The numbers are exact if the event has no allocations.
+    /// the hold unlocks. The numbers are exact if every seat is open to everybody.
     fn durable_miss(&self, command: &Command) -> Option<(Miss, bool)> {
-        let Command::Hold(request) = command else { return None };
-        let [Item::Best(request)] = &request.items[..] else { return None };
+        let Command::Hold(hold) = command else { return None };
+        let [Item::Best(request)] = &hold.items[..] else { return None };
+        // It may name what only a change of the plan that is under way adds.
+        known(&self.view.manifest(), &hold.items).ok()?;
         if !self.view.has_free_seats() {
             return Some((Miss { matching: 0, largest_adjacent: 0 }, true));
         }
@@ -54,7 +58,8 @@ impl EventCore {
         let orphan_rule = manifest.rules().orphan_rule;
         let search = Search { manifest: &manifest, words: &words, request, orphan_rule };
         let miss = search.run(&mut Overlay::default()).err()?;
-        Some((miss, manifest.allocations().is_empty()))
+        let all_open = manifest.allocations().is_empty() && self.view.sale_state() == SaleState::Onsale;
+        Some((miss, all_open))
     }
 }
 

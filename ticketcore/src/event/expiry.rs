@@ -1,17 +1,16 @@
 //! Overdue holds and due allocations: expired as ordinary commands, by maintenance or by whoever meets them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
-use parking_lot::Mutex;
 
 use super::scope::ShardSet;
 use super::{EventCore, Staged};
 use crate::answer::CommandError;
 use crate::command::Command;
-use crate::id::{AllocationIndex, HoldNumber, Revision, SHARDS};
+use crate::id::{HoldNumber, Revision, SHARDS};
 use crate::limits::EXPIRE_BATCH_MAX;
 use crate::refusal::{Refusal, SeatConflict, SeatState};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::time::UtcMs;
 
 /// What a round of expiry did.
@@ -163,7 +162,11 @@ impl EventCore {
             Refusal::SeatsUnavailable(conflicts) if !owners.is_empty() => {
                 self.look_at_owners(owners, now, conflicts).ok()
             }
-            _ => self.nothing_due(now).then_some(Revision::ZERO),
+            _ => {
+                let layout = self.state.layout.load();
+                let nothing = self.nothing_due(now) && layout.due_allocations(now).next().is_none();
+                nothing.then_some(Revision::ZERO)
+            }
         }
     }
 
@@ -250,11 +253,8 @@ impl EventCore {
         if layout.manifest.allocations().is_empty() {
             return 0;
         }
-        let allocations = layout.manifest.allocations().iter().enumerate();
-        let due = allocations.filter(|(at, allocation)| {
-            allocation.release_at.is_some_and(|due| due <= now) && layout.released >> at & 1 == 0
-        });
-        due.map(|(at, _)| self.stage(&Command::ReleaseDue(AllocationIndex::of(at)), None))
+        let due = layout.due_allocations(now);
+        due.map(|allocation| self.stage(&Command::ReleaseDue(allocation), None))
             .filter(|staged| matches!(staged, Staged::Accepted { .. }))
             .count()
     }

@@ -38,16 +38,19 @@ impl KeyTable {
         kept.filter_map(|(_, table)| table.find(tag, |record| record.0 == tag)).map(|record| record.1).next()
     }
 
-    /// Remembers a key whose fact was logged at `at`, and forgets what is too old by then.
+    /// Remembers a key whose fact was logged at `at`. A later generation may be there already, of facts that were taken back.
     pub fn insert(&mut self, tag: u64, revision: Revision, at: UtcMs) {
-        self.forget(at);
-        let now = generation(at);
-        if self.generations.back().is_none_or(|(last, _)| *last < now) {
-            self.generations.push_back((now, HashTable::new()));
-        }
-        if let Some((_, table)) = self.generations.back_mut() {
-            table.insert_unique(tag, (tag, revision), |record| record.0);
-        }
+        let generation = generation(at);
+        let from = self.generations.iter().rposition(|(earlier, _)| *earlier <= generation);
+        let at = match from {
+            Some(at) if self.generations[at].0 == generation => at,
+            _ => {
+                let at = from.map_or(0, |before| before + 1);
+                self.generations.insert(at, (generation, HashTable::new()));
+                at
+            }
+        };
+        self.generations[at].1.insert_unique(tag, (tag, revision), |record| record.0);
     }
 
     /// Takes a record back.
@@ -101,6 +104,17 @@ mod tests {
             assert!(keys.forget(at(KEY_RETENTION_MS / 4 * 5)), "memory is given back");
             assert!(keys.records().is_empty());
         }
+    }
+
+    #[test]
+    fn a_key_belongs_to_its_generation_whatever_was_taken_back() {
+        let mut keys = KeyTable::default();
+        keys.insert(1, Revision(1), UtcMs(GENERATION_MS * 9));
+        keys.remove(1, Revision(1));
+        keys.insert(2, Revision(1), UtcMs(GENERATION_MS * 3));
+        keys.insert(3, Revision(2), UtcMs(GENERATION_MS * 4));
+        keys.insert(4, Revision(3), UtcMs(GENERATION_MS * 4));
+        assert_eq!(keys.records(), [(3, 2, Revision(1)), (4, 3, Revision(2)), (4, 4, Revision(3))]);
     }
 
     #[test]

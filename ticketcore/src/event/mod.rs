@@ -27,18 +27,15 @@ mod undo;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use parking_lot::{Condvar, Mutex};
 
 pub(crate) use decide::check_items;
 pub(crate) use open::OpenError;
 #[cfg(feature = "testkit")]
 pub(crate) use query::Progress;
 pub(crate) use scope::ShardSet;
-#[cfg(feature = "testkit")]
-pub(crate) use snapshot::folded_bytes;
 pub(crate) use snapshot::save as save_snapshot;
+#[cfg(feature = "testkit")]
+pub(crate) use snapshot::{folded_bytes, state_difference};
 pub(crate) use stripe::SeatSlot;
 pub(crate) use submit::{Staged, Submitted, Verdict};
 
@@ -49,6 +46,8 @@ use crate::command::Command;
 use crate::fact::Stamp;
 use crate::id::{EventId, Revision};
 use crate::log::{Log, Slot, Stop};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, thread};
 use crate::time::Clock;
 use crate::view::View;
 
@@ -68,6 +67,16 @@ pub(crate) enum Ask {
     Rebase,
     /// Somebody waits for [`EventCore::read_end`].
     ReadEnd,
+}
+
+/// What a box office sets for all its events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub canaries: Canaries,
+    /// Nobody else reads the journal's end: whoever asks for it does.
+    pub manual: bool,
+    /// See [`PENDING_BYTES_MAX`](crate::limits::PENDING_BYTES_MAX).
+    pub pending_bytes_max: usize,
 }
 
 /// An open event.
@@ -118,7 +127,7 @@ struct OnPanic<F: FnMut()>(F);
 
 impl<F: FnMut()> Drop for OnPanic<F> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             (self.0)();
         }
     }

@@ -3,22 +3,20 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::{Condvar, Mutex};
-
-use super::apply::apply;
+use super::apply::{Origin, apply};
 use super::expiry::Expiry;
 use super::scope::{Layout, State, with_shards};
 use super::touched::{seats_of, shards_of};
-use super::{Ask, EventCore};
-use crate::canary::Canaries;
+use super::{Ask, EventCore, Settings};
 use crate::fact::{Fact, Stamp};
 use crate::id::{EventId, Revision};
 use crate::invariant::{Invariant, Violation};
 use crate::log::{Follower, Log, Sent};
 use crate::manifest::Manifest;
 use crate::store::{ReadError, Record, Records, Store, StoreFailure, StreamId, Tail};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex};
 use crate::time::{Clock, UtcMs};
 use crate::view::View;
 
@@ -81,7 +79,7 @@ impl Folded {
         }
         with_shards(&self.state, shards_of(fact), |scope| {
             scope.lock_stripes(seats_of(fact).into_iter(), 0);
-            apply(&self.state, scope, stamp, fact, false)
+            apply(&self.state, scope, stamp, fact, Origin::Journal)
         })?;
         self.revision = stamp.revision;
         self.at = stamp.at;
@@ -89,12 +87,32 @@ impl Folded {
     }
 }
 
-/// Folds a stream from its latest snapshot on.
+/// Folds a stream from its latest snapshot on. If that is damaged, or of another version, from the first fact; if that is gone, or the
+/// journal ends before the snapshot, what is wrong with the snapshot is the error.
 pub(super) fn fold(store: &dyn Store, stream: StreamId) -> Result<(Folded, Tail), OpenError> {
-    let (mut folded, mut tail) = match store.load_snapshot(stream)? {
-        Some(snapshot) => (Some(super::snapshot::decode(&snapshot)?), snapshot.tail),
-        None => (None, Tail::default()),
+    let Some(snapshot) = store.load_snapshot(stream)? else {
+        return fold_after(store, stream, None, Tail::default());
     };
+    let damage = match super::snapshot::decode(&snapshot) {
+        Ok(folded) => return fold_after(store, stream, Some(folded), snapshot.tail),
+        Err(damage) => damage,
+    };
+    match fold_after(store, stream, None, Tail::default()) {
+        Ok((folded, tail)) if folded.revision >= snapshot.revision => Ok((folded, tail)),
+        Ok(_) | Err(OpenError::Undefined | OpenError::Read(ReadError::Truncated { .. })) => {
+            Err(damage.into())
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Folds the facts after `folded`, which stands at `tail`, or all.
+fn fold_after(
+    store: &dyn Store,
+    stream: StreamId,
+    mut folded: Option<Folded>,
+    mut tail: Tail,
+) -> Result<(Folded, Tail), OpenError> {
     let after = folded.as_ref().map_or(Revision::ZERO, |folded| folded.revision);
     let mut failed = None;
     let (last, end) = store.read(stream, after, &mut |record| match Folded::record(&mut folded, record) {
@@ -138,9 +156,8 @@ impl EventCore {
         store: &Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         node: u64,
-        canaries: Canaries,
+        settings: Settings,
         ask: Arc<dyn Fn(Ask) + Send + Sync>,
-        manual: bool,
     ) -> Result<Arc<Self>, OpenError> {
         let stream = StreamId::Event(id);
         let (folded, tail) = fold(&**store, stream)?;
@@ -149,17 +166,17 @@ impl EventCore {
         let follower =
             EventFollower { view: Arc::clone(&view), conflict: Arc::clone(&conflict), ask: Arc::clone(&ask) };
         let end = (folded.revision, tail, folded.at);
-        let log = Log::new(stream, Arc::clone(store), node, Box::new(follower), canaries, end);
+        let log = Log::new(stream, Arc::clone(store), node, Box::new(follower), settings, end);
         Ok(Arc::new(Self {
             id,
             state: folded.state,
             log,
             view,
             clock,
-            canaries,
+            canaries: settings.canaries,
             conflict,
             ask,
-            manual,
+            manual: settings.manual,
             expiry: Expiry::default(),
             end_asked: AtomicBool::new(false),
             unanswered: Mutex::new(VecDeque::new()),

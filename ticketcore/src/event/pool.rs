@@ -1,11 +1,10 @@
 //! Pools: the places of areas and the caps of quotas, one atomic word each.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crossbeam_utils::CachePadded;
 
 use crate::id::{AllocationIndex, AreaIndex, QuotaIndex};
 use crate::manifest::Manifest;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The places of one area that belong to one allocation, or to none; or what a quota counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

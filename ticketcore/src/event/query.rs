@@ -1,7 +1,6 @@
 //! Reads of the live state by those who may see it. What they return must wait until it is durable.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::EventCore;
 use super::decide::{Instead, decide};
@@ -16,6 +15,7 @@ use crate::manifest::ManifestChange;
 use crate::order::OrderState;
 use crate::refusal::Refusal;
 use crate::request::ManifestRequest;
+use crate::sync::atomic::Ordering;
 
 /// Where an open event stands.
 #[cfg(feature = "testkit")]

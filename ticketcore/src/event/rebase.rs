@@ -4,9 +4,8 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::apply::apply;
+use super::apply::{Origin, apply};
 use super::decide::Instead;
 use super::scope::{ShardSet, with_shards};
 use super::settle::Until;
@@ -21,6 +20,7 @@ use crate::id::Revision;
 use crate::invariant::{Invariant, Violation};
 use crate::log::{Stop, Told};
 use crate::store::{ReadError, Records, Tail};
+use crate::sync::atomic::Ordering;
 
 /// The facts after the durable revision.
 struct Missing {
@@ -68,7 +68,7 @@ impl EventCore {
             // The next round of maintenance tries again.
             Err(ReadError::Failed(_)) => return,
             Err(error @ ReadError::Truncated { .. }) => {
-                return self.log.stop(Stop::Failed(error.to_string()));
+                return self.log.stop(Stop::Foreign(error.to_string()));
             }
         }
         if end <= self.log.durable() {
@@ -97,7 +97,7 @@ impl EventCore {
             Ok(missing) => self.catch_up(&missing, reading),
             Err(ReadError::Failed(_)) => self.conflict.store(true, Ordering::Release),
             // Nothing of what waits is in the journal; a snapshot knows the rest.
-            Err(error @ ReadError::Truncated { .. }) => self.log.stop(Stop::Failed(error.to_string())),
+            Err(error @ ReadError::Truncated { .. }) => self.log.stop(Stop::Foreign(error.to_string())),
         }
     }
 
@@ -155,7 +155,7 @@ impl EventCore {
     fn apply_foreign(&self, stamp: Stamp, fact: &Fact) -> Result<(), Violation> {
         self.locked(shards_of(fact), |scope| {
             scope.lock_stripes(seats_of(fact).into_iter(), 0);
-            apply(&self.state, scope, stamp, fact, false)
+            apply(&self.state, scope, stamp, fact, Origin::Journal)
         })
     }
 

@@ -4,11 +4,8 @@
 //! so holding all shards is having the event to oneself; that is the gate, and it costs the others nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
 use crossbeam_utils::CachePadded;
-use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
 use super::pool::Pools;
@@ -20,6 +17,8 @@ use crate::id::{AllocationIndex, SHARDS, SeatIndex};
 use crate::manifest::{Manifest, STRIPE_SEATS};
 use crate::refusal::{SeatConflict, SeatState};
 use crate::sale::SaleState;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{ArcSwap, Mutex, MutexGuard};
 use crate::time::UtcMs;
 
 /// What changes only while all shards are locked.
@@ -42,6 +41,14 @@ impl Layout {
 
     pub const fn is_released(&self, allocation: AllocationIndex) -> bool {
         self.released >> allocation.0 & 1 == 1
+    }
+
+    /// Allocations whose time to be released has come.
+    pub fn due_allocations(&self, now: UtcMs) -> impl Iterator<Item = AllocationIndex> + '_ {
+        let allocations = self.manifest.allocations().iter().enumerate();
+        let due =
+            allocations.filter(move |(_, allocation)| allocation.release_at.is_some_and(|due| due <= now));
+        due.map(|(at, _)| AllocationIndex::of(at)).filter(|allocation| !self.is_released(*allocation))
     }
 }
 

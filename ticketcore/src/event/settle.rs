@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::submit::{Seen, Staged, Submitted, Verdict};
 use super::{Ask, EventCore, Unanswered};
@@ -12,6 +11,7 @@ use crate::answer::Reply;
 use crate::command::Command;
 use crate::id::Revision;
 use crate::log::{Due, Slot, Told, Wake};
+use crate::sync::atomic::Ordering;
 
 /// What an outcome without a fact waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,13 @@
 //! Stripes: 64 consecutive seats behind one lock, with lock-free availability words beside them.
 
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AllocationIndex, SeatIndex};
 use crate::manifest::{Manifest, STRIPE_SEATS};
 use crate::refusal::SeatState;
+use crate::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 const NO_ALLOCATION: u16 = u16::MAX;
 
@@ -109,7 +108,7 @@ impl Stripes {
         stripes
     }
 
-    pub fn lock(&self, stripe: usize) -> parking_lot::MutexGuard<'_, Stripe> {
+    pub fn lock(&self, stripe: usize) -> MutexGuard<'_, Stripe> {
         self.locks[stripe].lock()
     }
 

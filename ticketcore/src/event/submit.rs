@@ -1,13 +1,14 @@
 //! The way of a command through an open event.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+use super::apply::{Origin, apply};
 use super::decide::{Decision, Instead, decide};
 use super::expiry::Way;
 use super::scope::{Scope, ShardSet};
 use super::shard::Gate;
-use super::{EventCore, Unanswered, apply, undo::Undo};
+use super::undo::Undo;
+use super::{EventCore, Unanswered};
 use crate::answer::{CommandError, Logged, Reply};
 use crate::canary::{Canary, half_of};
 use crate::command::Command;
@@ -16,6 +17,7 @@ use crate::id::Revision;
 use crate::limits::DECIDE_ATTEMPTS_MAX;
 use crate::log::{Due, NotSequenced, Slot, Stop};
 use crate::refusal::Refusal;
+use crate::sync::atomic::Ordering;
 use crate::time::UtcMs;
 
 /// What a caller gets in the end.
@@ -185,6 +187,7 @@ impl EventCore {
                 }
             };
             let Decision { fact, valid_until } = decision;
+            let valid_until = if self.canaries.on(Canary::LateExpiry) { UtcMs::NEVER } else { valid_until };
             let undo = self.log.is_shared().then(|| Box::new(Undo::capture(&self.state, scope, &fact)));
             let sequenced = fact.encoded(|body| self.log.sequence(clock, valid_until, body, &fact));
             match sequenced {
@@ -211,10 +214,12 @@ impl EventCore {
         undo: Option<Box<Undo>>,
         slot: Option<&Arc<Slot<Verdict>>>,
     ) -> Step<'a> {
+        let lasting = if self.log.is_shared() { self.log.durable_time() } else { stamp.at };
+        let origin = Origin::Decided { lasting };
         let applied = if self.canaries.on(Canary::HalfHold) {
-            apply::apply(&self.state, scope, stamp, &half_of(&fact), true)
+            apply(&self.state, scope, stamp, &half_of(&fact), origin)
         } else {
-            apply::apply(&self.state, scope, stamp, &fact, true)
+            apply(&self.state, scope, stamp, &fact, origin)
         };
         if let Err(violation) = applied {
             // The next pump tells who waits.

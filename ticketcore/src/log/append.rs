@@ -1,14 +1,12 @@
 //! What becomes of an append: into the durable view, then published, then those who wait are told; or sent again, or the end of the log.
 
-use std::sync::atomic::Ordering;
-
-use parking_lot::MutexGuard;
-
 use super::sequencer::{Sent, Sequencer};
 use super::{Log, Stop};
 use crate::id::Revision;
 use crate::limits::APPEND_ATTEMPTS_MAX;
 use crate::store::{Appended, Batch, CompletionSink};
+use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
 
 impl Log {
     /// Appends without a completion if the store can: the common case takes the sequencer's lock once, when it is over.
@@ -54,6 +52,10 @@ impl Log {
         }
         facts.clear();
         let last = Revision(batch.first_revision.0 + u64::from(batch.records.count()) - 1);
+        let at = batch.records.base().0;
+        if at > self.durable_at.load(Ordering::Relaxed) {
+            self.durable_at.fetch_max(at, Ordering::AcqRel);
+        }
         // In one order with the waiters' count: either we see who is about to wait, or they see this.
         self.durable.swap(last.0, Ordering::SeqCst);
         self.waiters.wake(last);
@@ -92,7 +94,7 @@ impl CompletionSink for Log {
             }
             Appended::Conflict { tail } => {
                 let reason = format!("another writer is at batch {} of a store for one writer", tail.seq);
-                self.stop(Stop::Failed(reason));
+                self.stop(Stop::Foreign(reason));
             }
             Appended::Failed(failure) => self.again(batch, Stop::Failed(failure.to_string())),
             Appended::Unknown(failure) => self.again(batch, Stop::Unknown(failure.to_string())),

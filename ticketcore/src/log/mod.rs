@@ -5,17 +5,17 @@
 //! published, then waiters wake: nobody is told what a crash could still undo (I6).
 
 mod append;
+mod room;
 mod sequencer;
 mod slot;
 mod stop;
 mod waiters;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 
+use room::Room;
 use sequencer::Sequencer;
 pub(crate) use sequencer::{NotSequenced, Sent};
 pub(crate) use slot::{Slot, SlotFuture};
@@ -24,10 +24,13 @@ use waiters::Waiters;
 pub(crate) use waiters::{Due, Told, Wake};
 
 use crate::canary::{Canaries, Canary};
+use crate::event::Settings;
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::invariant::Violation;
 use crate::store::{Batch, BatchId, Capabilities, Completion, Records, Store, StreamId, Tail};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, hint, thread};
 use crate::time::UtcMs;
 
 /// What follows a stream's journal.
@@ -55,6 +58,8 @@ pub(crate) struct Log {
     /// The last revision given out; likewise.
     sequenced: AtomicU64,
     durable: CachePadded<AtomicU64>,
+    /// Logged time of a durable fact, the last or one not long before it, in ms.
+    durable_at: AtomicU64,
     waiters: Waiters,
     stopped: AtomicBool,
 }
@@ -66,22 +71,25 @@ impl Log {
         store: Arc<dyn Store>,
         node: u64,
         follower: Box<dyn Follower>,
-        canaries: Canaries,
+        settings: Settings,
         end: (Revision, Tail, UtcMs),
     ) -> Arc<Self> {
         let (revision, tail, logged) = end;
+        let capabilities = store.capabilities();
+        let room = Room { max: settings.pending_bytes_max, shared: capabilities.shared };
         Arc::new_cyclic(|me| Self {
             stream,
-            capabilities: store.capabilities(),
+            capabilities,
             store,
             node,
             follower,
-            canaries,
+            canaries: settings.canaries,
             me: me.clone(),
-            sequencer: CachePadded::new(Mutex::new(Sequencer::new(revision, tail, logged))),
+            sequencer: CachePadded::new(Mutex::new(Sequencer::new(revision, tail, logged, room))),
             logged: CachePadded::new(AtomicU64::new(logged.0)),
             sequenced: AtomicU64::new(revision.0),
             durable: CachePadded::new(AtomicU64::new(revision.0)),
+            durable_at: AtomicU64::new(logged.0),
             waiters: Waiters::default(),
             stopped: AtomicBool::new(false),
         })
@@ -115,6 +123,11 @@ impl Log {
     pub fn durable(&self) -> Revision {
         // In one order with the waiters' count, see [`publish`](Self::publish).
         Revision(self.durable.load(Ordering::SeqCst))
+    }
+
+    /// A time that the durable facts have reached: nothing that is taken back can take it back.
+    pub fn durable_time(&self) -> UtcMs {
+        UtcMs(self.durable_at.load(Ordering::Acquire))
     }
 
     /// Every fact that a decision made before this call can have seen has at most this revision.
@@ -183,6 +196,7 @@ impl Log {
         // `sent` was emptied when the batch before was appended; its room is used again.
         let Sequencer { facts, sent, .. } = sequencer;
         std::mem::swap(facts, sent);
+        sequencer.sent();
         sequencer.batches += 1;
         sequencer.attempts = 0;
         Some(Batch {
@@ -239,9 +253,9 @@ impl Log {
             }
             if round % 50 == 49 {
                 self.pump();
-                std::thread::yield_now();
+                thread::yield_now();
             } else {
-                std::hint::spin_loop();
+                hint::spin_loop();
             }
         }
         self.is_durable(revision)
@@ -289,6 +303,8 @@ impl Log {
             sequencer.facts.clear();
             sequencer.sent.clear();
             sequencer.held = None;
+            sequencer.sent();
+            sequencer.landed();
             sequencer.next = self.durable().next();
             self.sequenced.store(self.durable().0, Ordering::Release);
         }
@@ -298,6 +314,7 @@ impl Log {
     /// While appends are kept back: follows records that another writer appended. The caller has the event to itself.
     pub fn follow(&self, first: Revision, records: &Records, tail: Tail) -> Result<(), Violation> {
         self.follower.appended(first, records, &[])?;
+        self.durable_at.fetch_max(records.base().0, Ordering::AcqRel);
         let mut sequencer = self.sequencer.lock();
         let last = Revision(first.0 + u64::from(records.count()) - 1);
         if let Some(record) = records.iter(first).last() {

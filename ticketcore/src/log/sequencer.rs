@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use super::room::Room;
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
-use crate::limits::PENDING_BYTES_MAX;
 use crate::store::{Batch, Records, Tail};
 use crate::time::UtcMs;
 
@@ -73,6 +73,12 @@ pub(super) struct Sequencer {
     pub tail: Tail,
     /// Facts that wait for the append in flight to end.
     pub pending: Records,
+    /// How much may wait.
+    room: Room,
+    /// What `pending` takes of it, with all that belongs to it.
+    pending_room: usize,
+    /// What the batch in flight takes.
+    sent_room: usize,
     /// The same facts, decoded: nobody has to read them back from the records to follow this writer.
     pub facts: Vec<Sent>,
     /// Those of the batch in flight.
@@ -92,7 +98,7 @@ pub(super) struct Sequencer {
 }
 
 impl Sequencer {
-    pub fn new(revision: Revision, tail: Tail, logged: UtcMs) -> Self {
+    pub fn new(revision: Revision, tail: Tail, logged: UtcMs, room: Room) -> Self {
         let mut time = LoggedTime::default();
         time.seen(logged);
         Self {
@@ -100,6 +106,9 @@ impl Sequencer {
             next: revision.next(),
             tail,
             pending: Records::default(),
+            room,
+            pending_room: 0,
+            sent_room: 0,
             facts: Vec::new(),
             sent: Vec::new(),
             spare: Records::default(),
@@ -123,9 +132,11 @@ impl Sequencer {
         if at >= valid_until {
             return Err(NotSequenced::Again(at));
         }
-        if self.pending.bytes().len() + body.len() > PENDING_BYTES_MAX {
+        let room = self.room.of(body, fact);
+        if !self.room.fits(self.pending_room + self.sent_room, room) {
             return Err(NotSequenced::Overloaded);
         }
+        self.pending_room += room;
         let stamp = Stamp { revision: self.next, at: self.time.advance(clock) };
         self.pending.push(stamp.at, body);
         self.facts.push(Sent { at: stamp.at, fact: Arc::clone(fact) });
@@ -138,9 +149,20 @@ impl Sequencer {
     pub fn ended(&mut self, batch: Batch, facts: Vec<Sent>) {
         self.tail = batch.tail();
         self.in_flight = false;
+        self.landed();
         self.spare = batch.records;
         self.spare.clear();
         self.sent = facts;
+    }
+
+    /// What is pending becomes the batch in flight.
+    pub fn sent(&mut self) {
+        self.sent_room = std::mem::take(&mut self.pending_room);
+    }
+
+    /// There is no batch in flight any more.
+    pub fn landed(&mut self) {
+        self.sent_room = 0;
     }
 }
 

@@ -1,12 +1,11 @@
 //! Who waits for what to be durable. On a shared store also: for the journal's end to be looked up.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-use parking_lot::Mutex;
 
 use super::Stop;
 use crate::id::Revision;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What somebody who waits is told.
 #[derive(Clone, Copy)]

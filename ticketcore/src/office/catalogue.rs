@@ -4,8 +4,6 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::CommandError;
@@ -17,6 +15,7 @@ use crate::refusal::Refusal;
 use crate::store::{
     Appended, Batch, BatchId, Completion, CompletionSink, ReadError, Records, Store, StreamId, Tail,
 };
+use crate::sync::{ArcSwap, Mutex};
 use crate::time::UtcMs;
 
 const CATALOGUE_FORMAT: u8 = 1;

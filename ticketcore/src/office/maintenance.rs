@@ -3,11 +3,9 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
-use parking_lot::{Condvar, Mutex};
 
 use super::{BoxOffice, Office};
 use crate::answer::CommandError;
@@ -15,6 +13,8 @@ use crate::event::{Ask, save_snapshot};
 use crate::id::{EventId, Revision};
 use crate::limits::EXPIRE_BATCH_MAX;
 use crate::store::StreamId;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex};
 use crate::time::UtcMs;
 
 /// How often the maintenance thread looks for overdue holds, in milliseconds.
@@ -89,7 +89,7 @@ pub(super) fn start(office: &Arc<Office>) -> Result<JoinHandle<()>, CommandError
             let _panicked = catch_unwind(AssertUnwindSafe(|| office.round(&mut rounds)));
         }
     };
-    let thread = std::thread::Builder::new().name("ticketcore-maintenance".to_owned());
+    let thread = thread::Builder::new().name("ticketcore-maintenance".to_owned());
     thread.spawn(work).map_err(|error| CommandError::Failed { reason: error.to_string() })
 }
 

@@ -9,12 +9,8 @@ mod registry;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::thread::JoinHandle;
 
-use arc_swap::ArcSwap;
 use hashbrown::HashMap;
-use parking_lot::Mutex;
 
 pub use catalogue::{EventEntry, VenueEntry};
 pub use maintenance::Maintained;
@@ -25,9 +21,13 @@ use crate::answer::CommandError;
 use crate::canary::Canaries;
 #[cfg(feature = "testkit")]
 use crate::canary::Canary;
-use crate::event::EventCore;
+use crate::event::{EventCore, Settings};
 use crate::id::EventId;
+use crate::limits::PENDING_BYTES_MAX;
 use crate::store::Store;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::thread::JoinHandle;
+use crate::sync::{ArcSwap, Mutex};
 use crate::time::{Clock, SystemClock};
 
 use catalogue::Catalogue;
@@ -44,6 +44,9 @@ pub struct Options {
     pub snapshot_every: u64,
     /// An event on which nothing has happened for so long, without holds, is closed; its memory is given back.
     pub close_idle_after_ms: u64,
+    /// Memory that facts of one event which wait for the store may take, in bytes; past it commands are refused as `overloaded`. An estimate
+    /// from above. See [`PENDING_BYTES_MAX`].
+    pub pending_bytes_max: usize,
     /// The name of this writer among those of a shared store; random if absent.
     pub node: Option<u64>,
     /// A deliberate fault, to prove that it is caught.
@@ -58,6 +61,7 @@ impl Default for Options {
             manual_expiry: false,
             snapshot_every: 1_000_000,
             close_idle_after_ms: 15 * 60_000,
+            pending_bytes_max: PENDING_BYTES_MAX,
             node: None,
             #[cfg(feature = "testkit")]
             canary: None,
@@ -79,8 +83,7 @@ pub(crate) struct Office {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     node: u64,
-    canaries: Canaries,
-    manual: bool,
+    settings: Settings,
     snapshot_every: u64,
     close_idle_after_ms: u64,
     catalogue: Catalogue,
@@ -116,8 +119,11 @@ impl BoxOffice {
             store,
             clock: options.clock,
             node,
-            canaries,
-            manual: options.manual_expiry,
+            settings: Settings {
+                canaries,
+                manual: options.manual_expiry,
+                pending_bytes_max: options.pending_bytes_max,
+            },
             snapshot_every: options.snapshot_every,
             close_idle_after_ms: options.close_idle_after_ms,
             events: ArcSwap::default(),

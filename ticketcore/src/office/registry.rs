@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use hashbrown::HashMap;
 
@@ -16,6 +15,7 @@ use crate::id::EventId;
 use crate::limits::OPENING_QUEUE_MAX;
 use crate::log::{Slot, Stop};
 use crate::refusal::Refusal;
+use crate::sync::atomic::Ordering;
 
 use super::Pending;
 
@@ -31,7 +31,7 @@ impl Office {
     fn hand_in(self: &Arc<Self>, event: EventId, mut command: Command) -> Submitted {
         loop {
             if let Some(core) = self.events.load().get(&event) {
-                if !matches!(core.log.stopped(), Some(Stop::Failed(_))) {
+                if !core.log.stopped().is_some_and(Stop::is_over_when_opened) {
                     match core.submit(&command, None) {
                         Submitted::Closed => {}
                         done => return done,
@@ -39,7 +39,7 @@ impl Office {
                 }
                 self.forget(core);
             }
-            if self.manual {
+            if self.settings.manual {
                 match self.open_event(event) {
                     Ok(_) => continue,
                     Err(error) => return Submitted::Ready(Err(command.kept_from(error))),
@@ -153,7 +153,7 @@ impl Office {
         let opening = self.openings.fetch_add(1, Ordering::Relaxed);
         let node = self.node.wrapping_add(opening.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let clock = Arc::clone(&self.clock);
-        let core = match EventCore::open(event, &self.store, clock, node, self.canaries, ask, self.manual) {
+        let core = match EventCore::open(event, &self.store, clock, node, self.settings, ask) {
             Ok(core) => core,
             Err(OpenError::Undefined) => return Err(Refusal::UnknownEvent.into()),
             Err(error) => return Err(CommandError::Failed { reason: error.to_string() }),

@@ -7,10 +7,8 @@ use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use crossbeam_utils::CachePadded;
 use hashbrown::{DefaultHashBuilder, HashTable};
-use parking_lot::Mutex;
 
 use self::journal::Journal;
 use super::{
@@ -18,6 +16,7 @@ use super::{
     Tail,
 };
 use crate::id::Revision;
+use crate::sync::{ArcSwap, Mutex};
 
 const SHARDS: usize = 64;
 /// How much of an open chunk is copied at a time under the stream's lock while reading: little at first, since

@@ -1,8 +1,8 @@
 //! [`ManualClock`]: time that moves when the test says so.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::time::{Clock, UtcMs};
 
 /// A clock that stands still until it is told to move, either way. Clones show the same time.

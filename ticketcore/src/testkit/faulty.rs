@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::fault::CALLS;
 use super::{Call, Fault, FaultOdds, Rng};
 use crate::id::Revision;
@@ -13,6 +11,7 @@ use crate::store::{
     Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, ReadError, Record, Snapshot, Store,
     StoreFailure, StreamId, Tail,
 };
+use crate::sync::Mutex;
 
 /// A store that wraps another and injects faults: those scripted first, then by odds from the seed.
 ///

@@ -1,9 +1,7 @@
 //! What a durable view counts, and how lines move through it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
 use hashbrown::HashMap;
 
 use super::SEATS_PER_MAP_WORD;
@@ -13,6 +11,8 @@ use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, Sec
 use crate::manifest::{Manifest, quota_indices};
 use crate::refusal::SeatState;
 use crate::sale::SaleState;
+use crate::sync::ArcSwap;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::time::UtcMs;
 
 /// See the module.

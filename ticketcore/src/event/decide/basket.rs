@@ -146,7 +146,8 @@ impl Decide<'_, '_> {
         if orphan_rule {
             let orphans = orphans(self.scope, lines, basket.removed);
             if !orphans.is_empty() {
-                return Err(Refusal::OrphanSeat(orphans).into());
+                // The hold of a neighbour may be overdue.
+                return Err(Instead::Overdue(Refusal::OrphanSeat(orphans), Vec::new()));
             }
         }
         // Places of areas have been taken already.

@@ -54,7 +54,7 @@ fn distinct_seats(items: &[Item]) -> Result<(), Refusal> {
 }
 
 /// Refusals for what is not there, in their order of precedence.
-pub(super) fn known(manifest: &Manifest, items: &[Item]) -> Result<(), Refusal> {
+pub(in crate::event) fn known(manifest: &Manifest, items: &[Item]) -> Result<(), Refusal> {
     known_seats(manifest, items)?;
     let best = || items.iter().filter_map(|item| if let Item::Best(best) = item { Some(best) } else { None });
     let sections = manifest.section_names().len();

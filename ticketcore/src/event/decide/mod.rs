@@ -24,6 +24,7 @@ use crate::sale::Activity;
 use crate::time::UtcMs;
 
 pub(crate) use known::check_items;
+pub(super) use known::known;
 
 /// What a command would do.
 pub(crate) struct Decision {

@@ -5,10 +5,9 @@ use super::{Decide, Decided, Instead};
 use crate::canary::Canary;
 use crate::command::CommandKey;
 use crate::event::pool::PoolName;
-use crate::event::touched::pool_counts;
 use crate::fact::{Fact, HoldEnd, HoldEnded, PlacesChanged, SeatChange, SeatsChanged};
 use crate::id::{AllocationIndex, AreaIndex, QuotaIndex, SHARDS, SeatIndex};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, quota_indices};
 use crate::order::OrderState;
 use crate::refusal::{Refusal, SeatMismatch, SeatState};
 use crate::request::{ForceReleaseRequest, ManifestRequest, PlacesRequest, SeatsRequest};
@@ -29,7 +28,6 @@ impl Decide<'_, '_> {
         }
         self.scope.lock_stripes(wanted.iter().map(|(seat, _)| *seat), 0);
         let mut mismatches = Vec::new();
-        let mut held = false;
         for &(seat, version) in &wanted {
             let slot = self.scope.seat(seat);
             let fits = match request.change {
@@ -39,14 +37,12 @@ impl Decide<'_, '_> {
             };
             let current = slot.version == version || self.canaries.on(Canary::SkipVersionCheck);
             if !fits || !current {
-                held |= slot.state == SeatState::Held;
                 mismatches.push(SeatMismatch { seat, state: slot.state, version: slot.version });
             }
         }
         if !mismatches.is_empty() {
-            let refusal = Refusal::SeatMismatch(mismatches);
-            // A hold in the way may be overdue.
-            return Err(if held { Instead::Overdue(refusal, Vec::new()) } else { refusal.into() });
+            // A hold in the way may be overdue, or the allocation due for release.
+            return Err(Instead::Overdue(Refusal::SeatMismatch(mismatches), Vec::new()));
         }
         let seats = wanted.iter().map(|(seat, _)| *seat).collect();
         let changed = SeatsChanged {
@@ -163,9 +159,11 @@ impl Decide<'_, '_> {
         Self::always(Fact::ManifestChanged(Box::new(change)))
     }
 
-    /// What the quotas that `after` adds would count of live holds and confirmed orders.
+    /// What the quotas that `after` adds would count of live holds and confirmed orders, in the categories that seats have now: those of
+    /// taken seats do not change.
     fn count_new_quotas(&mut self, after: &Manifest) -> Vec<(u32, u32)> {
-        let first = self.scope.layout.manifest.quotas().len();
+        let before = &self.scope.layout.manifest;
+        let first = before.quotas().len();
         let mut counts = vec![(0, 0); after.quotas().len() - first];
         if counts.is_empty() {
             return counts;
@@ -175,12 +173,16 @@ impl Decide<'_, '_> {
             let held = shard.holds.values().map(|hold| (&hold.lines, false));
             let confirmed = shard.orders.values().filter(|order| order.state == OrderState::Confirmed);
             for (lines, sold) in held.chain(confirmed.map(|order| (&order.lines, true))) {
-                for (pool, count) in pool_counts(after, lines) {
-                    if let PoolName::Quota(quota) = pool
-                        && let Some(new) = quota.at().checked_sub(first)
-                    {
-                        *(if sold { &mut counts[new].1 } else { &mut counts[new].0 }) += count;
+                let mut count = |mask, quantity| {
+                    for new in quota_indices(mask).filter_map(|quota| quota.at().checked_sub(first)) {
+                        *(if sold { &mut counts[new].1 } else { &mut counts[new].0 }) += quantity;
                     }
+                };
+                for line in &lines.seats {
+                    count(after.seat_quotas(line.ticket_type, before.category_of(line.seat)), 1);
+                }
+                for line in &lines.areas {
+                    count(after.area_quotas(line.ticket_type, line.area), line.quantity);
                 }
             }
         }

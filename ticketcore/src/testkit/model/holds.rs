@@ -7,7 +7,7 @@ use crate::fact::{Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlace
 use crate::key::Operation;
 use crate::refusal::Refusal;
 use crate::request::{AmendRequest, ExtendRequest, HoldRequest, ReleaseRequest};
-use crate::sale::Activity;
+use crate::sale::{Activity, SaleState};
 use crate::time::UtcMs;
 
 impl Model {
@@ -40,6 +40,25 @@ impl Model {
             extensions_left: rules.extensions_max,
             lines,
         }))
+    }
+
+    /// What a hold would get if its user, its key and the sale state did not matter.
+    ///
+    /// # Errors
+    /// The first refusal that is about the places.
+    pub fn placed(&self, request: &HoldRequest) -> Result<Lines, Refusal> {
+        self.check_names(&request.items)?;
+        let (channel, code) = (request.channel.as_deref(), request.access_code.as_deref());
+        self.place(Placing::new(&request.items, channel, code, &Lines::default()))
+    }
+
+    /// The same seats, all of them for sale to everybody.
+    #[must_use]
+    pub fn with_every_seat_open(&self) -> Self {
+        let mut open = self.clone();
+        open.sale = SaleState::Onsale;
+        open.seats.iter_mut().for_each(|seat| seat.allocation = None);
+        open
     }
 
     /// Amends a hold.

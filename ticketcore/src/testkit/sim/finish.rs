@@ -35,6 +35,7 @@ impl World {
         self.audit()?;
         for at in 0..self.nodes.len() {
             self.look(at)?;
+            self.look_closely(at)?;
         }
         for (_, fact) in self.history.facts() {
             self.tally.fact(fact);
@@ -51,11 +52,12 @@ impl World {
         for _ in 0..ROUNDS_MAX {
             for at in 0..self.nodes.len() {
                 self.nodes[at].store.release_all();
+                // An event is opened by who asks for it; only then does anything expire.
+                let _opened = self.nodes[at].progress(self.event);
                 self.maintain(at)?;
                 let office = self.nodes[at].office.as_ref();
-                if let Some(office) = office.filter(|office| office.stopped(self.event).is_some()) {
-                    office.reopen(self.event);
-                    self.nodes[at].life += 1;
+                if office.is_some_and(|office| office.stopped(self.event).is_some()) {
+                    self.nodes[at].reopen(self.event, self.plan.shared);
                 }
             }
             self.look_for_stops()?;
@@ -100,13 +102,10 @@ impl World {
     }
 
     fn explains(&self, sent: &Sent, revision: Revision) -> bool {
-        let Some((stamp, fact)) = self.history.fact(revision) else { return false };
-        let Some(model) = self.history.model_at(Revision(revision.0 - 1)) else { return false };
-        if revision <= sent.from || !may_become(&sent.command, fact) {
-            return false;
-        }
-        let answered = model.clone().run(&sent.command, stamp.at);
-        matches!(answered, Ok(ModelAnswer::Logged(at, logged)) if (at, &logged) == (*stamp, fact))
+        let Some((answered, stamp, fact)) = self.history.asked(&sent.command, revision) else { return false };
+        revision > sent.from
+            && may_become(&sent.command, fact)
+            && matches!(answered, Ok(ModelAnswer::Logged(at, logged)) if at == stamp && logged == *fact)
     }
 
     /// All holds come to their deadlines; maintenance ends them within as many calls as there are batches.
@@ -124,7 +123,7 @@ impl World {
             node.clock.set(to);
         }
         for _ in 0..3 {
-            (0..self.nodes.len()).try_for_each(|at| self.maintain(at))?;
+            self.settle()?;
         }
         match self.history.model().holds().next() {
             None => Ok(()),
@@ -145,10 +144,18 @@ impl World {
         }
         let Some(request) = self.possible_hold(now) else { return Ok(()) };
         let user = request.user;
-        self.send(self.freshest(), Command::Hold(request))?;
-        self.settle()?;
-        let bought =
-            self.history.model().holds().find(|(_, hold)| hold.user == user).map(|(number, _)| number);
+        let held = |world: &Self| {
+            let found = world.history.model().holds().find(|(_, hold)| hold.user == user);
+            found.map(|(number, _)| number)
+        };
+        // A late batch of an earlier life may have stopped the event: then the first command opens it again, and fails.
+        for _ in 0..2 {
+            if held(self).is_none() {
+                self.send(self.freshest(), Command::Hold(request.clone()))?;
+                self.settle()?;
+            }
+        }
+        let bought = held(self);
         let Some(number) = bought else { return Err(self.no_sale("a free place can't be held")) };
         let hold = HoldId { event, number };
         self.send(self.freshest(), Command::OpenOrder(OpenOrderRequest { hold, user, key: None }))?;

@@ -7,8 +7,9 @@ use crate::fact::{Fact, HoldEnd, Stamp};
 use crate::id::{EventId, Revision};
 use crate::invariant::{Invariant, Violation};
 use crate::manifest::Definition;
+use crate::refusal::Refusal;
 use crate::store::{MemoryStore, ReadError, Store, StreamId};
-use crate::testkit::{Auditor, Model};
+use crate::testkit::{Auditor, Command, Model, ModelAnswer};
 
 /// See the module.
 pub(super) struct History {
@@ -96,6 +97,17 @@ impl History {
     /// The model at `revision`.
     pub fn model_at(&self, revision: Revision) -> Option<&Model> {
         self.models.get(at(revision)?)
+    }
+
+    /// What the model says to `command` where the fact at `revision` was logged, and that fact.
+    pub fn asked(
+        &self,
+        command: &Command,
+        revision: Revision,
+    ) -> Option<(Result<ModelAnswer, Refusal>, Stamp, &Fact)> {
+        let (stamp, fact) = self.fact(revision)?;
+        let before = self.model_at(Revision(revision.0 - 1))?;
+        Some((before.clone().run(command, stamp.at), *stamp, fact))
     }
 
     /// The model at the end.

@@ -8,7 +8,8 @@ use crate::event::Outcome;
 use crate::fact::Fact;
 use crate::id::{EventId, Revision};
 use crate::invariant::{Invariant, Violation};
-use crate::refusal::{Refusal, SeatConflict, SeatState};
+use crate::refusal::{Refusal, SeatConflict};
+use crate::request::HoldRequest;
 use crate::testkit::{Command, Model, ModelAnswer};
 use crate::time::UtcMs;
 
@@ -21,8 +22,10 @@ pub(super) struct Sent {
     /// The life of the node that it was sent to.
     pub life: u32,
     pub command: Command,
-    /// The revision its office knew to be durable when it was sent.
+    /// What it is answered must have been so at this revision or later.
     pub from: Revision,
+    /// The revision its office knew to be durable when it was sent. A key rests on that.
+    pub known: Revision,
     /// If the state it was decided on is known: the last revision of that state, and the rebases before.
     pub decided: Option<(Revision, u64)>,
     /// When it may have been decided.
@@ -33,8 +36,18 @@ pub(super) struct Sent {
 pub(super) struct Judge<'a> {
     pub event: EventId,
     pub history: &'a mut History,
-    /// The state the command was decided on, unless it may have been decided again.
-    pub decided: Option<Revision>,
+    pub decided: DecidedOn,
+}
+
+/// The state that a command was decided on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DecidedOn {
+    /// That of the journal at this revision.
+    Journal(Revision),
+    /// One that is not in the journal yet.
+    Unsent,
+    /// It may have been decided again.
+    Unknown,
 }
 
 impl Judge<'_> {
@@ -63,10 +76,19 @@ impl Judge<'_> {
                     Some((_, Fact::ManifestChanged(logged))) => logged == change,
                     _ => false,
                 };
-                let found = self.history.unclaimed().filter(|r| *r > sent.from).find(same);
+                // The answer names no revision, and changes may be alike: the one that this command becomes comes first.
+                let all = || self.history.unclaimed().filter(|r| *r > sent.from).filter(same);
+                let found = all().find(|revision| self.becomes(sent, *revision)).or_else(|| all().next());
                 Some(found.unwrap_or(self.history.end().next()))
             }
         }
+    }
+
+    /// Whether the model says that the command becomes the fact at `revision`.
+    fn becomes(&self, sent: &Sent, revision: Revision) -> bool {
+        self.history.asked(&sent.command, revision).is_some_and(|(answered, stamp, fact)| {
+            matches!(answered, Ok(ModelAnswer::Logged(at, logged)) if at == stamp && logged == *fact)
+        })
     }
 
     fn accepted(&mut self, sent: &Sent, answer: &Answer, revision: Revision) -> Result<(), Violation> {
@@ -83,11 +105,9 @@ impl Judge<'_> {
             let what = format!("two commands were told that {fact:?} is theirs");
             return Err(violation(Invariant::I3OneAnswer, revision, what));
         }
-        let before = Revision(revision.0 - 1);
-        let Some(model) = self.history.model_at(before) else {
+        let Some((answered, ..)) = self.history.asked(&sent.command, revision) else {
             return Err(violation(Invariant::I8SameFacts, revision, "nobody asked for the first fact"));
         };
-        let answered = model.clone().run(&sent.command, stamp.at);
         let invariant = match &answered {
             Ok(ModelAnswer::Logged(at, logged)) if (*at, logged) == (stamp, &fact) => return Ok(()),
             Ok(ModelAnswer::Again(..)) => Invariant::I3OneAnswer,
@@ -108,14 +128,15 @@ impl Judge<'_> {
         let end = self.history.end();
         let mut said = None;
         match self.decided {
-            Some(at) if at <= end => {
+            DecidedOn::Journal(at) => {
                 if self.says(sent, at, sent.times[0], outcome, &mut said) {
                     return Ok(());
                 }
             }
-            Some(_) if !is_of_a_key(outcome) => {}
+            DecidedOn::Unsent if !is_of_a_key(outcome) => {}
             _ => {
-                for revision in sent.from.0..=end.0 {
+                let from = if is_of_a_key(outcome) { sent.known } else { sent.from };
+                for revision in from.0..=end.0 {
                     let says = |&time: &UtcMs| self.says(sent, Revision(revision), time, outcome, &mut said);
                     if sent.times.iter().any(says) {
                         return Ok(());
@@ -124,9 +145,12 @@ impl Judge<'_> {
             }
         }
         if let Err(CommandError::Refused(refusal)) = outcome {
-            let upto = self.decided.map_or(end, |at| at.min(end));
-            let mut revisions = (sent.from.0..=upto.0).filter_map(|r| self.history.model_at(Revision(r)));
-            if revisions.any(|model| is_true(model, refusal, &sent.command)) {
+            // The reason is that of the state it was decided on; its numbers may be those of the durable view.
+            let upto = if let DecidedOn::Journal(at) = self.decided { at } else { end };
+            let mut revisions = (sent.known.0..=upto.0).filter_map(|r| self.history.model_at(Revision(r)));
+            let decided = matches!(self.decided, DecidedOn::Journal(_));
+            let same_reason = matches!(&said, Some(Err(model)) if model.code() == refusal.code());
+            if (!decided || same_reason) && revisions.any(|model| is_true(model, refusal, &sent.command)) {
                 return Ok(());
             }
         }
@@ -135,7 +159,8 @@ impl Judge<'_> {
             | (_, Some(Ok(ModelAnswer::Again(..)) | Err(Refusal::KeyReused { .. }))) => {
                 Invariant::I3OneAnswer
             }
-            _ if self.decided.is_some_and(|at| at <= end) => Invariant::I8SameFacts,
+            (_, Some(Err(Refusal::HoldExpired { .. }))) => Invariant::I4DeadIsDead,
+            _ if matches!(self.decided, DecidedOn::Journal(_)) => Invariant::I8SameFacts,
             _ => Invariant::I6NoGhosts,
         };
         let what = format!(
@@ -175,11 +200,12 @@ impl Judge<'_> {
         same
     }
 
-    /// Nobody may be told that something was certainly not carried out that was.
+    /// Nobody may be told that something was certainly not carried out that was there when it was asked for.
     fn failed(&self, sent: &Sent, reason: &str) -> Result<(), Violation> {
         let mut model = self.history.model().clone();
         match model.run(&sent.command, model.time(sent.times[0])) {
-            Ok(ModelAnswer::Again(stamp, fact)) => {
+            // Later ones may be those of a retry.
+            Ok(ModelAnswer::Again(stamp, fact)) if stamp.revision <= sent.from => {
                 let what =
                     format!("{:?} certainly failed ({reason}), but it has become {fact:?}", sent.command);
                 Err(violation(Invariant::I3OneAnswer, stamp.revision, what))
@@ -222,10 +248,10 @@ fn is_true(model: &Model, refusal: &Refusal, command: &Command) -> bool {
             conflicts.iter().all(|conflict| states.get(conflict.seat.at()) == Some(&conflict.state))
         }
         Refusal::AreaExhausted { area, left } => {
-            let pools = model.pools();
-            let free: u32 =
-                pools.iter().filter(|(pool, _)| pool.0 == *area).map(|(_, counts)| counts.free).sum();
-            free == 0 && *left == 0
+            let pools = model.pools().into_iter().filter(|(pool, _)| pool.0 == *area);
+            let free: Vec<u32> = pools.map(|(_, counts)| counts.free).collect();
+            // An area that is there has pools.
+            *left == 0 && !free.is_empty() && free.into_iter().sum::<u32>() == 0
         }
         Refusal::QuotaExhausted { quota, left } => {
             model.quotas().get(quota.at()).is_some_and(|counts| counts.free() == Some(*left))
@@ -233,18 +259,20 @@ fn is_true(model: &Model, refusal: &Refusal, command: &Command) -> bool {
         Refusal::Limit(_) | Refusal::NothingRequested | Refusal::DuplicateSeat(_) | Refusal::UnknownEvent => {
             model.clone().run(command, model.time(UtcMs(0))) == Err(refusal.clone())
         }
-        Refusal::BestAvailableMiss { .. } => match model.clone().run(command, model.time(UtcMs(0))) {
-            Err(said) => said == *refusal,
-            Ok(_) => no_seat_is_free(model) && nothing_matches(refusal),
+        Refusal::BestAvailableMiss { .. } => match command {
+            Command::Hold(request) => is_missed(model, refusal, request),
+            _ => false,
         },
         _ => false,
     }
 }
 
-fn no_seat_is_free(model: &Model) -> bool {
-    !model.seat_states().contains(&SeatState::Free)
-}
-
-fn nothing_matches(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::BestAvailableMiss { matching: 0, largest_adjacent: 0, .. })
+/// Whether there is no group for the request here. The numbers are its own, or those of a map on which every seat is open to it.
+fn is_missed(model: &Model, refusal: &Refusal, request: &HoldRequest) -> bool {
+    match model.placed(request) {
+        Err(said @ Refusal::BestAvailableMiss { .. }) => {
+            said == *refusal || model.with_every_seat_open().placed(request).as_ref() == Err(refusal)
+        }
+        _ => false,
+    }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use super::history::violation;
 use super::world::World;
-use crate::id::{AreaIndex, Revision, SeatIndex};
+use crate::answer::CommandError;
+use crate::event::state_difference;
+use crate::id::{AreaIndex, HoldId, Revision, SeatIndex};
 use crate::invariant::{Invariant, Violation};
-use crate::office::BoxOffice;
-use crate::refusal::SeatState;
+use crate::office::{BoxOffice, SeatInfo};
+use crate::refusal::{Refusal, SeatState};
 use crate::testkit::Model;
 use crate::testkit::audit::Counts;
 use crate::view;
@@ -108,6 +110,49 @@ impl World {
         }
     }
 
+    /// What owners and staff are told of holds, orders and seats. Nothing may be under way: these reads wait.
+    pub fn look_closely(&mut self, at: usize) -> Result<(), Violation> {
+        self.follow()?;
+        let end = self.history.end();
+        let Some(office) = &self.nodes[at].office else { return Ok(()) };
+        if office
+            .progress(self.event)
+            .is_none_or(|progress| (progress.sequenced, progress.durable) != (end, end))
+        {
+            return Ok(());
+        }
+        let wrong = |what: String| Err(violation(Invariant::I6NoGhosts, end, what));
+        let model = self.history.model();
+        let seats: Vec<SeatIndex> = model.manifest().seats().collect();
+        let Ok(infos) = office.seats(self.event, &seats) else {
+            return wrong("seats can't be read".to_owned());
+        };
+        let states = model.seat_states();
+        let as_it_is = |info: &SeatInfo| {
+            let held = |hold: HoldId| {
+                model.holds().any(|(number, found)| {
+                    number == hold.number && found.lines.seats.iter().any(|line| line.seat == info.seat)
+                })
+            };
+            info.state == states[info.seat.at()]
+                && Some(info.version) == model.seat_version(info.seat)
+                && info.allocation == model.seat_allocation(info.seat)
+                && info.hold.map_or(info.state != SeatState::Held, held)
+        };
+        if infos.len() != seats.len() || !infos.iter().all(as_it_is) {
+            return wrong(format!("staff are told {infos:?}"));
+        }
+        for (number, order) in model.orders() {
+            let id = HoldId { event: self.event, number }.order();
+            match office.find_order(id, order.user) {
+                Ok(found) if (found.state, &found.lines) == (order.state, &order.lines) => {}
+                Err(CommandError::Refused(Refusal::UnknownOrder)) if order.ended_at.is_some() => {}
+                other => return wrong(format!("{order:?} is told as {other:?}")),
+            }
+        }
+        Ok(())
+    }
+
     /// Recounts the journal, and compares the live state of every quiet office with it, byte for byte.
     pub fn audit(&mut self) -> Result<(), Violation> {
         self.follow()?;
@@ -118,7 +163,8 @@ impl World {
         Ok(())
     }
 
-    fn compare_state(&self, at: usize) -> Result<(), Violation> {
+    /// The live state of a quiet office is the one its journal leads to, byte for byte.
+    pub fn compare_state(&self, at: usize) -> Result<(), Violation> {
         let Some(office) = &self.nodes[at].office else { return Ok(()) };
         let Some(progress) = office.progress(self.event) else { return Ok(()) };
         let end = self.history.end();
@@ -131,7 +177,8 @@ impl World {
         if live == folded {
             return Ok(());
         }
-        let what = format!("the state of office {at} is not the one its journal leads to");
+        let difference = state_difference(&live, &folded);
+        let what = format!("the state of office {at} is not the one its journal leads to: {difference}");
         Err(violation(Invariant::I8SameFacts, end, what))
     }
 }

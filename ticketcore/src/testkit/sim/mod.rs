@@ -5,6 +5,8 @@
 //! come right. Outcomes that are unknown are never assumed absent: at the end every fact must be that of a command which was sent.
 
 mod ask;
+mod catch;
+mod directed;
 mod expected;
 mod finish;
 mod history;
@@ -20,7 +22,9 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use tally::Tally;
+pub use catch::{Caught, Missed, catch};
+pub use directed::overload;
+pub use tally::{Demand, Tally};
 
 use super::START;
 use crate::canary::Canary;

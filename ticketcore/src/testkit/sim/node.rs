@@ -75,8 +75,7 @@ impl Node {
     /// The process is gone, and with it what was on its way: landed or not.
     pub fn crash(&mut self, lost: bool, tally: &mut Tally, rng: &mut Rng) {
         self.office = None;
-        self.life += 1;
-        self.stop_seen = false;
+        self.begins_anew();
         self.store.set_odds(FaultOdds::default().with(if lost { Fault::DropLost } else { Fault::Pass }, 100));
         self.bury(tally);
         self.store = Arc::new(FaultyStore::new(Arc::clone(&self.inner), rng.next_u64()));
@@ -89,6 +88,24 @@ impl Node {
             tally.fault(fault, self.store.injected(fault));
         }
         while self.store.drop_held() > 0 {}
+    }
+
+    /// Opens an event that has stopped anew. What an earlier life of the only writer has sent has landed before, or is gone.
+    pub fn reopen(&mut self, event: EventId, shared: bool) {
+        if !shared {
+            self.store.release_all();
+        }
+        if let Some(office) = &self.office {
+            office.reopen(event);
+        }
+        self.begins_anew();
+    }
+
+    /// Its event is opened from the journal: nothing before counts.
+    pub fn begins_anew(&mut self) {
+        self.life += 1;
+        self.stop_seen = false;
+        (self.high, self.moved_ms) = (UtcMs(0), 0);
     }
 
     /// Where the event stands here; opens it if need be.

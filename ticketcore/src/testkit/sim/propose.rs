@@ -16,6 +16,7 @@ use crate::request::{
     AmendRequest, BestAvailable, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, Item,
     ManifestRequest, OpenOrderRequest, PlacesRequest, ReleaseRequest, SeatsRequest,
 };
+use crate::sale::SaleState;
 use crate::testkit::small_sale::key;
 use crate::testkit::{Command, Model, Rng};
 
@@ -97,7 +98,7 @@ struct Propose<'a> {
 
 impl Propose<'_> {
     fn command(&mut self, ask: Ask) -> Command {
-        match ask {
+        match self.sensible(ask) {
             Ask::Hold | Ask::Retry => Command::Hold(self.hold()),
             Ask::Amend => Command::Amend(self.amend()),
             Ask::Extend => {
@@ -124,9 +125,34 @@ impl Propose<'_> {
             Ask::SaleState => Command::SaleState(self.sale_state()),
             Ask::Manifest => {
                 let mut definition = self.model.manifest().definition();
-                venue::change(self.rng, &mut definition, self.crowd.serial);
+                venue::change::change(self.rng, &mut definition, self.crowd.serial);
                 Command::ChangeManifest(Box::new(ManifestRequest { event: self.event(), definition }))
             }
+        }
+    }
+
+    /// What is asked, or rather something that can lead to it: most commands need a hold, and holds need an open sale.
+    fn sensible(&mut self, ask: Ask) -> Ask {
+        let model = self.model;
+        if !matches!(model.sale_state(), SaleState::Onsale | SaleState::Cancelled) && self.rng.chance(10) {
+            return Ask::SaleState;
+        }
+        let held = model.holds().next().is_some();
+        let pinned = model.holds().any(|(_, hold)| hold.payment_deadline.is_some());
+        match ask {
+            Ask::Amend | Ask::Extend | Ask::Release | Ask::Open | Ask::ForceRelease
+                if !held && self.rng.chance(85) =>
+            {
+                Ask::Hold
+            }
+            Ask::Confirm | Ask::Cancel if !pinned && self.rng.chance(85) => {
+                if held {
+                    Ask::Open
+                } else {
+                    Ask::Hold
+                }
+            }
+            _ => ask,
         }
     }
 

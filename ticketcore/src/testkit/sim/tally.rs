@@ -1,6 +1,7 @@
 //! Which outcomes a run has produced. The lists are closed: an outcome that was never produced is a gap in the simulation.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::answer::{Answer, CommandError};
 use crate::event::Outcome;
@@ -8,6 +9,11 @@ use crate::fact::{Fact, HoldEnd};
 use crate::order::OrderState;
 use crate::refusal::Refusal;
 use crate::testkit::Fault;
+
+/// Seeds from which on a run must produce every kind of outcome but refusals.
+const SEEDS_FOR_KINDS: u64 = 50;
+/// Seeds from which on it must produce every refusal, too.
+const SEEDS_FOR_EVERYTHING: u64 = 1_000;
 
 /// Counts by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,6 +94,9 @@ impl Tally {
             Ok(answer) => {
                 let kind = answer_kind(answer);
                 self.add("answer", kind, 1);
+                if let Answer::Order(order) = answer {
+                    self.order(order.state);
+                }
                 let replayed = match answer {
                     Answer::Hold(hold) => hold.replayed,
                     Answer::Order(order) => order.replayed,
@@ -138,23 +147,72 @@ impl Tally {
         self.counts.iter().map(|(name, count)| (name.as_str(), *count))
     }
 
-    /// Every outcome there is that has never been produced.
+    /// What `demand` asks for and has never been produced.
     #[must_use]
-    pub fn missing(&self) -> Vec<String> {
-        let faults: Vec<String> = Fault::ALL.iter().map(|fault| format!("{fault:?}")).collect();
-        let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
-        let lists: [(&str, &[&str]); 8] = [
-            ("answer", ANSWER_KINDS),
-            ("error", ERROR_KINDS),
-            ("event", &EVENTS),
-            ("fact", FACT_KINDS),
-            ("fault", &faults),
-            ("order", STATE_KINDS),
-            ("refusal", Refusal::CODES),
-            ("replayed", &REPLAYS),
-        ];
-        let all =
-            lists.iter().flat_map(|(class, names)| names.iter().map(move |name| format!("{class}: {name}")));
-        all.filter(|name| !self.counts.contains_key(name)).collect()
+    pub fn missing(&self, demand: Demand) -> Vec<String> {
+        let all = demanded(demand);
+        all.into_iter().filter(|name| !self.counts.contains_key(name)).collect()
     }
+}
+
+/// Which outcomes a run must have produced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// None: the run is too short.
+    Nothing,
+    /// Every kind of answer, error, fact, fault and order there is, and every event of a run.
+    AllButRefusals,
+    /// That, and every refusal.
+    Everything,
+}
+
+impl Demand {
+    /// What a run of this many seeds must produce.
+    #[must_use]
+    pub const fn of(seeds: u64) -> Self {
+        match seeds {
+            0..SEEDS_FOR_KINDS => Demand::Nothing,
+            SEEDS_FOR_KINDS..SEEDS_FOR_EVERYTHING => Demand::AllButRefusals,
+            _ => Demand::Everything,
+        }
+    }
+}
+
+impl fmt::Display for Demand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = demanded(*self).len();
+        match self {
+            Demand::Nothing => write!(f, "no outcome is demanded of less than {SEEDS_FOR_KINDS} seeds"),
+            Demand::AllButRefusals => write!(
+                f,
+                "every answer, error, fact, fault, order state and event ({count}); every refusal only from \
+                 {SEEDS_FOR_EVERYTHING} seeds on"
+            ),
+            Demand::Everything => write!(f, "every outcome there is ({count}), every refusal too"),
+        }
+    }
+}
+
+fn demanded(demand: Demand) -> Vec<String> {
+    let faults: Vec<String> = Fault::ALL.iter().map(|fault| format!("{fault:?}")).collect();
+    let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
+    let kinds: [(&str, &[&str]); 7] = [
+        ("answer", ANSWER_KINDS),
+        ("error", ERROR_KINDS),
+        ("event", &EVENTS),
+        ("fact", FACT_KINDS),
+        ("fault", &faults),
+        ("order", STATE_KINDS),
+        ("replayed", &REPLAYS),
+    ];
+    let refusals: [(&str, &[&str]); 1] = [("refusal", Refusal::CODES)];
+    let lists = match demand {
+        Demand::Nothing => Vec::new(),
+        Demand::AllButRefusals => kinds.to_vec(),
+        Demand::Everything => [&kinds[..], &refusals[..]].concat(),
+    };
+    let names = |(class, names): (&str, &[&str])| -> Vec<String> {
+        names.iter().map(|name| format!("{class}: {name}")).collect()
+    };
+    lists.into_iter().flat_map(names).collect()
 }

@@ -1,5 +1,7 @@
 //! Small random events: little enough for everything to collide, with every feature a manifest has.
 
+pub(super) mod change;
+
 use super::START;
 use crate::id::{AllocationIndex, AreaIndex, CategoryIndex, TicketTypeIndex};
 use crate::manifest::{
@@ -177,72 +179,4 @@ fn quota(rng: &mut Rng, at: usize, types: usize, categories: usize, areas: usize
     let areas = some(areas).into_iter().map(AreaIndex).collect();
     let cap = between(rng, 1, 20);
     Quota { name: format!("quota {at}"), cap, ticket_types, categories, areas }
-}
-
-/// Changes a definition; what comes out need not be valid.
-pub(super) fn change(rng: &mut Rng, definition: &mut Definition, serial: u64) {
-    for _ in 0..between(rng, 1, 2) {
-        change_once(rng, definition, serial);
-    }
-}
-
-fn change_once(rng: &mut Rng, definition: &mut Definition, serial: u64) {
-    match rng.index(12) {
-        0 => definition.rules.tickets_per_user_max = *rng.pick(&[2, 4, 6, 10, 1_000]),
-        1 => definition.rules.orphan_rule ^= true,
-        2 => {
-            if !definition.prices.is_empty() {
-                let at = rng.index(definition.prices.len());
-                definition.prices[at].minor = i64::from(between(rng, 0, 20)) * 250;
-            }
-        }
-        3 | 4 => {
-            if !definition.areas.is_empty() {
-                let at = rng.index(definition.areas.len());
-                definition.areas[at].capacity = between(rng, 1, 20);
-            }
-        }
-        5 => {
-            if !definition.quotas.is_empty() {
-                let at = rng.index(definition.quotas.len());
-                definition.quotas[at].cap = between(rng, 0, 20);
-            }
-        }
-        6 | 7 => with_row(rng, definition, |rng, row| {
-            let at = rng.index(row.seats.len());
-            row.seats.remove(at);
-        }),
-        8 => with_row(rng, definition, |rng, row| {
-            let at = rng.index(row.seats.len());
-            row.seats[at].category = CategoryIndex(u16::from(rng.chance(50)));
-            row.seats[at].flags.restricted_view ^= true;
-        }),
-        9 => with_row(rng, definition, |rng, row| {
-            let mut seat = row.seats[rng.index(row.seats.len())].clone();
-            seat.id = format!("new-{serial}-{}", rng.below(1_000));
-            row.seats.push(seat);
-        }),
-        10 => {
-            let at = definition.allocations.len();
-            let mut added = allocation(rng, at);
-            added.name = format!("added {serial}");
-            definition.allocations.push(added);
-        }
-        _ => definition.rules.name = if rng.chance(50) { String::new() } else { format!("name {serial}") },
-    }
-}
-
-fn with_row(rng: &mut Rng, definition: &mut Definition, change: impl FnOnce(&mut Rng, &mut Row)) {
-    if definition.sections.is_empty() {
-        return;
-    }
-    let at = rng.index(definition.sections.len());
-    let rows = &mut definition.sections[at].rows;
-    if rows.is_empty() {
-        return;
-    }
-    let at = rng.index(rows.len());
-    if !rows[at].seats.is_empty() {
-        change(rng, &mut rows[at]);
-    }
 }

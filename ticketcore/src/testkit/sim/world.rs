@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ask::Handle;
 use super::history::{History, violation};
-use super::judge::{Judge, Sent};
+use super::judge::{DecidedOn, Judge, Sent};
 use super::node::Node;
 use super::plan::{Plan, Step};
 use super::propose::Crowd;
@@ -12,7 +12,8 @@ use super::tally::Tally;
 use super::trace::{self, Trace};
 use super::{START, SimulationOptions, venue};
 use crate::answer::CommandError;
-use crate::event::Outcome;
+use crate::event::{Outcome, Progress};
+use crate::fact::{Fact, Stamp};
 use crate::id::EventId;
 use crate::invariant::{Invariant, Violation};
 use crate::sale::SaleState;
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub trace: Trace,
     crowd: Crowd,
     sent: u64,
+    /// Commands that were said to be carried out.
+    carried_out: u64,
 }
 
 impl World {
@@ -69,6 +72,7 @@ impl World {
             trace: Trace::default(),
             crowd,
             sent: 0,
+            carried_out: 0,
         };
         world.follow()?;
         let to = if world.rng.chance(85) { SaleState::Onsale } else { SaleState::Presale };
@@ -142,10 +146,11 @@ impl World {
         self.follow()?;
         let node = &mut self.nodes[at];
         let before = node.progress(self.event);
-        let Some(office) = &node.office else { return Ok(()) };
         if before.is_none() {
-            node.life += 1;
+            node.begins_anew();
         }
+        let Some(office) = &node.office else { return Ok(()) };
+        let (stopped, carried_out) = (office.stopped(self.event), self.carried_out);
         self.sent += 1;
         let stands = before.as_ref().map_or_else(|| "closed".to_owned(), trace::progress);
         self.trace.line(format!("#{} n{at} [{stands}] {}", self.sent, trace::command(&command)));
@@ -157,15 +162,20 @@ impl World {
             }
             _ => None,
         };
+        let known = before.map_or(self.history.end(), |before| before.durable);
+        let times = [before, after].into_iter().flatten().map(|progress| progress.now);
         let sent = Sent {
             number: self.sent,
             node: at,
             life: node.life,
             command,
-            from: before.map_or(self.history.end(), |before| before.durable),
+            // On a shared store an office looks at the journal's end before it answers.
+            from: if self.plan.shared { self.history.end() } else { known },
+            known,
             decided,
-            times: vec![before.map_or(crate::time::Clock::now(&node.clock), |before| before.now)],
+            times: times.chain([crate::time::Clock::now(&node.clock)]).collect(),
         };
+        self.note_rebase(at, before, after)?;
         if let Some(before) = before {
             self.check_time(at, before)?;
         }
@@ -173,21 +183,36 @@ impl World {
         if let Some(still) = self.take(sent, handle, false)? {
             self.pending.push(still);
         }
-        Ok(())
+        let office = self.nodes[at].office.as_ref();
+        let still_stopped =
+            office.and_then(|office| office.stopped(self.event)).filter(|_| stopped.is_some());
+        match still_stopped {
+            Some(reason) if self.carried_out != carried_out => {
+                let what = format!("#{} was carried out after the event had stopped: {reason}", self.sent);
+                Err(violation(Invariant::I9FailStop, self.history.end(), what))
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Logged time follows the clock, and goes on at half speed while it is ahead.
-    fn check_time(&mut self, at: usize, progress: crate::event::Progress) -> Result<(), Violation> {
-        let last = self.history.facts().last().map(|(stamp, _)| stamp.at).unwrap_or_default();
+    /// Logged time follows the clock, never decreases, and goes on at half speed while it is ahead.
+    fn check_time(&mut self, at: usize, progress: Progress) -> Result<(), Violation> {
+        let logged = |fact: Option<&(Stamp, Fact)>| fact.map(|(stamp, _)| stamp.at).unwrap_or_default();
+        let (first, last) =
+            (logged(self.history.fact(progress.durable)), logged(self.history.facts().last()));
         let node = &mut self.nodes[at];
         let clock = crate::time::Clock::now(&node.clock);
-        let most = clock.max(node.high.max(last).plus_ms(node.moved_ms / 2 + 1));
-        if progress.now < clock || progress.now > most {
+        let half_speed = node.high.max(last).plus_ms(node.moved_ms / 2);
+        let (least, most) = (clock.max(first), clock.max(half_speed.plus_ms(1)));
+        if progress.now < least || progress.now > most {
             let what =
-                format!("the time is {}, the clock shows {clock}, at most {most} is right", progress.now);
+                format!("the time is {}, the clock shows {clock}, right is {least} to {most}", progress.now);
             return Err(violation(Invariant::I8SameFacts, self.history.end(), what));
         }
-        (node.high, node.moved_ms) = (progress.now, 0);
+        // A clock that has caught up may be turned back again: then the time goes on from the last fact, not from what was seen.
+        if progress.now >= half_speed {
+            (node.high, node.moved_ms) = (progress.now, 0);
+        }
         Ok(())
     }
 
@@ -209,6 +234,7 @@ impl World {
         };
         self.trace.line(format!("#{} -> {}", sent.number, trace::outcome(&outcome)));
         self.tally.outcome(&outcome);
+        self.carried_out += u64::from(outcome.is_ok());
         if late {
             self.tally.event("answered late");
         }
@@ -224,10 +250,13 @@ impl World {
         let progress = node.office.as_ref().and_then(|office| office.progress(self.event));
         let epoch = progress.map(|progress| progress.epoch);
         let same = |(_, decided): &(_, u64)| epoch == Some(*decided) && node.life == sent.life;
-        let decided = sent.decided.filter(same).map(|(at, _)| at);
-        if decided.is_some_and(|at| at > self.history.end())
-            && matches!(outcome, Err(CommandError::Refused(_)))
-        {
+        let durable = progress.map(|progress| progress.durable).unwrap_or_default();
+        let decided = match sent.decided.filter(same) {
+            Some((at, _)) if at <= durable => DecidedOn::Journal(at),
+            Some(_) => DecidedOn::Unsent,
+            None => DecidedOn::Unknown,
+        };
+        if decided == DecidedOn::Unsent && matches!(outcome, Err(CommandError::Refused(_))) {
             self.tally.event("refused before durable");
         }
         Judge { event: self.event, history: &mut self.history, decided }.judge(sent, outcome)
@@ -242,14 +271,32 @@ impl World {
         let after = office.progress(self.event);
         let stands = after.as_ref().map_or_else(|| "closed".to_owned(), trace::progress);
         self.trace.line(format!("n{at} [{stands}] {maintained:?}"));
-        if let (Some(before), Some(after)) = (before, after)
-            && before.epoch != after.epoch
-        {
-            self.tally.event("rebased");
-            let mine = self.pending.iter_mut().filter(|(sent, _)| sent.node == at);
-            mine.for_each(|(sent, _)| sent.times.extend([before.now, after.now]));
+        self.note_rebase(at, before, after)?;
+        self.follow()?;
+        after.map_or(Ok(()), |after| self.check_time(at, after))
+    }
+
+    /// If an office has rebased, or has stopped while it did, everything unanswered there has been decided again.
+    fn note_rebase(
+        &mut self,
+        at: usize,
+        before: Option<Progress>,
+        after: Option<Progress>,
+    ) -> Result<(), Violation> {
+        let Some(before) = before else { return Ok(()) };
+        if after.is_some_and(|after| after.epoch == before.epoch) {
+            return Ok(());
         }
-        self.follow()
+        let clock = crate::time::Clock::now(&self.nodes[at].clock);
+        let times = [before.now, after.map_or(clock, |after| after.now)];
+        let mine = self.pending.iter_mut().filter(|(sent, _)| sent.node == at);
+        mine.for_each(|(sent, _)| sent.times.extend(times));
+        if after.is_none() {
+            return Ok(());
+        }
+        self.tally.event("rebased");
+        self.follow()?;
+        self.compare_state(at)
     }
 
     fn move_clock(&mut self, at: usize) {
@@ -282,7 +329,7 @@ impl World {
         let node = &mut self.nodes[at];
         let Some(office) = &node.office else { return Ok(()) };
         if office.progress(self.event).is_some() && office.close_if_idle(self.event) {
-            node.life += 1;
+            node.begins_anew();
             self.tally.event("closed");
             self.trace.line(format!("n{at} closed"));
         }
@@ -322,9 +369,7 @@ impl World {
             }
             node.stop_seen = true;
             if self.rng.chance(30) {
-                office.reopen(self.event);
-                node.life += 1;
-                node.stop_seen = false;
+                node.reopen(self.event, self.plan.shared);
                 self.tally.event("reopened");
                 self.trace.line(format!("n{at} reopened"));
             }

@@ -23,7 +23,10 @@ impl Propose<'_> {
         };
         let states = self.model.seat_states();
         let mut seats = Vec::new();
-        for _ in 0..between(self.rng, 1, 3) {
+        for round in 0..8 {
+            if seats.len() >= 3 || (round > 2 && !seats.is_empty()) {
+                break;
+            }
             let seat = self.seat();
             if states.get(seat.at()) == Some(&wanted) || self.rng.chance(10) {
                 let version = self.model.seat_version(seat).unwrap_or(0);

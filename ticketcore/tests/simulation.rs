@@ -1,0 +1,66 @@
+//! Some seeds of the simulation, the proof that it finds what it is for, and that a seed is a whole test.
+
+use ticketcore::testkit::sim::{
+    Demand, SimulationOptions, SimulationReport, Tally, catch, overload, simulate,
+};
+use ticketcore::{Canary, Refusal};
+
+/// Seeds in which every canary must be caught.
+const CANARY_SEEDS: u64 = 100;
+
+fn fail(seed: u64, report: &SimulationReport) {
+    let last = report.last_lines.join("\n  ");
+    if let Some(violation) = &report.violation {
+        panic!("seed {seed}: {violation}\n  {last}");
+    }
+}
+
+#[test]
+fn seventy_seeds_keep_every_promise_and_produce_every_kind_of_outcome() {
+    let (options, seeds) = (SimulationOptions::default(), 70);
+    let mut tally = Tally::default();
+    for seed in 0..seeds {
+        let report = simulate(seed, &options);
+        fail(seed, &report);
+        tally.merge(&report.tally);
+    }
+    assert_eq!(Demand::of(seeds), Demand::AllButRefusals);
+    assert_eq!(tally.missing(Demand::of(seeds)), Vec::<String>::new());
+}
+
+#[test]
+fn an_outcome_that_was_never_produced_is_missed() {
+    let nothing = Tally::default();
+    for code in Refusal::CODES {
+        assert!(nothing.missing(Demand::Everything).contains(&format!("refusal: {code}")));
+    }
+    assert!(nothing.missing(Demand::AllButRefusals).contains(&"fact: order_confirmed".to_owned()));
+    assert!(nothing.missing(Demand::of(1)).is_empty(), "one seed need not produce anything");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    let options = SimulationOptions::default();
+    for seed in 1_000..1_012 {
+        let (one, two) = (simulate(seed, &options), simulate(seed, &options));
+        assert_eq!(
+            (one.trace_hash, one.facts, one.tally),
+            (two.trace_hash, two.facts, two.tally),
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
+fn every_canary_is_caught_by_name() {
+    for canary in Canary::ALL {
+        if let Err(missed) = catch(canary, 0..CANARY_SEEDS, SimulationOptions::default().steps) {
+            panic!("{}: {missed}", canary.name());
+        }
+    }
+}
+
+#[test]
+fn a_store_that_does_not_answer_overloads_nobody_but_who_comes_later() {
+    overload().expect("it goes on when the store answers");
+}

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 pub(crate) use shuttle::sync::atomic;
-pub(crate) use shuttle::{hint, thread_local};
+pub(crate) use shuttle::hint;
 
 use self::atomic::{AtomicU64, Ordering};
 

@@ -1,5 +1,7 @@
 //! Answers to commands. An answer is made from the fact that was logged, live and on a replay alike, so that a retry can only
-//! get the outcome that was accepted.
+//! get the outcome that was accepted; and when it is taken, not before.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -93,7 +95,29 @@ pub struct Done {
     pub replayed: bool,
 }
 
-/// Any answer.
+/// What a command is answered with, as the engine passes it on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Reply {
+    /// What a fact says. The answer proper is made when it is taken.
+    Logged(Logged),
+    /// An order as it was before the command.
+    Order(Box<Order>),
+    /// There was nothing to do.
+    Done(Done),
+}
+
+/// A fact that answers a command.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Logged {
+    pub event: EventId,
+    pub stamp: Stamp,
+    pub fact: Arc<Fact>,
+    /// Whether it answers a request that came again.
+    pub replayed: bool,
+}
+
+/// Any answer, for whoever compares them.
+#[cfg(feature = "testkit")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     Hold(Box<Hold>),
@@ -102,32 +126,15 @@ pub(crate) enum Answer {
     Change(Box<ManifestChange>),
 }
 
-/// Picks the answer a command promises.
+/// Makes the answer a command promises.
 pub(crate) trait FromAnswer: Sized {
-    fn from_answer(answer: Answer) -> Option<Self>;
+    fn from_answer(reply: Reply) -> Option<Self>;
 }
 
-macro_rules! from_answer {
-    ($type:ty, $variant:ident, $value:ident => $get:expr) => {
-        impl FromAnswer for $type {
-            fn from_answer(answer: Answer) -> Option<Self> {
-                match answer {
-                    Answer::$variant($value) => Some($get),
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-from_answer!(Hold, Hold, hold => *hold);
-from_answer!(Order, Order, order => *order);
-from_answer!(Done, Done, done => done);
-from_answer!(ManifestChange, Change, change => *change);
-
-/// The answer to the command that logged `fact`.
-pub(crate) fn answer(event: EventId, stamp: Stamp, fact: &Fact, replayed: bool) -> Answer {
-    let hold = |number: HoldNumber, user, lines: &Lines, deadline, extensions_left| {
-        Answer::Hold(Box::new(Hold {
+impl FromAnswer for Hold {
+    fn from_answer(reply: Reply) -> Option<Self> {
+        let Reply::Logged(Logged { event, stamp, fact, replayed }) = reply else { return None };
+        let hold = |number: HoldNumber, user, lines: &Lines, deadline, extensions_left| Hold {
             id: HoldId { event, number },
             user,
             lines: lines.clone(),
@@ -137,48 +144,78 @@ pub(crate) fn answer(event: EventId, stamp: Stamp, fact: &Fact, replayed: bool) 
             extensions_left,
             version: stamp.revision,
             replayed,
-        }))
-    };
-    let order = |number: HoldNumber, user, state, lines: &Lines, payment_deadline| {
-        let id = OrderId { event, number };
-        let (lines, version) = (lines.clone(), stamp.revision);
-        let total_minor = lines.total_minor().unwrap_or(i64::MAX);
-        Answer::Order(Box::new(Order {
-            id,
+        };
+        Some(match &*fact {
+            Fact::HoldPlaced(f) => {
+                let number = HoldNumber::new(stamp.revision, f.user.shard());
+                hold(number, f.user, &f.lines, stamp.at.plus_ms(f.ttl_ms), f.extensions_left)
+            }
+            Fact::HoldAmended(f) => hold(f.hold, f.user, &f.lines, f.deadline, f.extensions_left),
+            Fact::HoldExtended(f) => hold(f.hold, f.user, &f.lines, f.deadline, f.extensions_left),
+            _ => return None,
+        })
+    }
+}
+
+impl FromAnswer for Order {
+    fn from_answer(reply: Reply) -> Option<Self> {
+        let Logged { event, stamp, fact, replayed } = match reply {
+            Reply::Logged(logged) => logged,
+            Reply::Order(order) => return Some(*order),
+            Reply::Done(_) => return None,
+        };
+        let order = |number: HoldNumber, user, state, lines: &Lines, payment_deadline| Order {
+            id: OrderId { event, number },
             user,
             state,
-            lines,
-            total_minor,
+            lines: lines.clone(),
+            total_minor: lines.total_minor().unwrap_or(i64::MAX),
             payment_deadline,
-            version,
+            version: stamp.revision,
             replayed,
-        }))
-    };
-    match fact {
-        Fact::HoldPlaced(placed) => hold(
-            HoldNumber::new(stamp.revision, placed.user.shard()),
-            placed.user,
-            &placed.lines,
-            stamp.at.plus_ms(placed.ttl_ms),
-            placed.extensions_left,
-        ),
-        Fact::HoldAmended(f) => hold(f.hold, f.user, &f.lines, f.deadline, f.extensions_left),
-        Fact::HoldExtended(f) => hold(f.hold, f.user, &f.lines, f.deadline, f.extensions_left),
-        Fact::OrderOpened(f) => order(f.hold, f.user, OrderState::Open, &f.lines, Some(f.payment_deadline)),
-        Fact::OrderConfirmed(f) => order(f.order, f.user, OrderState::Confirmed, &f.lines, None),
-        Fact::OrderCancelled(f) => order(f.order, f.user, OrderState::Cancelled, &f.lines, None),
-        Fact::ManifestChanged(change) => Answer::Change(change.clone()),
-        Fact::HoldEnded(ended) => {
-            debug_assert!(
-                ended.end != HoldEnd::Expired || !replayed,
-                "nobody asks for an expiry under a key"
-            );
-            Answer::Done(Done { revision: Some(stamp.revision), replayed })
+        };
+        Some(match &*fact {
+            Fact::OrderOpened(f) => {
+                order(f.hold, f.user, OrderState::Open, &f.lines, Some(f.payment_deadline))
+            }
+            Fact::OrderConfirmed(f) => order(f.order, f.user, OrderState::Confirmed, &f.lines, None),
+            Fact::OrderCancelled(f) => order(f.order, f.user, OrderState::Cancelled, &f.lines, None),
+            _ => return None,
+        })
+    }
+}
+
+impl FromAnswer for Done {
+    fn from_answer(reply: Reply) -> Option<Self> {
+        let Logged { stamp, fact, replayed, .. } = match reply {
+            Reply::Logged(logged) => logged,
+            Reply::Done(done) => return Some(done),
+            Reply::Order(_) => return None,
+        };
+        let done = Some(Done { revision: Some(stamp.revision), replayed });
+        match &*fact {
+            Fact::HoldEnded(ended) => {
+                debug_assert!(
+                    ended.end != HoldEnd::Expired || !replayed,
+                    "nobody asks for an expiry under a key"
+                );
+                done
+            }
+            Fact::SaleStateChanged { .. }
+            | Fact::SeatsChanged(_)
+            | Fact::PlacesChanged(_)
+            | Fact::AllocationReleased { .. } => done,
+            _ => None,
         }
-        Fact::EventDefined(_)
-        | Fact::SaleStateChanged { .. }
-        | Fact::SeatsChanged(_)
-        | Fact::PlacesChanged(_)
-        | Fact::AllocationReleased { .. } => Answer::Done(Done { revision: Some(stamp.revision), replayed }),
+    }
+}
+
+impl FromAnswer for ManifestChange {
+    fn from_answer(reply: Reply) -> Option<Self> {
+        let Reply::Logged(Logged { fact, .. }) = reply else { return None };
+        match &*fact {
+            Fact::ManifestChanged(change) => Some((**change).clone()),
+            _ => None,
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::answer::CommandError;
 use crate::event::ShardSet;
+use crate::fact::Keyed;
 use crate::id::{AllocationIndex, HoldNumber, UserId};
-use crate::key::{IdempotencyKey, Operation, request_fingerprint};
+use crate::key::{Fingerprinted, IdempotencyKey, Operation};
 use crate::request::{
     AmendRequest, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, ManifestRequest,
     OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
@@ -36,7 +37,19 @@ pub(crate) struct CommandKey<'a> {
     pub user: UserId,
     pub operation: Operation,
     pub key: &'a IdempotencyKey,
-    pub fingerprint: u64,
+    body: &'a dyn Fingerprinted,
+}
+
+impl CommandKey<'_> {
+    /// The fingerprint of what is asked under it.
+    pub fn fingerprint(&self) -> u64 {
+        self.body.fingerprint()
+    }
+
+    /// What a fact says of it. Made late: most commands that are refused never need it.
+    pub fn keyed(self) -> Keyed {
+        Keyed { key: self.key.clone(), fingerprint: self.fingerprint() }
+    }
 }
 
 impl Command {
@@ -73,13 +86,12 @@ impl Command {
         }
     }
 
-    /// Its idempotency key, if it came with one. The fingerprint covers the request without the key.
+    /// Its idempotency key, if it came with one.
     pub fn key(&self) -> Option<CommandKey<'_>> {
         macro_rules! keyed {
             ($request:expr, $user:expr, $operation:expr) => {{
                 let key = $request.key.as_ref()?;
-                let fingerprint = request_fingerprint($request);
-                Some(CommandKey { user: $user, operation: $operation, key, fingerprint })
+                Some(CommandKey { user: $user, operation: $operation, key, body: $request })
             }};
         }
         match self {

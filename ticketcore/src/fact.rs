@@ -10,8 +10,10 @@ use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, Use
 use crate::key::IdempotencyKey;
 pub use crate::lines::{AreaLine, Lines, SeatLine};
 use crate::manifest::{Definition, ManifestChange};
+use crate::pack::append_fact;
 use crate::sale::SaleState;
 use crate::time::UtcMs;
+use crate::varint::{Sink, Small};
 use serde::{Deserialize, Serialize};
 
 /// The revision and the logged time of a fact, given by the sequencer.
@@ -233,6 +235,9 @@ pub enum Fact {
 /// The format byte in front of every encoded fact.
 pub const FACT_FORMAT: u8 = 1;
 
+/// Place of [`EventDefined`](Fact::EventDefined) among the kinds.
+const EVENT_DEFINED: u8 = 0;
+
 /// A stored fact can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -253,7 +258,37 @@ pub enum DecodeError {
 impl Fact {
     /// Replaces `into` with the encoded fact.
     pub fn encode(&self, into: &mut Vec<u8>) {
-        encode_versioned(FACT_FORMAT, self, into);
+        into.clear();
+        into.push(FACT_FORMAT);
+        if !append_fact(self, into) {
+            append_encoded(self, into);
+        }
+    }
+
+    /// Hands the encoded fact to `then`.
+    pub(crate) fn encoded<R>(&self, then: impl FnOnce(&[u8]) -> R) -> R {
+        let mut small = Small::new();
+        small.byte(FACT_FORMAT);
+        if append_fact(self, &mut small)
+            && let Some(body) = small.done()
+        {
+            return then(body);
+        }
+        let mut body = Vec::new();
+        self.encode(&mut body);
+        then(&body)
+    }
+
+    /// An encoded [`EventDefined`](Fact::EventDefined), made without a copy of the definition.
+    pub(crate) fn encoded_definition(definition: &Definition) -> Vec<u8> {
+        let mut body = vec![FACT_FORMAT, EVENT_DEFINED];
+        append_encoded(definition, &mut body);
+        body
+    }
+
+    /// The definition in an encoded [`EventDefined`](Fact::EventDefined), still encoded; `None` if it is not one.
+    pub(crate) fn stored_definition(bytes: &[u8]) -> Option<&[u8]> {
+        bytes.strip_prefix(&[FACT_FORMAT, EVENT_DEFINED])
     }
 
     /// Reads a fact back.

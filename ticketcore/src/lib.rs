@@ -88,6 +88,7 @@ pub mod manifest;
 mod money;
 mod office;
 mod order;
+mod pack;
 pub mod plan;
 mod refusal;
 mod request;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::id::{AllocationIndex, AreaIndex, SeatIndex, TicketTypeIndex};
-use crate::varint::{put_signed, put_varint, take_signed, take_varint};
+use crate::varint::{Sink, take_signed, take_varint, zigzag};
 
 /// One seat with the price fixed when it was held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,12 +41,20 @@ pub struct AreaLine {
 
 /// Lines of a hold or an order. Seats are in ascending order and distinct; areas are in ascending
 /// order of (area, allocation, ticket type, price) and distinct.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     /// The seats.
     pub seats: SmallVec<[SeatLine; 2]>,
     /// The places of areas.
     pub areas: Vec<AreaLine>,
+}
+
+impl Clone for Lines {
+    fn clone(&self) -> Self {
+        // Not element by element, as the derived one goes.
+        let areas = if self.areas.is_empty() { Vec::new() } else { self.areas.clone() };
+        Self { seats: SmallVec::from_slice(&self.seats), areas }
+    }
 }
 
 impl Lines {
@@ -70,30 +78,29 @@ impl Lines {
         Some(total)
     }
 
-    fn pack(&self) -> SmallVec<[u8; 64]> {
-        let mut bytes: SmallVec<[u8; 64]> = SmallVec::new();
-        let mut put = |byte| bytes.push(byte);
-        put_varint(&mut put, self.seats.len() as u64);
+    /// Appends the compact form.
+    pub(crate) fn pack(&self, into: &mut impl Sink) {
+        let mut put = |value| into.number(value);
+        put(self.seats.len() as u64);
         let mut before = SeatLine { seat: SeatIndex(0), ticket_type: TicketTypeIndex(0), price_minor: 0 };
         for line in &self.seats {
             let step = i64::from(line.seat.0) - i64::from(before.seat.0);
             let same = (line.ticket_type, line.price_minor) == (before.ticket_type, before.price_minor);
-            put_signed(&mut put, step * 2 + i64::from(same));
+            put(zigzag(step * 2 + i64::from(same)));
             if !same {
-                put_varint(&mut put, u64::from(line.ticket_type.0));
-                put_signed(&mut put, line.price_minor);
+                put(u64::from(line.ticket_type.0));
+                put(zigzag(line.price_minor));
             }
             before = *line;
         }
-        put_varint(&mut put, self.areas.len() as u64);
+        put(self.areas.len() as u64);
         for line in &self.areas {
-            put_varint(&mut put, u64::from(line.area.0));
-            put_varint(&mut put, line.allocation.map_or(0, |allocation| u64::from(allocation.0) + 1));
-            put_varint(&mut put, u64::from(line.ticket_type.0));
-            put_varint(&mut put, u64::from(line.quantity));
-            put_signed(&mut put, line.price_minor);
+            put(u64::from(line.area.0));
+            put(line.allocation.map_or(0, |allocation| u64::from(allocation.0) + 1));
+            put(u64::from(line.ticket_type.0));
+            put(u64::from(line.quantity));
+            put(zigzag(line.price_minor));
         }
-        bytes
     }
 
     fn unpack(mut bytes: &[u8]) -> Option<Self> {
@@ -152,7 +159,9 @@ impl Serialize for Lines {
         if serializer.is_human_readable() {
             Shown { seats: &self.seats, areas: &self.areas }.serialize(serializer)
         } else {
-            serializer.serialize_bytes(&self.pack())
+            let mut packed = Vec::new();
+            self.pack(&mut packed);
+            serializer.serialize_bytes(&packed)
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use self::scheduled::*;
 #[cfg(not(shuttle))]
 mod real {
     pub(crate) use std::sync::atomic;
-    pub(crate) use std::{hint, thread, thread_local};
+    pub(crate) use std::{hint, thread};
 
     pub(crate) use arc_swap::ArcSwap;
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};

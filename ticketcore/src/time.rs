@@ -47,6 +47,6 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one reader of real time")]
     fn now(&self) -> UtcMs {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        UtcMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        UtcMs(since.as_secs().saturating_mul(1_000).saturating_add(u64::from(since.subsec_millis())))
     }
 }

@@ -2,16 +2,19 @@
 //! batch, and published before anybody who waits for a batch is woken. Maps, counters and lists read only this.
 
 mod counts;
+mod state;
 
 use std::sync::Arc;
 
 pub use counts::{Availability, Counts, PlaceCounts};
 use hashbrown::HashMap;
+use state::ViewState;
 
 use crate::fact::{Fact, Lines, SeatChange, Stamp};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, QuotaIndex, Revision, SeatIndex};
 use crate::invariant::{Invariant, Violation};
-use crate::manifest::{Manifest, quota_indices};
+use crate::log::Sent;
+use crate::manifest::Manifest;
 use crate::refusal::{SeatConflict, SeatState};
 use crate::sale::SaleState;
 use crate::store::{Record, Records};
@@ -43,24 +46,11 @@ pub(crate) struct Restored<'a> {
     pub sold: Vec<&'a Lines>,
 }
 
-struct ViewState {
-    revision: Revision,
-    at: UtcMs,
-    manifest: Arc<Manifest>,
-    sale_state: SaleState,
-    allocation_of: Vec<Option<AllocationIndex>>,
-    sections: Vec<Counts>,
-    allocations: Vec<Counts>,
-    places: Vec<PlaceCounts>,
-    quotas: Vec<Counts>,
-    holds: u32,
-    open_orders: HashMap<HoldNumber, UtcMs>,
-}
-
 impl View {
     /// The view of an event that has just been defined.
     pub fn new(stamp: Stamp, manifest: Arc<Manifest>) -> Self {
         let mut state = ViewState {
+            map: Arc::default(),
             revision: stamp.revision,
             at: stamp.at,
             manifest: Arc::clone(&manifest),
@@ -83,12 +73,11 @@ impl View {
         use SeatState::{Blocked, Free, Held, Sold};
         let view = Self::new(from.stamp, Arc::clone(from.manifest));
         let mut state = view.state.lock();
-        let map = view.map.load();
         state.sale_state = from.sale_state;
         let mut fits = true;
         for (seat, allocation, blocked) in &from.seats {
-            fits &= state.reallocate(&map, *seat, *allocation);
-            fits &= !blocked || state.shift_seat(&map, *seat, Free, Blocked);
+            fits &= state.reallocate(*seat, *allocation);
+            fits &= !blocked || state.shift_seat(*seat, Free, Blocked);
         }
         for (area, allocation, blocked) in &from.blocked_places {
             fits &= state.block_places(*area, *allocation, *blocked);
@@ -98,10 +87,10 @@ impl View {
             if let Some(deadline) = deadline {
                 state.open_orders.insert(*number, *deadline);
             }
-            fits &= state.shift_lines(&map, lines, Free, Held);
+            fits &= state.shift_lines(lines, Free, Held);
         }
         for lines in &from.sold {
-            fits &= state.shift_lines(&map, lines, Free, Sold);
+            fits &= state.shift_lines(lines, Free, Sold);
         }
         drop(state);
         let what = "the snapshot's counters do not add up";
@@ -128,9 +117,8 @@ impl View {
     /// Copies the 2-bit map of all seats and says which revision it shows, and under which manifest.
     pub fn copy_map(&self, into: &mut Vec<u64>) -> (Revision, Arc<Manifest>) {
         let state = self.state.lock();
-        let map = self.map.load();
         into.clear();
-        into.extend(map.iter().map(|word| word.load(Ordering::Relaxed)));
+        into.extend(state.map.iter().map(|word| word.load(Ordering::Relaxed)));
         (state.revision, Arc::clone(&state.manifest))
     }
 
@@ -177,13 +165,17 @@ impl View {
     }
 
     /// Folds records, the first of which has revision `first`. `facts` are the same, decoded, or empty.
-    pub fn fold(&self, first: Revision, records: &Records, facts: &[Arc<Fact>]) -> Result<(), Violation> {
+    pub fn fold(&self, first: Revision, records: &Records, facts: &[Sent]) -> Result<(), Violation> {
         let mut state = self.state.lock();
-        let mut facts = facts.iter();
-        records.iter(first).try_for_each(|record| match facts.next() {
-            Some(fact) => self.fold_fact(&mut state, record.stamp, fact),
-            None => self.fold_record(&mut state, record),
-        })
+        if facts.is_empty() {
+            return records.iter(first).try_for_each(|record| self.fold_record(&mut state, record));
+        }
+        let mut revision = first;
+        for Sent { at, fact } in facts {
+            self.fold_fact(&mut state, Stamp { revision, at: *at }, fact)?;
+            revision = revision.next();
+        }
+        Ok(())
     }
 
     /// Folds one fact.
@@ -203,33 +195,28 @@ impl View {
         if stamp.revision != state.revision.next() {
             return Err(broken(&format!("the view is at {}", state.revision)));
         }
-        let map = self.map.load();
         let fits = match fact {
             Fact::HoldPlaced(placed) => {
                 state.holds += 1;
-                state.shift_lines(&map, &placed.lines, Free, Held)
+                state.shift_lines(&placed.lines, Free, Held)
             }
             Fact::HoldAmended(amended) => {
-                state.shift_lines(&map, &amended.removed, Held, Free)
-                    && state.shift_lines(&map, &amended.added, Free, Held)
+                state.shift_lines(&amended.removed, Held, Free)
+                    && state.shift_lines(&amended.added, Free, Held)
             }
             Fact::HoldExtended(_) => true,
             Fact::HoldEnded(ended) => {
-                state.end_hold(ended.hold) && state.shift_lines(&map, &ended.lines, Held, Free)
+                state.end_hold(ended.hold) && state.shift_lines(&ended.lines, Held, Free)
             }
             Fact::OrderOpened(opened) => {
                 state.open_orders.insert(opened.hold, opened.payment_deadline).is_none()
             }
-            Fact::OrderConfirmed(f) => {
-                state.end_hold(f.order) && state.shift_lines(&map, &f.lines, Held, Sold)
-            }
-            Fact::OrderCancelled(f) => {
-                state.end_hold(f.order) && state.shift_lines(&map, &f.lines, Held, Free)
-            }
+            Fact::OrderConfirmed(f) => state.end_hold(f.order) && state.shift_lines(&f.lines, Held, Sold),
+            Fact::OrderCancelled(f) => state.end_hold(f.order) && state.shift_lines(&f.lines, Held, Free),
             Fact::SeatsChanged(changed) => changed.seats.iter().all(|&seat| match changed.change {
-                SeatChange::Block => state.shift_seat(&map, seat, Free, Blocked),
-                SeatChange::Unblock => state.shift_seat(&map, seat, Blocked, Free),
-                SeatChange::Reallocate(to) => state.reallocate(&map, seat, to),
+                SeatChange::Block => state.shift_seat(seat, Free, Blocked),
+                SeatChange::Unblock => state.shift_seat(seat, Blocked, Free),
+                SeatChange::Reallocate(to) => state.reallocate(seat, to),
             }),
             Fact::PlacesChanged(f) => state.block_places(f.area, f.allocation, f.blocked),
             Fact::SaleStateChanged { to } => {
@@ -240,7 +227,7 @@ impl View {
             Fact::ManifestChanged(change) => match state.manifest.changed(change) {
                 Ok(manifest) => {
                     for &seat in &change.dropped {
-                        state.drop_seat(&map, seat);
+                        state.drop_seat(seat);
                     }
                     let known = state.quotas.len();
                     state.grow(&self.map, &Arc::new(manifest))
@@ -254,147 +241,4 @@ impl View {
         state.at = stamp.at;
         if fits { Ok(()) } else { Err(broken("the durable counters do not add up")) }
     }
-}
-
-impl ViewState {
-    fn end_hold(&mut self, number: HoldNumber) -> bool {
-        self.open_orders.remove(&number);
-        self.holds = self.holds.wrapping_sub(1);
-        self.holds != u32::MAX
-    }
-
-    fn shift_lines(&mut self, map: &[AtomicU64], lines: &Lines, from: SeatState, to: SeatState) -> bool {
-        let mut fits = true;
-        for line in &lines.seats {
-            fits &= self.shift_seat(map, line.seat, from, to);
-            let category = self.manifest.category_of(line.seat);
-            fits &= self.shift_quotas(self.manifest.seat_quotas(line.ticket_type, category), 1, from, to);
-        }
-        for line in &lines.areas {
-            let pool = |p: &&mut PlaceCounts| (p.area, p.allocation) == (line.area, line.allocation);
-            let pool = self.places.iter_mut().find(pool);
-            fits &= pool.is_some_and(|pool| pool.counts.shift(from, to, line.quantity));
-            let mask = self.manifest.area_quotas(line.ticket_type, line.area);
-            fits &= self.shift_quotas(mask, line.quantity, from, to);
-        }
-        fits
-    }
-
-    fn block_places(&mut self, area: AreaIndex, allocation: Option<AllocationIndex>, blocked: u32) -> bool {
-        let pool = self.places.iter_mut().find(|p| (p.area, p.allocation) == (area, allocation));
-        pool.is_some_and(|pool| {
-            let capacity = pool.counts.capacity();
-            pool.counts.blocked = blocked;
-            pool.counts.resize(capacity)
-        })
-    }
-
-    fn shift_quotas(&mut self, mask: u64, count: u32, from: SeatState, to: SeatState) -> bool {
-        quota_indices(mask).all(|quota| self.quotas[quota.at()].shift(from, to, count))
-    }
-
-    fn shift_seat(&mut self, map: &[AtomicU64], seat: SeatIndex, from: SeatState, to: SeatState) -> bool {
-        let section = self.manifest.section_of(seat);
-        let mut fits = self.sections[section.at()].shift(from, to, 1);
-        if let Some(allocation) = self.allocation_of[seat.at()] {
-            fits &= self.allocations[allocation.at()].shift(from, to, 1);
-        }
-        fits && write_seat(map, seat, to) == from
-    }
-
-    fn reallocate(&mut self, map: &[AtomicU64], seat: SeatIndex, to: Option<AllocationIndex>) -> bool {
-        let state = read_seat(map, seat);
-        let from = std::mem::replace(&mut self.allocation_of[seat.at()], to);
-        if let Some(to) = to {
-            *self.allocations[to.at()].slot(state) += 1;
-        }
-        match from {
-            Some(from) => {
-                let slot = self.allocations[from.at()].slot(state);
-                let left = slot.checked_sub(1);
-                *slot = left.unwrap_or_default();
-                left.is_some()
-            }
-            None => true,
-        }
-    }
-
-    /// New quotas count what was held and sold before they came.
-    fn count_quotas(&mut self, first: usize, counted: &[(u32, u32)]) -> bool {
-        self.quotas[first..].iter_mut().zip(counted).all(|(counts, (held, sold))| {
-            counts.shift(SeatState::Free, SeatState::Held, *held)
-                && counts.shift(SeatState::Free, SeatState::Sold, *sold)
-        })
-    }
-
-    /// A seat leaves the plan: it counts nowhere any more.
-    fn drop_seat(&mut self, map: &[AtomicU64], seat: SeatIndex) {
-        let state = write_seat(map, seat, SeatState::Blocked);
-        let uncount = |counts: &mut Counts| {
-            let slot = counts.slot(state);
-            *slot = slot.saturating_sub(1);
-        };
-        uncount(&mut self.sections[self.manifest.section_of(seat).at()]);
-        if let Some(allocation) = self.allocation_of[seat.at()].take() {
-            uncount(&mut self.allocations[allocation.at()]);
-        }
-    }
-
-    /// Takes on a manifest: the first one, or one that has grown. False if something does not fit in it.
-    fn grow(&mut self, map: &ArcSwap<Vec<AtomicU64>>, manifest: &Arc<Manifest>) -> bool {
-        let old = map.load();
-        let words = manifest.seat_count().div_ceil(SEATS_PER_MAP_WORD);
-        let next: Vec<AtomicU64> = (0..words)
-            .map(|at| AtomicU64::new(old.get(at).map_or(0, |word| word.load(Ordering::Relaxed))))
-            .collect();
-        self.sections.resize(manifest.section_names().len(), Counts::default());
-        self.allocations.resize(manifest.allocations().len(), Counts::default());
-        for at in self.allocation_of.len()..manifest.seat_count() {
-            let seat = SeatIndex::of(at);
-            if !manifest.is_real(seat) {
-                self.allocation_of.push(None);
-                write_seat(&next, seat, SeatState::Blocked);
-                continue;
-            }
-            let allocation = manifest.first_allocation_of(seat);
-            self.allocation_of.push(allocation);
-            self.sections[manifest.section_of(seat).at()].free += 1;
-            if let Some(allocation) = allocation {
-                self.allocations[allocation.at()].free += 1;
-            }
-        }
-        let mut fits = true;
-        let old_places = std::mem::take(&mut self.places);
-        for at in 0..manifest.areas().len() {
-            let area = AreaIndex::of(at);
-            let allocated = manifest.areas()[at].allocated.iter().map(|(allocation, _)| Some(*allocation));
-            for allocation in std::iter::once(None).chain(allocated) {
-                let known = old_places.iter().find(|p| (p.area, p.allocation) == (area, allocation));
-                let mut counts = known.map_or(Counts::default(), |pool| pool.counts);
-                fits &= counts.resize(manifest.area_places(area, allocation));
-                self.places.push(PlaceCounts { area, allocation, counts });
-            }
-        }
-        self.quotas.resize(manifest.quotas().len(), Counts::default());
-        for (counts, quota) in self.quotas.iter_mut().zip(manifest.quotas()) {
-            fits &= counts.resize(quota.cap);
-        }
-        self.manifest = Arc::clone(manifest);
-        map.store(Arc::new(next));
-        fits
-    }
-}
-
-fn read_seat(map: &[AtomicU64], seat: SeatIndex) -> SeatState {
-    let word = map[seat.at() / SEATS_PER_MAP_WORD].load(Ordering::Relaxed);
-    SeatState::from_bits(word >> (seat.at() % SEATS_PER_MAP_WORD * 2))
-}
-
-/// Writes a seat and returns what it was. Only one thread writes at a time.
-fn write_seat(map: &[AtomicU64], seat: SeatIndex, to: SeatState) -> SeatState {
-    let shift = seat.at() % SEATS_PER_MAP_WORD * 2;
-    let word = &map[seat.at() / SEATS_PER_MAP_WORD];
-    let old = word.load(Ordering::Relaxed);
-    word.store(old & !(3 << shift) | (to as u64) << shift, Ordering::Release);
-    SeatState::from_bits(old >> shift)
 }

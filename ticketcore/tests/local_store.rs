@@ -85,7 +85,8 @@ fn a_last_handle_that_goes_with_an_answer_ends_the_store() {
     struct Last(parking_lot::Mutex<Option<Arc<LocalStore>>>, std::sync::mpsc::Sender<Appended>);
     impl CompletionSink for Last {
         fn complete(&self, _: Batch, outcome: Appended) {
-            let _gone = self.0.lock().take();
+            let last = self.0.lock().take();
+            drop(last);
             self.1.send(outcome).unwrap();
         }
     }

@@ -9,7 +9,7 @@ use super::pool::PoolName;
 use super::scope::{Layout, Scope, State};
 use super::shard::{HoldRecord, OrderRecord};
 use super::stripe::SeatSlot;
-use super::touched::{key_of, pool_counts};
+use super::touched::{each_quota, key_of, pool_counts};
 use crate::fact::{
     Fact, HoldAmended, HoldEnded, HoldExtended, HoldPlaced, Lines, OrderOpened, PlacesChanged, SeatChange,
     SeatsChanged, Stamp,
@@ -17,9 +17,9 @@ use crate::fact::{
 use crate::id::{AllocationIndex, HoldNumber, QuotaIndex};
 use crate::invariant::{Invariant, Violation};
 use crate::key::key_tag;
-use crate::manifest::{Manifest, ManifestChange};
+use crate::manifest::ManifestChange;
 use crate::order::OrderState;
-use crate::refusal::SeatState;
+use crate::refusal::{SeatConflict, SeatState};
 use crate::time::UtcMs;
 
 type Applied = Result<(), Violation>;
@@ -47,7 +47,9 @@ pub(crate) fn apply(
     };
     if let Some((user, operation, keyed)) = key_of(fact) {
         let secret = scope.layout.manifest.rules().key_secret;
-        let tag = key_tag(secret, user, operation, &keyed.key);
+        let known = if reserved { scope.tag.take() } else { None };
+        let tag = known.unwrap_or_else(|| key_tag(secret, user, operation, &keyed.key));
+        debug_assert_eq!(tag, key_tag(secret, user, operation, &keyed.key), "the key was just looked for");
         let shard = scope.shard(user.shard());
         shard.forget(lasting);
         shard.keys.insert(tag, stamp.revision, stamp.at);
@@ -65,24 +67,12 @@ pub(crate) fn apply(
         Fact::PlacesChanged(changed) => apply.places_changed(changed),
         Fact::SaleStateChanged { to } => {
             let layout = Layout { sale_state: *to, ..apply.scope.layout.clone() };
-            state.layout.store(Arc::new(layout));
+            state.replace_layout(apply.scope, Arc::new(layout));
             Ok(())
         }
         Fact::AllocationReleased { allocation } => apply.allocation_released(*allocation),
         Fact::ManifestChanged(change) => apply.manifest_changed(change),
         Fact::EventDefined(_) => Err(apply.broken(Invariant::I8SameFacts, "an event is defined once")),
-    }
-}
-
-/// The state an event's first fact makes.
-pub(crate) fn define(stamp: Stamp, fact: &Fact) -> Result<State, Violation> {
-    let broken = |what: String| Violation::new(Invariant::I8SameFacts, stamp.revision, what);
-    match fact {
-        Fact::EventDefined(definition) => match Manifest::compile(definition) {
-            Ok(manifest) => Ok(State::new(Arc::new(manifest))),
-            Err(error) => Err(broken(format!("the definition is not valid: {error}"))),
-        },
-        _ => Err(broken("the first fact does not define the event".to_owned())),
     }
 }
 
@@ -243,19 +233,10 @@ impl Apply<'_, '_> {
 
     /// Free seats and places become held by `number`.
     fn take(&mut self, number: HoldNumber, lines: &Lines) -> Applied {
-        for line in &lines.seats {
-            let slot = self.scope.seat(line.seat);
-            if slot.state != SeatState::Free {
-                let what = format!("seat {} is {:?} and goes to {number:?}", line.seat.0, slot.state);
-                return Err(self.broken(Invariant::I1OneOwner, what));
-            }
-            let next = SeatSlot {
-                state: SeatState::Held,
-                version: slot.version.wrapping_add(1),
-                owner: number.0,
-                ..slot
-            };
-            self.scope.set_seat(line.seat, next);
+        let (free, held) = ((SeatState::Free, 0), (SeatState::Held, number.0));
+        if let Err(SeatConflict { seat, state, .. }) = self.scope.pass_seats(&lines.seats, free, held) {
+            let what = format!("seat {} is {state:?} and goes to {number:?}", seat.0);
+            return Err(self.broken(Invariant::I1OneOwner, what));
         }
         if self.reserved {
             return Ok(());
@@ -270,31 +251,31 @@ impl Apply<'_, '_> {
 
     /// Seats and places of `number` become free.
     fn give(&mut self, number: HoldNumber, lines: &Lines) -> Applied {
-        self.pass(number, lines, SeatState::Free, 0)?;
-        for (pool, count) in pool_counts(&self.scope.layout.manifest, lines) {
-            if !self.scope.layout.pools.give(pool, count) {
-                return Err(self.broken(Invariant::I2Conservation, format!("{pool:?} falls below zero")));
-            }
+        self.pass(number, lines, (SeatState::Free, 0))?;
+        let layout = self.scope.layout;
+        let areas = lines
+            .areas
+            .iter()
+            .all(|line| layout.pools.give(PoolName::Area(line.area, line.allocation), line.quantity));
+        let give = |quota, count| layout.pools.give(PoolName::Quota(quota), count);
+        if areas && each_quota(&layout.manifest, lines, give) {
+            Ok(())
+        } else {
+            Err(self.broken(Invariant::I2Conservation, format!("a pool of {number:?} falls below zero")))
         }
-        Ok(())
     }
 
     /// Seats of hold `number` become sold by it.
     fn sell(&mut self, number: HoldNumber, lines: &Lines) -> Applied {
-        self.pass(number, lines, SeatState::Sold, number.0)
+        self.pass(number, lines, (SeatState::Sold, number.0))
     }
 
-    fn pass(&mut self, number: HoldNumber, lines: &Lines, state: SeatState, owner: u64) -> Applied {
-        for line in &lines.seats {
-            let slot = self.scope.seat(line.seat);
-            if slot.state != SeatState::Held || slot.owner != number.0 {
-                let what = format!("seat {} is {:?}, not held by {number:?}", line.seat.0, slot.state);
-                return Err(self.broken(Invariant::I1OneOwner, what));
-            }
-            let next = SeatSlot { state, version: slot.version.wrapping_add(1), owner, ..slot };
-            self.scope.set_seat(line.seat, next);
-        }
-        Ok(())
+    fn pass(&mut self, number: HoldNumber, lines: &Lines, to: (SeatState, u64)) -> Applied {
+        let held = (SeatState::Held, number.0);
+        self.scope.pass_seats(&lines.seats, held, to).map_err(|SeatConflict { seat, state, .. }| {
+            let what = format!("seat {} is {state:?}, not held by {number:?}", seat.0);
+            self.broken(Invariant::I1OneOwner, what)
+        })
     }
 
     fn seats_changed(&mut self, changed: &SeatsChanged) -> Applied {
@@ -335,7 +316,8 @@ impl Apply<'_, '_> {
             return Err(self.broken(Invariant::I8SameFacts, "an allocation is released once"));
         }
         let released = self.scope.layout.released | 1 << allocation.0;
-        self.state.layout.store(Arc::new(Layout { released, ..self.scope.layout.clone() }));
+        let layout = Layout { released, ..self.scope.layout.clone() };
+        self.state.replace_layout(self.scope, Arc::new(layout));
         Ok(())
     }
 
@@ -359,7 +341,7 @@ impl Apply<'_, '_> {
             manifest,
             ..layout.clone()
         };
-        self.state.layout.store(Arc::new(next));
+        self.state.replace_layout(self.scope, Arc::new(next));
         Ok(())
     }
 }

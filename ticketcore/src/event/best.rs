@@ -36,7 +36,11 @@ impl Overlay {
     }
 
     /// What is free once the request has taken and given back.
+    #[inline]
     fn over(&self, stripe: usize, free: u64) -> u64 {
+        if self.taken.is_empty() && self.freed.is_empty() {
+            return free;
+        }
         self.before(stripe, free) & !Self::of(&self.taken, stripe)
     }
 
@@ -141,19 +145,27 @@ impl<W: SeatWords> Search<'_, W> {
     }
 
     fn matching(&self, stripe: usize, overlay: &Overlay, filter: &Filter<'_>) -> u64 {
-        let free = self.free(stripe, overlay);
+        self.matching_of(stripe, self.free(stripe, overlay), filter)
+    }
+
+    fn matching_of(&self, stripe: usize, free: u64, filter: &Filter<'_>) -> u64 {
         let wanted = if free == 0 { 0 } else { filter.apply(stripe, free) };
         if wanted == 0 { 0 } else { self.words.open(stripe, wanted) }
     }
 
     fn best_group(&self, count: usize, overlay: &Overlay, filter: &Filter<'_>) -> Option<Group> {
         let mut best: Option<Group> = None;
-        for &(stripe, bound) in self.manifest.search_order() {
+        for &(stripe, bound) in self.manifest.search_order(count) {
             let stripe = stripe as usize;
-            if best.is_some_and(|b| !b.leaves_orphan && u64::from(bound) * count as u64 > b.rank_sum) {
+            if best.is_some_and(|b| !b.leaves_orphan && u64::from(bound) > b.rank_sum) {
                 break;
             }
-            let first_word = self.matching(stripe, overlay, filter);
+            // Most stripes of a map that is nearly sold out end here.
+            let free = self.free(stripe, overlay);
+            if !may_start(free, count) {
+                continue;
+            }
+            let first_word = self.matching_of(stripe, free, filter);
             if first_word == 0 {
                 continue;
             }
@@ -268,26 +280,41 @@ impl<W: SeatWords> Search<'_, W> {
     }
 
     fn miss(&self, overlay: &Overlay, filter: &Filter<'_>) -> Miss {
-        let (mut matching, mut largest, mut run) = (0, 0, 0);
-        for stripe in 0..self.manifest.stripe_count() {
+        let (mut matching, mut longest, mut tail, mut before) = (0, 0, 0, 0);
+        for (stripe, breaks) in self.manifest.breaks().iter().enumerate() {
             let word = self.matching(stripe, overlay, filter);
-            if word == 0 {
-                run = 0;
-                continue;
-            }
+            // Seats that match and sit beside one that does.
+            let links = word & (word << 1 | before >> (STRIPE_SEATS - 1)) & !breaks;
             matching += word.count_ones();
-            let breaks = self.manifest.breaks()[stripe];
-            for bit in 0..STRIPE_SEATS {
-                if word >> bit & 1 == 0 {
-                    run = 0;
-                } else {
-                    run = if breaks >> bit & 1 == 1 { 1 } else { run + 1 };
-                    largest = largest.max(run);
-                }
-            }
+            longest = longest.max(tail + links.trailing_ones()).max(longest_run(links));
+            tail = if links == u64::MAX { tail + 64 } else { links.leading_ones() };
+            before = word;
         }
-        Miss { matching, largest_adjacent: largest }
+        Miss { matching, largest_adjacent: if matching == 0 { 0 } else { longest + 1 } }
     }
+}
+
+/// Whether a group of `count` seats may start in a stripe with these free seats, for all one can tell from them: rows are not looked at,
+/// and the next stripe counts as free.
+fn may_start(free: u64, count: usize) -> bool {
+    let mut groups = free;
+    let mut size = 1;
+    while size < count.min(STRIPE_SEATS) && groups != 0 {
+        let step = size.min(count - size).min(STRIPE_SEATS - 1);
+        groups &= groups >> step | !(u64::MAX >> step);
+        size += step;
+    }
+    groups != 0
+}
+
+/// The length of the longest run of ones.
+fn longest_run(mut word: u64) -> u32 {
+    let mut len = 0;
+    while word != 0 {
+        word &= word << 1;
+        len += 1;
+    }
+    len
 }
 
 fn take(seats: &mut SmallVec<[SeatIndex; 4]>, overlay: &mut Overlay, first: usize, count: usize) {

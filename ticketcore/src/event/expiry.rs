@@ -136,17 +136,16 @@ impl EventCore {
         let mut overdue = Vec::new();
         for &owner in owners {
             let found = self.locked(ShardSet::One(owner.shard()), |scope| {
-                let hold = scope.shard(owner.shard()).holds.get(&owner)?;
-                (hold.deadline > now).then(|| (hold.deadline, hold.version, hold.lines.clone()))
+                let hold = scope.look(owner.shard()).holds.get(&owner).filter(|hold| hold.deadline > now)?;
+                let kept = |seat| hold.lines.seats.binary_search_by_key(&seat, |line| line.seat).is_ok();
+                for conflict in conflicts.iter_mut().filter(|c| c.state == SeatState::Held && kept(c.seat)) {
+                    conflict.until = Some(hold.deadline);
+                }
+                Some(hold.version)
             });
-            let Some((deadline, version, lines)) = found else {
-                overdue.push(owner);
-                continue;
-            };
-            known = known.max(version);
-            let kept = |seat| lines.seats.binary_search_by_key(&seat, |line| line.seat).is_ok();
-            for conflict in conflicts.iter_mut().filter(|c| c.state == SeatState::Held && kept(c.seat)) {
-                conflict.until = Some(deadline);
+            match found {
+                Some(version) => known = known.max(version),
+                None => overdue.push(owner),
             }
         }
         if overdue.is_empty() { Ok(known) } else { Err(overdue) }
@@ -250,7 +249,10 @@ impl EventCore {
     }
 
     fn release_due_allocations(self: &Arc<Self>, now: UtcMs) -> usize {
-        let layout = self.state.layout.load_full();
+        let layout = self.state.layout.load();
+        if layout.manifest.allocations().is_empty() {
+            return 0;
+        }
         let due = layout.due_allocations(now);
         due.map(|allocation| self.stage(&Command::ReleaseDue(allocation), None))
             .filter(|staged| matches!(staged, Staged::Accepted { .. }))

@@ -37,8 +37,10 @@ pub(crate) use snapshot::save as save_snapshot;
 #[cfg(feature = "testkit")]
 pub(crate) use snapshot::{folded_bytes, state_difference};
 pub(crate) use stripe::SeatSlot;
-pub(crate) use submit::{Outcome, Staged, Submitted};
+pub(crate) use submit::{Staged, Submitted, Verdict};
 
+#[cfg(feature = "testkit")]
+use crate::answer::{Answer, CommandError};
 use crate::canary::Canaries;
 use crate::command::Command;
 use crate::fact::Stamp;
@@ -53,6 +55,10 @@ use expiry::Expiry;
 use scope::{Scope, State};
 use shard::Gate;
 use undo::Undo;
+
+/// What a client is told in the end.
+#[cfg(feature = "testkit")]
+pub(crate) type Outcome = Result<Answer, CommandError>;
 
 /// What an event asks its office to do on a thread of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +108,9 @@ struct Unanswered {
     /// Of its fact; or the last one its refusal may depend on.
     revision: Revision,
     /// How to take its fact back, if it has one.
-    fact: Option<(Stamp, Undo)>,
+    fact: Option<(Stamp, Box<Undo>)>,
     command: Command,
-    slot: Arc<Slot<Outcome>>,
+    slot: Arc<Slot<Verdict>>,
     /// Readings of the journal's end that had begun when it came.
     readings: u64,
 }

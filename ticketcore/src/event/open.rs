@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::apply::{Origin, apply, define};
+use super::apply::{Origin, apply};
 use super::expiry::Expiry;
-use super::scope::{State, with_shards};
+use super::scope::{Layout, State, with_shards};
 use super::touched::{seats_of, shards_of};
 use super::{Ask, EventCore, Settings};
 use crate::fact::{Fact, Stamp};
 use crate::id::{EventId, Revision};
 use crate::invariant::{Invariant, Violation};
-use crate::log::{Follower, Log};
+use crate::log::{Follower, Log, Sent};
+use crate::manifest::Manifest;
 use crate::store::{ReadError, Record, Records, Store, StoreFailure, StreamId, Tail};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
@@ -48,21 +49,27 @@ impl Folded {
     /// Folds one more record.
     fn record(folded: &mut Option<Folded>, record: Record<'_>) -> Result<(), Violation> {
         let broken = |what| Violation::new(Invariant::I8SameFacts, record.stamp.revision, what);
+        let Some(folded) = folded else {
+            *folded = Some(Self::first(record)?);
+            return Ok(());
+        };
         let fact = Fact::decode(record.body).map_err(|error| broken(error.to_string()))?;
-        match folded {
-            None => *folded = Some(Self::first(record.stamp, &fact)?),
-            Some(folded) => {
-                folded.fact(record.stamp, &fact)?;
-                folded.view.fold_one(record.stamp, &fact)?;
-            }
-        }
-        Ok(())
+        folded.fact(record.stamp, &fact)?;
+        folded.view.fold_one(record.stamp, &fact)
     }
 
-    fn first(stamp: Stamp, fact: &Fact) -> Result<Self, Violation> {
-        let state = define(stamp, fact)?;
-        let view = View::new(stamp, Arc::clone(&state.layout.load().manifest));
-        Ok(Self { state, view, revision: stamp.revision, at: stamp.at })
+    /// What an event's first fact makes.
+    fn first(record: Record<'_>) -> Result<Self, Violation> {
+        let Record { stamp, body } = record;
+        let broken = |what| Violation::new(Invariant::I8SameFacts, stamp.revision, what);
+        let Some(definition) = Fact::stored_definition(body) else {
+            return Err(broken("the first fact does not define the event".to_owned()));
+        };
+        let manifest = Manifest::of_stored_definition(definition)
+            .map_err(|error| broken(format!("the definition is not valid: {error}")))?;
+        let manifest = Arc::new(manifest);
+        let view = View::new(stamp, Arc::clone(&manifest));
+        Ok(Self { state: State::new(Layout::new(manifest)), view, revision: stamp.revision, at: stamp.at })
     }
 
     fn fact(&mut self, stamp: Stamp, fact: &Fact) -> Result<(), Violation> {
@@ -132,7 +139,7 @@ struct EventFollower {
 }
 
 impl Follower for EventFollower {
-    fn appended(&self, first: Revision, records: &Records, facts: &[Arc<Fact>]) -> Result<(), Violation> {
+    fn appended(&self, first: Revision, records: &Records, facts: &[Sent]) -> Result<(), Violation> {
         self.view.fold(first, records, facts)
     }
 

@@ -137,10 +137,13 @@ impl EventCore {
         let decided = with_shards(&self.state, command.shards(), |scope| {
             decide(scope, self.id, &command, now, self.canaries)
         });
-        match decided.map(|decision| decision.fact) {
-            Ok(Fact::ManifestChanged(change)) => Ok(*change),
+        match decided {
+            Ok(decision) => match &*decision.fact {
+                Fact::ManifestChanged(change) => Ok((**change).clone()),
+                _ => Err(CommandError::Failed { reason: "not a manifest change".to_owned() }),
+            },
             Err(Instead::Refused(refusal) | Instead::Overdue(refusal, _)) => Err(refusal.into()),
-            Ok(_) | Err(_) => Err(CommandError::Failed { reason: "not a manifest change".to_owned() }),
+            Err(_) => Err(CommandError::Failed { reason: "not a manifest change".to_owned() }),
         }
     }
 }

@@ -188,7 +188,7 @@ impl EventCore {
             self.wait(seen, until, command, Some(Arc::clone(slot)), outcome);
         };
         match self.locked(ShardSet::All, |scope| self.decide_and_log(scope, command, Some(slot))) {
-            Step::Accepted { due, .. } => due.tell(),
+            Step::Accepted { enlisted, .. } => _ = enlisted.map(|enlisted| enlisted.tell()),
             Step::Ready(outcome) => slot.fill(outcome),
             Step::Instead { instead: Instead::Refused(refusal), seen, .. } => {
                 wait(seen, until, Self::late(Err(refusal.into())));

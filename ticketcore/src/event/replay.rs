@@ -1,9 +1,10 @@
 //! Replay: a known key gets its outcome again, made from the fact in the journal.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use super::{EventCore, Outcome, touched::key_of};
-use crate::answer::{CommandError, answer};
+use super::{EventCore, Verdict, touched::key_of};
+use crate::answer::{CommandError, Logged, Reply};
 use crate::command::Command;
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
@@ -11,7 +12,7 @@ use crate::refusal::Refusal;
 
 impl EventCore {
     /// The outcome that the key of `command` names: read back from the journal.
-    pub(super) fn replay(&self, revision: Revision, command: &Command) -> Outcome {
+    pub(super) fn replay(&self, revision: Revision, command: &Command) -> Verdict {
         // There is an outcome, so that "failed" would be a lie.
         let unknown = |reason: String| CommandError::Unknown { reason };
         let asked = command.key().ok_or_else(|| unknown("a replay without a key".to_owned()))?;
@@ -21,10 +22,10 @@ impl EventCore {
             user == asked.user
                 && operation == asked.operation
                 && keyed.key == *asked.key
-                && keyed.fingerprint == asked.fingerprint
+                && keyed.fingerprint == asked.fingerprint()
         });
         if same {
-            Ok(answer(self.id, stamp, &fact, true))
+            Ok(Reply::Logged(Logged { event: self.id, stamp, fact: Arc::new(fact), replayed: true }))
         } else {
             Err(Refusal::KeyReused { revision }.into())
         }

@@ -11,8 +11,11 @@ use smallvec::SmallVec;
 use super::pool::Pools;
 use super::shard::{Gate, Shard};
 use super::stripe::{SeatSlot, Stripe, Stripes};
+use super::touched::PoolCounts;
+use crate::fact::SeatLine;
 use crate::id::{AllocationIndex, SHARDS, SeatIndex};
 use crate::manifest::{Manifest, STRIPE_SEATS};
+use crate::refusal::{SeatConflict, SeatState};
 use crate::sale::SaleState;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{ArcSwap, Mutex, MutexGuard};
@@ -58,16 +61,25 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub fn new(manifest: Arc<Manifest>) -> Self {
+    pub fn new(layout: Layout) -> Self {
+        let shard = |_| CachePadded::new(Mutex::new(Shard::new(Arc::new(layout.clone()))));
         Self {
-            layout: ArcSwap::from_pointee(Layout::new(manifest)),
             next_due: CachePadded::new(AtomicU64::new(u64::MAX)),
-            shards: (0..SHARDS).map(|_| CachePadded::new(Mutex::new(Shard::new()))).collect(),
+            shards: (0..SHARDS).map(shard).collect(),
+            layout: ArcSwap::from_pointee(layout),
         }
     }
-}
 
-impl State {
+    /// Replaces the layout for whoever comes next. The caller has the event to itself.
+    ///
+    /// Each shard has a copy of its own, a handful of words, whose count of references no other shard touches.
+    pub fn replace_layout(&self, scope: &mut Scope<'_>, layout: Arc<Layout>) {
+        for at in 0..SHARDS {
+            scope.shard(at).layout = Arc::new((*layout).clone());
+        }
+        self.layout.store(layout);
+    }
+
     /// A hold is due at `deadline`.
     pub fn due_at(&self, deadline: UtcMs) {
         // Later than the earliest nearly always: a read of a line that nobody writes.
@@ -96,10 +108,16 @@ impl ShardSet {
     }
 }
 
+type Locked<'a> = SmallVec<[(usize, MutexGuard<'a, Shard>); 2]>;
+
 /// Locked shards and, later, stripes.
 pub(crate) struct Scope<'a> {
     pub layout: &'a Layout,
-    shards: SmallVec<[(usize, MutexGuard<'a, Shard>); 2]>,
+    /// The tag of the key of the command that is being decided, for whoever applies its fact.
+    pub tag: Option<u64>,
+    /// Pools that the command under way has reserved: given back if its fact is not logged.
+    pub reserved: PoolCounts,
+    shards: Locked<'a>,
     stripes: SmallVec<[(usize, MutexGuard<'a, Stripe>); 6]>,
 }
 
@@ -107,7 +125,7 @@ pub(crate) struct Scope<'a> {
 pub(crate) fn with_shards<R>(state: &State, set: ShardSet, body: impl FnOnce(&mut Scope<'_>) -> R) -> R {
     // Declared before the guards, so that it outlives them.
     let layout;
-    let mut shards = SmallVec::new();
+    let mut shards = Locked::new();
     let mut lock = |at: usize| shards.push((at, state.shards[at].lock()));
     match set {
         ShardSet::One(a) => lock(a),
@@ -117,8 +135,9 @@ pub(crate) fn with_shards<R>(state: &State, set: ShardSet, body: impl FnOnce(&mu
         }
         ShardSet::All => (0..SHARDS).for_each(lock),
     }
-    layout = state.layout.load();
-    body(&mut Scope { layout: &layout, shards, stripes: SmallVec::new() })
+    layout = Arc::clone(&shards[0].1.layout);
+    let (reserved, stripes) = (PoolCounts::new(), SmallVec::new());
+    body(&mut Scope { layout: &layout, tag: None, reserved, shards, stripes })
 }
 
 impl<'a> Scope<'a> {
@@ -140,6 +159,24 @@ impl<'a> Scope<'a> {
         &mut found.expect("the shard is locked").1
     }
 
+    /// A locked shard, to read.
+    ///
+    /// # Panics
+    /// As [`shard`](Self::shard).
+    pub fn look(&self, at: usize) -> &Shard {
+        let found =
+            if self.is_exclusive() { Some(&self.shards[at]) } else { self.shards.iter().find(|s| s.0 == at) };
+        &found.expect("the shard is locked").1
+    }
+
+    /// Gives back what the command has reserved.
+    pub fn give_back(&mut self) {
+        for (pool, count) in self.reserved.drain(..) {
+            let given = self.layout.pools.give(pool, count);
+            debug_assert!(given, "what was reserved can be given back");
+        }
+    }
+
     /// Whether commands may come in, as far as the locked shards know.
     pub fn gate(&self) -> Gate {
         self.shards[0].1.gate
@@ -150,19 +187,38 @@ impl<'a> Scope<'a> {
         self.stripes.clear();
         let last = self.layout.manifest.seat_count().saturating_sub(1);
         let mut wanted: SmallVec<[usize; 8]> = SmallVec::new();
+        let mut ascending = true;
         for seat in seats {
             let from = seat.at().saturating_sub(margin) / STRIPE_SEATS;
             let to = (seat.at() + margin).min(last) / STRIPE_SEATS;
             for stripe in from..=to {
-                if wanted.last() != Some(&stripe) {
+                let before = wanted.last().copied();
+                if before != Some(stripe) {
+                    ascending &= before < Some(stripe);
                     wanted.push(stripe);
                 }
             }
         }
-        wanted.sort_unstable();
-        wanted.dedup();
-        for at in wanted {
+        if !ascending {
+            wanted.sort_unstable();
+            wanted.dedup();
+        }
+        for &at in &wanted {
             self.stripes.push((at, self.layout.stripes.lock(at)));
+        }
+    }
+
+    /// Locks the stripes of seats in ascending order, letting go of others.
+    pub fn lock_lines(&mut self, lines: &[SeatLine]) {
+        debug_assert!(lines.is_sorted_by_key(|line| line.seat), "lines are in order");
+        self.stripes.clear();
+        let mut before = usize::MAX;
+        for line in lines {
+            let at = line.seat.at() / STRIPE_SEATS;
+            if at != before {
+                self.stripes.push((at, self.layout.stripes.lock(at)));
+                before = at;
+            }
         }
     }
 
@@ -186,13 +242,13 @@ impl<'a> Scope<'a> {
     ///
     /// # Panics
     /// If the stripe is not locked: a defect that stops the event.
+    #[inline]
     pub fn seat(&self, seat: SeatIndex) -> SeatSlot {
         self.layout.stripes.read(&self.stripes[self.stripe(seat)].1, seat)
     }
 
     /// Whether the seat is free, if its stripe is locked.
     pub fn is_free(&self, seat: SeatIndex) -> bool {
-        use crate::refusal::SeatState;
         self.stripes[self.stripe(seat)].1.state(seat.at() % STRIPE_SEATS) == SeatState::Free
     }
 
@@ -203,5 +259,42 @@ impl<'a> Scope<'a> {
     pub fn set_seat(&mut self, seat: SeatIndex, slot: SeatSlot) {
         let at = self.stripe(seat);
         self.layout.stripes.write(&mut self.stripes[at].1, seat, slot);
+    }
+
+    /// Seats of locked stripes pass from one state and owner to another; the first that is not as said stops it.
+    ///
+    /// # Panics
+    /// As [`set_seat`](Self::set_seat).
+    pub fn pass_seats(
+        &mut self,
+        lines: &[SeatLine],
+        from: (SeatState, u64),
+        to: (SeatState, u64),
+    ) -> Result<(), SeatConflict> {
+        let mut at = 0;
+        for &SeatLine { seat, .. } in lines {
+            if self.stripes.get(at).is_none_or(|(stripe, _)| *stripe != seat.at() / STRIPE_SEATS) {
+                at = self.stripe(seat);
+            }
+            let passed = self.layout.stripes.pass(&mut self.stripes[at].1, seat, from, to);
+            passed.map_err(|state| SeatConflict { seat, state, until: None })?;
+        }
+        Ok(())
+    }
+
+    /// Whether all seats, of locked stripes, are free and `opens` their allocations.
+    ///
+    /// # Panics
+    /// As [`seat`](Self::seat).
+    pub fn are_free(&self, lines: &[SeatLine], opens: impl Fn(Option<AllocationIndex>) -> bool) -> bool {
+        let stripes = &self.stripes[..];
+        let mut at = 0;
+        lines.iter().all(|&SeatLine { seat, .. }| {
+            if stripes.get(at).is_none_or(|(stripe, _)| *stripe != seat.at() / STRIPE_SEATS) {
+                at = self.stripe(seat);
+            }
+            let allocation = || self.layout.stripes.locked_allocation_of(seat);
+            stripes[at].1.state(seat.at() % STRIPE_SEATS) == SeatState::Free && opens(allocation())
+        })
     }
 }

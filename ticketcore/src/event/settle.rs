@@ -5,8 +5,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::submit::{Outcome, Seen, Staged, Submitted};
+use super::submit::{Seen, Staged, Submitted, Verdict};
 use super::{Ask, EventCore, Unanswered};
+use crate::answer::Reply;
 use crate::command::Command;
 use crate::id::Revision;
 use crate::log::{Due, Slot, Told, Wake};
@@ -22,7 +23,7 @@ pub(super) enum Until {
 }
 
 /// An outcome that is read or made when its time has come.
-pub(super) type Late = Box<dyn FnOnce(&EventCore, &Command) -> Outcome + Send>;
+pub(super) type Late = Box<dyn FnOnce(&EventCore, &Command) -> Verdict + Send>;
 
 impl EventCore {
     pub(super) fn remember(&self, entry: Unanswered, unanswered: &mut VecDeque<Unanswered>) {
@@ -43,19 +44,21 @@ impl EventCore {
         self: &Arc<Self>,
         staged: Staged,
         command: &Command,
-        slot: Option<Arc<Slot<Outcome>>>,
+        slot: Option<Arc<Slot<Verdict>>>,
     ) -> Submitted {
         match staged {
             Staged::Ready(outcome) => ready(outcome, slot),
             Staged::Closed => Submitted::Closed,
             Staged::Accepted { slot: Some(own), .. } => filled_or_waiting(own, slot.is_some()),
-            Staged::Accepted { answer, revision, slot: None } => {
+            Staged::Accepted { logged, slot: None } => {
+                let revision = logged.stamp.revision;
+                let outcome = Ok(Reply::Logged(logged));
                 if self.log.spin_until_durable(revision) {
-                    return ready(Ok(answer), slot);
+                    return ready(outcome, slot);
                 }
                 let given = slot.is_some();
                 let slot = slot.unwrap_or_else(Slot::new);
-                self.log.enlist(revision, Self::fill(&slot, Ok(answer))).tell();
+                self.log.enlist(revision, Self::fill(&slot, outcome)).tell();
                 filled_or_waiting(slot, given)
             }
             Staged::Instead { outcome, seen } => {
@@ -82,7 +85,7 @@ impl EventCore {
         seen: Seen,
         until: Until,
         command: &Command,
-        slot: Option<Arc<Slot<Outcome>>>,
+        slot: Option<Arc<Slot<Verdict>>>,
         outcome: Late,
     ) -> Submitted {
         let given = slot.is_some();
@@ -112,7 +115,7 @@ impl EventCore {
         filled_or_waiting(slot, given)
     }
 
-    fn submit_again(self: &Arc<Self>, command: &Command, slot: Arc<Slot<Outcome>>, given: bool) -> Submitted {
+    fn submit_again(self: &Arc<Self>, command: &Command, slot: Arc<Slot<Verdict>>, given: bool) -> Submitted {
         match self.submit(command, Some(slot)) {
             Submitted::Waiting(slot) => filled_or_waiting(slot, given),
             other => other,
@@ -123,7 +126,7 @@ impl EventCore {
         self: &Arc<Self>,
         seen: Seen,
         until: Until,
-        slot: &Arc<Slot<Outcome>>,
+        slot: &Arc<Slot<Verdict>>,
         command: &Command,
         outcome: Late,
     ) -> Due<'_> {
@@ -140,7 +143,7 @@ impl EventCore {
     }
 
     /// Fills `slot` once what `outcome` rests on is durable; if that is taken back, whoever decides again fills it.
-    pub(super) fn fill(slot: &Arc<Slot<Outcome>>, outcome: Outcome) -> Wake {
+    pub(super) fn fill(slot: &Arc<Slot<Verdict>>, outcome: Verdict) -> Wake {
         let slot = Arc::clone(slot);
         Box::new(move |told| match told {
             Told::Durable => slot.fill(outcome),
@@ -158,7 +161,7 @@ impl EventCore {
         }
     }
 
-    pub(super) fn late(outcome: Outcome) -> Late {
+    pub(super) fn late(outcome: Verdict) -> Late {
         Box::new(|_, _| outcome)
     }
 
@@ -167,7 +170,7 @@ impl EventCore {
     }
 }
 
-fn ready(outcome: Outcome, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
+fn ready(outcome: Verdict, slot: Option<Arc<Slot<Verdict>>>) -> Submitted {
     match slot {
         Some(slot) => {
             slot.fill(outcome);
@@ -178,7 +181,7 @@ fn ready(outcome: Outcome, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
 }
 
 /// Takes the outcome out of a slot of our own if it is there; a slot that was given to us has its waiter elsewhere.
-fn filled_or_waiting(slot: Arc<Slot<Outcome>>, given: bool) -> Submitted {
+fn filled_or_waiting(slot: Arc<Slot<Verdict>>, given: bool) -> Submitted {
     match if given { None } else { slot.try_take() } {
         Some(outcome) => Submitted::Ready(outcome),
         None => Submitted::Waiting(slot),

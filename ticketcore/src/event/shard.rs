@@ -1,8 +1,12 @@
 //! User shards: all that belongs to one user lives in one of them, under one lock.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use super::keys::{KeyTable, generation, oldest_generation};
+use super::scope::Layout;
 use crate::fact::Lines;
 use crate::id::{HoldNumber, Revision, UserId};
 use crate::order::OrderState;
@@ -70,12 +74,15 @@ pub(crate) struct Shard {
     pub orders: HashMap<HoldNumber, Box<OrderRecord>>,
     pub wheel: TimingWheel<HoldNumber>,
     pub gate: Gate,
+    /// The event's layout: a copy for this shard alone.
+    pub layout: Arc<Layout>,
     generation: u64,
 }
 
 impl Shard {
-    pub fn new() -> Self {
+    pub fn new(layout: Arc<Layout>) -> Self {
         Self {
+            layout,
             keys: KeyTable::default(),
             users: HashMap::new(),
             holds: HashMap::new(),
@@ -92,12 +99,16 @@ impl Shard {
 
     /// Changes what a user holds and owns; a user without tickets takes no memory.
     pub fn add_usage(&mut self, user: UserId, held: i64, owned: i64) -> bool {
-        let usage = self.users.entry(user).or_default();
+        let entry = self.users.entry(user);
+        let usage = if let Entry::Occupied(known) = &entry { *known.get() } else { Usage::default() };
         let new = (i64::from(usage.held) + held, i64::from(usage.owned) + owned);
         let (Ok(held), Ok(owned)) = (u32::try_from(new.0), u32::try_from(new.1)) else { return false };
-        *usage = Usage { held, owned };
-        if held == 0 && owned == 0 {
-            self.users.remove(&user);
+        let usage = Usage { held, owned };
+        match entry {
+            Entry::Occupied(known) if usage == Usage::default() => _ = known.remove(),
+            Entry::Vacant(_) if usage == Usage::default() => {}
+            Entry::Occupied(mut known) => *known.get_mut() = usage,
+            Entry::Vacant(new) => _ = new.insert(usage),
         }
         true
     }

@@ -154,7 +154,6 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
     sound(&body.seats, &body.holds, &body.orders, &manifest)
         .and_then(|()| keys_are_sound(&body.keys, stamp))
         .map_err(|what| broken(format!("the snapshot has {what}")))?;
-    let state = State::new(Arc::clone(&manifest));
     let layout =
         Layout { sale_state: body.sale_state, released: body.released, ..Layout::new(Arc::clone(&manifest)) };
     for (at, slot) in body.seats.iter().enumerate() {
@@ -165,7 +164,8 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
     let sold: Vec<&Lines> =
         body.orders.iter().filter(|o| o.state == OrderState::Confirmed).map(|o| &o.lines).collect();
     for lines in kept.chain(sold.iter().copied()) {
-        if !pool_counts(&manifest, lines).all(|(pool, count)| layout.pools.force_take(pool, count)) {
+        let mut counts = pool_counts(&manifest, lines).into_iter();
+        if !counts.all(|(pool, count)| layout.pools.force_take(pool, count)) {
             return Err(broken("the snapshot's pools do not add up".to_owned()));
         }
     }
@@ -189,7 +189,7 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
         holds: body.holds.iter().map(|h| (h.number, &h.lines, h.pinned.then_some(h.deadline))).collect(),
         sold,
     })?;
-    state.layout.store(Arc::new(layout));
+    let state = State::new(layout);
     restore_shards(&state, body.holds, body.orders, &body.keys);
     Ok(Folded { state, view, revision: body.revision, at: body.at })
 }

@@ -129,6 +129,13 @@ impl Stripes {
         (allocation != NO_ALLOCATION).then_some(AllocationIndex(allocation))
     }
 
+    /// The allocation of a seat of a locked stripe. Most have none, which the stripe's word says without another look.
+    #[inline]
+    pub fn locked_allocation_of(&self, seat: SeatIndex) -> Option<AllocationIndex> {
+        let unallocated = self.unallocated[seat.at() / STRIPE_SEATS].load(Ordering::Relaxed);
+        if unallocated >> (seat.at() % STRIPE_SEATS) & 1 == 1 { None } else { self.allocation_of(seat) }
+    }
+
     /// Writes a seat of the locked stripe and its words.
     pub fn write(&self, stripe: &mut Stripe, seat: SeatIndex, slot: SeatSlot) {
         let (word, bit) = (seat.at() / STRIPE_SEATS, seat.at() % STRIPE_SEATS);
@@ -145,6 +152,29 @@ impl Stripes {
         };
         put(&self.free, slot.state == SeatState::Free);
         put(&self.unallocated, slot.allocation.is_none());
+    }
+
+    /// A seat of the locked stripe passes from one state and owner to another; else its state. Its allocation stays.
+    #[inline]
+    pub fn pass(
+        &self,
+        stripe: &mut Stripe,
+        seat: SeatIndex,
+        from: (SeatState, u64),
+        to: (SeatState, u64),
+    ) -> Result<(), SeatState> {
+        let (word, bit) = (seat.at() / STRIPE_SEATS, seat.at() % STRIPE_SEATS);
+        if (stripe.states[bit], stripe.owners[bit]) != from {
+            return Err(stripe.states[bit]);
+        }
+        stripe.states[bit] = to.0;
+        stripe.owners[bit] = to.1;
+        stripe.versions[bit] = stripe.versions[bit].wrapping_add(1);
+        if (from.0 == SeatState::Free) != (to.0 == SeatState::Free) {
+            let old = self.free[word].load(Ordering::Relaxed);
+            self.free[word].store(old ^ 1 << bit, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Free seats of a stripe, as they were a moment ago.

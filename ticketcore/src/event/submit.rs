@@ -1,6 +1,5 @@
 //! The way of a command through an open event.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::apply::{Origin, apply};
@@ -10,7 +9,7 @@ use super::scope::{Scope, ShardSet};
 use super::shard::Gate;
 use super::undo::Undo;
 use super::{EventCore, Unanswered};
-use crate::answer::{Answer, CommandError, answer};
+use crate::answer::{CommandError, Logged, Reply};
 use crate::canary::{Canary, half_of};
 use crate::command::Command;
 use crate::fact::{Fact, HoldEnd, Stamp};
@@ -19,30 +18,29 @@ use crate::limits::DECIDE_ATTEMPTS_MAX;
 use crate::log::{Due, NotSequenced, Slot, Stop};
 use crate::refusal::Refusal;
 use crate::sync::atomic::Ordering;
-use crate::sync::thread_local;
 use crate::time::UtcMs;
 
 /// What a caller gets in the end.
-pub(crate) type Outcome = Result<Answer, CommandError>;
+pub(crate) type Verdict = Result<Reply, CommandError>;
 
 /// A command that has been decided and may not be answered before something is durable.
 pub(crate) enum Staged {
     /// It has a fact. On a shared store its slot is filled by whoever makes it durable, or decided again.
-    Accepted { answer: Answer, revision: Revision, slot: Option<Arc<Slot<Outcome>>> },
+    Accepted { logged: Logged, slot: Option<Arc<Slot<Verdict>>> },
     /// It has none; the outcome depends on nothing after `seen`.
-    Instead { outcome: Outcome, seen: Seen },
+    Instead { outcome: Verdict, seen: Seen },
     /// Its key has an accepted outcome.
     Replay { seen: Seen },
     /// It can be answered now.
-    Ready(Outcome),
+    Ready(Verdict),
     /// The event was closed meanwhile.
     Closed,
 }
 
 /// A command that has been handed in.
 pub(crate) enum Submitted {
-    Ready(Outcome),
-    Waiting(Arc<Slot<Outcome>>),
+    Ready(Verdict),
+    Waiting(Arc<Slot<Verdict>>),
     Closed,
 }
 
@@ -55,22 +53,32 @@ pub(crate) struct Seen {
     pub epoch: u64,
 }
 
-/// What came of a decision. [`Due`] is to be told once nothing is locked.
+/// What came of a decision.
 pub(super) enum Step<'a> {
-    Accepted { answer: Answer, stamp: Stamp, slot: Option<Arc<Slot<Outcome>>>, due: Due<'a> },
+    Accepted { logged: Logged, enlisted: Option<Box<Enlisted<'a>>> },
     Instead { instead: Instead, seen: Seen, now: UtcMs },
-    Ready(Outcome),
+    Ready(Verdict),
     Closed,
     Rebasing,
 }
 
-thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+/// On a shared store: where the outcome of a fact will be. [`Due`] is to be told once nothing is locked.
+pub(super) struct Enlisted<'a> {
+    slot: Arc<Slot<Verdict>>,
+    due: Due<'a>,
+}
+
+impl Enlisted<'_> {
+    /// Tells who is due.
+    pub fn tell(self) -> Arc<Slot<Verdict>> {
+        self.due.tell();
+        self.slot
+    }
 }
 
 impl EventCore {
     /// Decides a command, sequences and applies its fact, which has not been sent to the store when this returns.
-    pub fn stage(self: &Arc<Self>, command: &Command, slot: Option<&Arc<Slot<Outcome>>>) -> Staged {
+    pub fn stage(self: &Arc<Self>, command: &Command, slot: Option<&Arc<Slot<Verdict>>>) -> Staged {
         let mut shards = command.shards();
         for attempt in 0.. {
             let last = attempt >= DECIDE_ATTEMPTS_MAX;
@@ -79,9 +87,8 @@ impl EventCore {
             }
             let expired = self.expiry.expired();
             let (instead, seen, now) = match self.step(command, shards, slot) {
-                Step::Accepted { answer, stamp, slot, due } => {
-                    due.tell();
-                    return Staged::Accepted { answer, revision: stamp.revision, slot };
+                Step::Accepted { logged, enlisted } => {
+                    return Staged::Accepted { logged, slot: enlisted.map(|enlisted| enlisted.tell()) };
                 }
                 Step::Ready(outcome) => return Staged::Ready(outcome),
                 Step::Closed => return Staged::Closed,
@@ -146,7 +153,7 @@ impl EventCore {
         self: &Arc<Self>,
         command: &Command,
         shards: ShardSet,
-        slot: Option<&Arc<Slot<Outcome>>>,
+        slot: Option<&Arc<Slot<Verdict>>>,
     ) -> Step<'_> {
         self.locked(shards, |scope| {
             match scope.gate() {
@@ -166,7 +173,7 @@ impl EventCore {
         self: &'a Arc<Self>,
         scope: &mut Scope<'_>,
         command: &Command,
-        slot: Option<&Arc<Slot<Outcome>>>,
+        slot: Option<&Arc<Slot<Verdict>>>,
     ) -> Step<'a> {
         let clock = self.clock.now();
         let mut now = self.log.now(clock);
@@ -179,24 +186,19 @@ impl EventCore {
                     return Step::Instead { instead, seen, now };
                 }
             };
-            let Decision { fact, valid_until, reserved } = decision;
+            let Decision { fact, valid_until } = decision;
             let valid_until = if self.canaries.on(Canary::LateExpiry) { UtcMs::NEVER } else { valid_until };
-            let fact = Arc::new(fact);
-            let undo = self.log.is_shared().then(|| Undo::capture(&self.state, scope, &fact));
-            let sequenced = SCRATCH.with(|body| {
-                let body = &mut body.borrow_mut();
-                fact.encode(body);
-                self.log.sequence(clock, valid_until, body, &fact)
-            });
+            let undo = self.log.is_shared().then(|| Box::new(Undo::capture(&self.state, scope, &fact)));
+            let sequenced = fact.encoded(|body| self.log.sequence(clock, valid_until, body, &fact));
             match sequenced {
-                Ok(stamp) => return self.accept(scope, command, stamp, &fact, undo, slot),
+                Ok(stamp) => return self.accept(scope, command, stamp, fact, undo, slot),
                 Err(NotSequenced::Again(at)) => {
-                    reserved.give_back(scope);
+                    scope.give_back();
                     scope.unlock_stripes();
                     now = at;
                 }
                 Err(NotSequenced::Overloaded) => {
-                    reserved.give_back(scope);
+                    scope.give_back();
                     return Step::Ready(Err(Refusal::Overloaded { retry_after_ms: 100 }.into()));
                 }
             }
@@ -208,26 +210,26 @@ impl EventCore {
         scope: &mut Scope<'_>,
         command: &Command,
         stamp: Stamp,
-        fact: &Fact,
-        undo: Option<Undo>,
-        slot: Option<&Arc<Slot<Outcome>>>,
+        fact: Arc<Fact>,
+        undo: Option<Box<Undo>>,
+        slot: Option<&Arc<Slot<Verdict>>>,
     ) -> Step<'a> {
         let lasting = if self.log.is_shared() { self.log.durable_time() } else { stamp.at };
         let origin = Origin::Decided { lasting };
         let applied = if self.canaries.on(Canary::HalfHold) {
-            apply(&self.state, scope, stamp, &half_of(fact), origin)
+            apply(&self.state, scope, stamp, &half_of(&fact), origin)
         } else {
-            apply(&self.state, scope, stamp, fact, origin)
+            apply(&self.state, scope, stamp, &fact, origin)
         };
         if let Err(violation) = applied {
             // The next pump tells who waits.
             self.log.latch(Stop::Violated(violation));
         }
-        if matches!(fact, Fact::HoldEnded(ended) if ended.end == HoldEnd::Expired) {
+        if matches!(&*fact, Fact::HoldEnded(ended) if ended.end == HoldEnd::Expired) {
             self.expiry.count();
         }
-        let answer = answer(self.id, stamp, fact, false);
-        let Some(undo) = undo else { return Step::Accepted { answer, stamp, slot: None, due: Due::NOBODY } };
+        let logged = Logged { event: self.id, stamp, fact, replayed: false };
+        let Some(undo) = undo else { return Step::Accepted { logged, enlisted: None } };
         let slot = slot.cloned().unwrap_or_else(Slot::new);
         let entry = Unanswered {
             revision: stamp.revision,
@@ -237,12 +239,12 @@ impl EventCore {
             readings: self.log.readings(),
         };
         self.remember(entry, &mut self.unanswered.lock());
-        let due = self.log.enlist(stamp.revision, Self::fill(&slot, Ok(answer.clone())));
-        Step::Accepted { answer, stamp, slot: Some(slot), due }
+        let due = self.log.enlist(stamp.revision, Self::fill(&slot, Ok(Reply::Logged(logged.clone()))));
+        Step::Accepted { logged, enlisted: Some(Box::new(Enlisted { slot, due })) }
     }
 
     /// Decides, sends and answers one command.
-    pub fn submit(self: &Arc<Self>, command: &Command, slot: Option<Arc<Slot<Outcome>>>) -> Submitted {
+    pub fn submit(self: &Arc<Self>, command: &Command, slot: Option<Arc<Slot<Verdict>>>) -> Submitted {
         let staged = self.stage(command, slot.as_ref());
         // Also when this command has no fact: making way for it may have logged some.
         if self.log.sequenced() > self.log.durable() {

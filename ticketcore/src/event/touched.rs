@@ -4,9 +4,10 @@ use smallvec::SmallVec;
 
 use super::pool::PoolName;
 use super::scope::ShardSet;
-use crate::fact::{Fact, HoldEnd, Keyed, Lines};
-use crate::id::{SeatIndex, UserId};
+use crate::fact::{Fact, HoldEnd, Keyed, Lines, SeatLine};
+use crate::id::{QuotaIndex, SeatIndex, UserId};
 use crate::key::Operation;
+use crate::limits::QUOTAS_MAX;
 use crate::manifest::{Manifest, quota_indices};
 
 /// The shards a fact touches.
@@ -70,22 +71,51 @@ pub(crate) fn key_of(fact: &Fact) -> Option<(UserId, Operation, &Keyed)> {
     }
 }
 
-/// What `lines` count for: places of areas and quotas.
-pub(crate) fn pool_counts(manifest: &Manifest, lines: &Lines) -> impl Iterator<Item = (PoolName, u32)> {
-    let quotas = |mask, count| quota_indices(mask).map(move |quota| (PoolName::Quota(quota), count));
-    let mut counts: SmallVec<[(PoolName, u32); 8]> = SmallVec::new();
-    let mut add = |name, count| match counts.iter_mut().find(|(pool, _)| *pool == name) {
-        Some((_, sum)) => *sum += count,
-        None => counts.push((name, count)),
-    };
-    for line in &lines.seats {
-        let mask = manifest.seat_quotas(line.ticket_type, manifest.category_of(line.seat));
-        quotas(mask, 1).for_each(|(name, count)| add(name, count));
-    }
+/// What `lines` count for: places of areas, then quotas in ascending order.
+pub(crate) fn pool_counts(manifest: &Manifest, lines: &Lines) -> PoolCounts {
+    let mut counts = PoolCounts::new();
     for line in &lines.areas {
-        add(PoolName::Area(line.area, line.allocation), line.quantity);
-        let mask = manifest.area_quotas(line.ticket_type, line.area);
-        quotas(mask, line.quantity).for_each(|(name, count)| add(name, count));
+        let name = PoolName::Area(line.area, line.allocation);
+        match counts.iter_mut().find(|(pool, _)| *pool == name) {
+            Some((_, sum)) => *sum += line.quantity,
+            None => counts.push((name, line.quantity)),
+        }
     }
-    counts.into_iter()
+    each_quota(manifest, lines, |quota, count| {
+        counts.push((PoolName::Quota(quota), count));
+        true
+    });
+    counts
 }
+
+/// Says for every quota that counts some of `lines`, in ascending order, how many. Stops, and is false, when `each` is.
+pub(crate) fn each_quota(
+    manifest: &Manifest,
+    lines: &Lines,
+    mut each: impl FnMut(QuotaIndex, u32) -> bool,
+) -> bool {
+    let mask_of = |line: &SeatLine| {
+        manifest
+            .class_of(line.seat)
+            .map_or(0, |class| manifest.seat_quotas(line.ticket_type, class.category()))
+    };
+    // Nearly always all lines count in the same quotas.
+    let mask = lines.seats.first().map_or(0, mask_of);
+    let same = lines.areas.is_empty() && lines.seats.iter().skip(1).all(|line| mask_of(line) == mask);
+    if same {
+        let count = u32::try_from(lines.seats.len()).unwrap_or(u32::MAX);
+        return quota_indices(mask).all(|quota| each(quota, count));
+    }
+    let mut counts = [0; QUOTAS_MAX];
+    let mut any = 0;
+    let mut add = |mask, count| {
+        any |= mask;
+        quota_indices(mask).for_each(|quota| counts[quota.at()] += count);
+    };
+    lines.seats.iter().for_each(|line| add(mask_of(line), 1));
+    lines.areas.iter().for_each(|line| add(manifest.area_quotas(line.ticket_type, line.area), line.quantity));
+    quota_indices(any).all(|quota| each(quota, counts[quota.at()]))
+}
+
+/// Pools, each once, with how many of their places.
+pub(crate) type PoolCounts = SmallVec<[(PoolName, u32); 4]>;

@@ -92,7 +92,7 @@ impl Undo {
     /// Puts everything back. All shards are locked.
     pub fn restore(mut self, state: &State, scope: &mut Scope<'_>, stamp: Stamp, seats: bool) {
         if let Some(layout) = self.layout {
-            state.layout.store(layout);
+            state.replace_layout(scope, layout);
             return;
         }
         if let Some((user, tag)) = self.key {
@@ -115,7 +115,7 @@ impl Undo {
             };
         }
         let pools = &scope.layout.pools;
-        let counts = |lines| pool_counts(&scope.layout.manifest, lines);
+        let counts = |lines| pool_counts(&scope.layout.manifest, lines).into_iter();
         let given = counts(&self.taken).all(|(pool, count)| pools.give(pool, count));
         let taken = counts(&self.given).all(|(pool, count)| pools.force_take(pool, count));
         let blocked = self.blocked.is_none_or(|(pool, blocked)| pools.force_block(pool, blocked));

@@ -4,6 +4,7 @@
 //! (back-pressure, no timer). After each append the batch is folded into the durable view, then the durable revision is
 //! published, then waiters wake: nobody is told what a crash could still undo (I6).
 
+mod append;
 mod room;
 mod sequencer;
 mod slot;
@@ -15,8 +16,8 @@ use std::sync::{Arc, Weak};
 use crossbeam_utils::CachePadded;
 
 use room::Room;
-pub(crate) use sequencer::NotSequenced;
 use sequencer::Sequencer;
+pub(crate) use sequencer::{NotSequenced, Sent};
 pub(crate) use slot::{Slot, SlotFuture};
 pub(crate) use stop::Stop;
 use waiters::Waiters;
@@ -27,10 +28,7 @@ use crate::event::Settings;
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::invariant::Violation;
-use crate::limits::APPEND_ATTEMPTS_MAX;
-use crate::store::{
-    Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, Records, Store, StreamId, Tail,
-};
+use crate::store::{Batch, BatchId, Capabilities, Completion, Records, Store, StreamId, Tail};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, hint, thread};
 use crate::time::UtcMs;
@@ -39,7 +37,7 @@ use crate::time::UtcMs;
 pub(crate) trait Follower: Send + Sync {
     /// The records are durable. Called in order, before anybody who waits for them is woken. `facts` are the same, decoded, if they
     /// came from here; else it is empty.
-    fn appended(&self, first: Revision, records: &Records, facts: &[Arc<Fact>]) -> Result<(), Violation>;
+    fn appended(&self, first: Revision, records: &Records, facts: &[Sent]) -> Result<(), Violation>;
 
     /// Another writer was first: the log stands still until [`Log::rebased`]. Must not block.
     fn conflict(&self);
@@ -123,7 +121,8 @@ impl Log {
 
     /// Every fact up to this revision is durable and in the durable view.
     pub fn durable(&self) -> Revision {
-        Revision(self.durable.load(Ordering::Acquire))
+        // In one order with the waiters' count, see [`publish`](Self::publish).
+        Revision(self.durable.load(Ordering::SeqCst))
     }
 
     /// A time that the durable facts have reached: nothing that is taken back can take it back.
@@ -169,17 +168,25 @@ impl Log {
             let Some(batch) = self.next_batch(&mut sequencer) else { break };
             sequencer.in_flight = true;
             sequencer.pumping = true;
-            drop(sequencer);
-            self.submit(batch);
+            if self.capabilities.inline {
+                let facts = std::mem::take(&mut sequencer.sent);
+                drop(sequencer);
+                sequencer = self.append_at_once(batch, facts);
+            } else {
+                drop(sequencer);
+                self.submit(batch);
+                sequencer = self.sequencer.lock();
+            }
             // Whoever completed it meanwhile has left the next batch to this loop.
-            sequencer = self.sequencer.lock();
             sequencer.pumping = false;
         }
     }
 
+    #[inline]
     fn next_batch(&self, sequencer: &mut Sequencer) -> Option<Batch> {
-        if let Some(batch) = sequencer.held.take() {
-            return Some(batch);
+        // Looked at first: it is nearly always empty, and large.
+        if sequencer.held.is_some() {
+            return sequencer.held.take();
         }
         if sequencer.pending.count() == 0 {
             return None;
@@ -317,7 +324,7 @@ impl Log {
         sequencer.next = last.next();
         sequencer.tail = tail;
         self.sequenced.store(last.0, Ordering::Release);
-        self.durable.store(last.0, Ordering::Release);
+        self.durable.swap(last.0, Ordering::SeqCst);
         drop(sequencer);
         self.waiters.wake(last);
         Ok(())
@@ -327,72 +334,5 @@ impl Log {
     pub fn rebased(&self) {
         self.sequencer.lock().in_flight = false;
         self.pump();
-    }
-
-    fn appended(&self, batch: Batch) {
-        let tail = batch.tail();
-        let last = Revision(batch.first_revision.0 + u64::from(batch.records.count()) - 1);
-        let mut facts = std::mem::take(&mut self.sequencer.lock().sent);
-        if let Err(violation) = self.follower.appended(batch.first_revision, &batch.records, &facts) {
-            self.stop(Stop::Violated(violation));
-            return;
-        }
-        facts.clear();
-        self.durable_at.fetch_max(batch.records.base().0, Ordering::AcqRel);
-        self.durable.store(last.0, Ordering::Release);
-        self.waiters.wake(last);
-        let mut records = batch.records;
-        records.clear();
-        let pump = {
-            let mut sequencer = self.sequencer.lock();
-            sequencer.tail = tail;
-            sequencer.in_flight = false;
-            sequencer.landed();
-            sequencer.spare = records;
-            sequencer.sent = facts;
-            !sequencer.pumping && sequencer.pending.count() > 0
-        };
-        if pump {
-            self.pump();
-        }
-    }
-
-    fn again(&self, batch: Batch, stop: Stop) {
-        let attempts = {
-            let mut sequencer = self.sequencer.lock();
-            sequencer.attempts += 1;
-            sequencer.attempts
-        };
-        if attempts >= APPEND_ATTEMPTS_MAX {
-            self.stop(stop);
-            return;
-        }
-        let pump = {
-            let mut sequencer = self.sequencer.lock();
-            sequencer.held = Some(batch);
-            sequencer.in_flight = false;
-            !sequencer.pumping
-        };
-        if pump {
-            self.pump();
-        }
-    }
-}
-
-impl CompletionSink for Log {
-    fn complete(&self, batch: Batch, outcome: Appended) {
-        match outcome {
-            Appended::Yes => self.appended(batch),
-            Appended::Conflict { .. } if self.capabilities.shared => {
-                self.sequencer.lock().held = Some(batch);
-                self.follower.conflict();
-            }
-            Appended::Conflict { tail } => {
-                let reason = format!("another writer is at batch {} of a store for one writer", tail.seq);
-                self.stop(Stop::Foreign(reason));
-            }
-            Appended::Failed(failure) => self.again(batch, Stop::Failed(failure.to_string())),
-            Appended::Unknown(failure) => self.again(batch, Stop::Unknown(failure.to_string())),
-        }
     }
 }

@@ -55,6 +55,14 @@ pub(crate) enum NotSequenced {
     Overloaded,
 }
 
+/// A fact on its way to the store, decoded.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// The time it was logged at.
+    pub at: UtcMs,
+    pub fact: Arc<Fact>,
+}
+
 /// The unsent end of a stream.
 #[derive(Debug)]
 pub(super) struct Sequencer {
@@ -72,9 +80,9 @@ pub(super) struct Sequencer {
     /// What the batch in flight takes.
     sent_room: usize,
     /// The same facts, decoded: nobody has to read them back from the records to follow this writer.
-    pub facts: Vec<Arc<Fact>>,
+    pub facts: Vec<Sent>,
     /// Those of the batch in flight.
-    pub sent: Vec<Arc<Fact>>,
+    pub sent: Vec<Sent>,
     /// A used buffer for the next batch.
     pub spare: Records,
     /// A batch is with the store, or must be dealt with before the next one may be.
@@ -131,9 +139,20 @@ impl Sequencer {
         self.pending_room += room;
         let stamp = Stamp { revision: self.next, at: self.time.advance(clock) };
         self.pending.push(stamp.at, body);
-        self.facts.push(Arc::clone(fact));
+        self.facts.push(Sent { at: stamp.at, fact: Arc::clone(fact) });
         self.next = self.next.next();
         Ok(stamp)
+    }
+
+    /// The batch in flight is in the journal and published. Its buffers are used again.
+    #[inline]
+    pub fn ended(&mut self, batch: Batch, facts: Vec<Sent>) {
+        self.tail = batch.tail();
+        self.in_flight = false;
+        self.landed();
+        self.spare = batch.records;
+        self.spare.clear();
+        self.sent = facts;
     }
 
     /// What is pending becomes the batch in flight.

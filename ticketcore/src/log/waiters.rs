@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::Stop;
 use crate::id::Revision;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What somebody who waits is told.
 #[derive(Clone, Copy)]
@@ -48,6 +48,8 @@ struct Waiter {
 #[derive(Default)]
 pub(super) struct Waiters {
     list: Mutex<Vec<Waiter>>,
+    /// Waiters in the list, and those on their way into it.
+    count: AtomicUsize,
     /// Readings of the journal's end that have begun.
     readings: AtomicU64,
     stop: OnceLock<Stop>,
@@ -84,7 +86,8 @@ impl Waiters {
         self.stop.get_or_init(|| stop)
     }
 
-    /// Adds a waiter, or gives it back if it need not wait. `is_durable` is asked under the lock.
+    /// Adds a waiter, or gives it back if it need not wait. `is_durable` is asked under the lock, and after whoever publishes a durable
+    /// revision can see that somebody is coming: one of the two sees the other.
     pub fn add(
         &self,
         revision: Revision,
@@ -92,11 +95,14 @@ impl Waiters {
         is_durable: impl FnOnce() -> bool,
         wake: Wake,
     ) -> Due<'_> {
+        self.count.fetch_add(1, Ordering::SeqCst);
         let mut list = self.list.lock();
         if !at_end && is_durable() {
+            self.count.fetch_sub(1, Ordering::SeqCst);
             return Due(Some((wake, Told::Durable)));
         }
         if let Some(stop) = self.stop.get() {
+            self.count.fetch_sub(1, Ordering::SeqCst);
             return Due(Some((wake, Told::Stopped(stop))));
         }
         let after_reading = at_end.then(|| self.readings());
@@ -104,15 +110,19 @@ impl Waiters {
         Due::NOBODY
     }
 
-    /// Tells everybody who waits for `durable` or less.
+    /// Tells everybody who waits for `durable` or less. Takes no lock if nobody waits.
     pub fn wake(&self, durable: Revision) {
+        if self.count.load(Ordering::SeqCst) > 0 {
+            self.wake_some(durable);
+        }
+    }
+
+    fn wake_some(&self, durable: Revision) {
         let mut ready = Vec::new();
         {
             let mut list = self.list.lock();
-            if list.is_empty() {
-                return;
-            }
             ready.extend(list.extract_if(.., |w| w.after_reading.is_none() && w.revision <= durable));
+            self.count.fetch_sub(ready.len(), Ordering::SeqCst);
         }
         for waiter in ready {
             (waiter.wake)(Told::Durable);
@@ -121,7 +131,11 @@ impl Waiters {
 
     /// Tells everybody, whatever they wait for.
     pub fn tell_all(&self, told: Told<'_>) {
-        let all = std::mem::take(&mut *self.list.lock());
+        let all = {
+            let mut list = self.list.lock();
+            self.count.fetch_sub(list.len(), Ordering::SeqCst);
+            std::mem::take(&mut *list)
+        };
         for waiter in all {
             (waiter.wake)(told);
         }

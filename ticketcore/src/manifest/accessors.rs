@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use super::compiled::{Manifest, STRIPE_SEATS};
 use super::definition::{Allocation, Area, Category, Point, Quota, Rules, SeatFlags, TicketType};
-use super::derive::NO_PRICE;
+use super::derive::{NO_PRICE, SeatClass};
 use crate::id::{
     AllocationIndex, AreaIndex, CategoryIndex, RowIndex, SeatIndex, SectionIndex, TicketTypeIndex,
 };
@@ -119,6 +119,12 @@ impl Manifest {
         self.rows[self.seats.row[seat.at()].at()].0
     }
 
+    /// Section and category of a seat, and whether it is there, looked up together; `None` if there never was such a seat.
+    #[inline]
+    pub(crate) fn class_of(&self, seat: SeatIndex) -> Option<SeatClass> {
+        self.derived.classes.get(seat.at()).copied()
+    }
+
     /// The category of a seat.
     #[must_use]
     pub fn category_of(&self, seat: SeatIndex) -> CategoryIndex {
@@ -188,9 +194,11 @@ impl Manifest {
         (*first as usize, words)
     }
 
-    /// Stripes in the order in which a search for low ranks visits them, each with a rank that no seat of a group starting in it beats.
-    pub(crate) fn search_order(&self) -> &[(u32, u32)] {
-        &self.derived.search_order
+    /// Stripes in the order in which a search for groups of `size` visits them, each with a sum of ranks that no group starting in it is
+    /// below. Larger groups go by their first seats.
+    pub(crate) fn search_order(&self, size: usize) -> &[(u32, u32)] {
+        let orders = &self.derived.search_orders;
+        orders.get(size.saturating_sub(1)).or(orders.last()).map_or(&[], |order| order)
     }
 
     /// The price of a ticket type in a category, in minor units.

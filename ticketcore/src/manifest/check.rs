@@ -41,7 +41,7 @@ fn text(place: impl FnOnce() -> String, text: &str, max: usize) -> Checked {
     }
 }
 
-fn names<'a>(list: &str, member: &str, names: impl Iterator<Item = &'a str>) -> Checked {
+pub(super) fn names<'a>(list: &str, member: &str, names: impl Iterator<Item = &'a str>) -> Checked {
     let mut seen = HashSet::new();
     for (at, name) in names.enumerate() {
         let place = || format!("{list}[{at}].{member}");
@@ -210,7 +210,7 @@ impl Definition {
     }
 
     /// Checks a row; `ids` are those of all seats before, `ranked` is whether they have ranks.
-    fn check_row<'a>(
+    pub(super) fn check_row<'a>(
         &self,
         row: &'a Row,
         row_place: impl Fn() -> String,

@@ -54,6 +54,21 @@ impl Columns {
         if fits { Ok(()) } else { Err(fail("seats", "the columns do not fit together")) }
     }
 
+    /// Gives back room that growing has left.
+    pub(super) fn shrink_to_fit(&mut self) {
+        for texts in [&mut self.ids, &mut self.labels] {
+            texts.bytes.shrink_to_fit();
+            texts.ends.shrink_to_fit();
+        }
+        self.row.shrink_to_fit();
+        self.category.shrink_to_fit();
+        self.allocation.shrink_to_fit();
+        self.flags.shrink_to_fit();
+        self.after_aisle.shrink_to_fit();
+        self.at.shrink_to_fit();
+        self.rank.shrink_to_fit();
+    }
+
     pub(super) fn len(&self) -> usize {
         self.row.len()
     }

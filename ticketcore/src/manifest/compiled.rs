@@ -8,6 +8,7 @@ use super::definition::{
     Allocation, Area, Category, Definition, Point, Price, Quota, Row, Rules, Seat, Section, TicketType,
 };
 use super::derive::Derived;
+use super::stored::Seating;
 use crate::id::{QuotaIndex, RowIndex, SeatIndex, SectionIndex};
 
 /// Seats per stripe: one machine word of them.
@@ -32,20 +33,6 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// A manifest that was just deserialised, with all that is computed from the rest.
-    ///
-    /// # Errors
-    /// If its columns do not fit together.
-    pub(crate) fn restored(mut self) -> Result<Self, ManifestError> {
-        self.seats.check(self.rows.len(), self.categories.len(), self.allocations.len())?;
-        if self.rows.iter().any(|(section, _)| section.at() >= self.section_names.len()) {
-            return Err(super::check::fail("rows", "a row is in no section"));
-        }
-        self.definition().check()?;
-        self.derive();
-        Ok(self)
-    }
-
     /// Checks and compiles a definition. O(seats log seats).
     ///
     /// # Errors
@@ -69,6 +56,7 @@ impl Manifest {
         for section in &definition.sections {
             manifest.add_section(section);
         }
+        manifest.seats.shrink_to_fit();
         manifest.derive();
         Ok(manifest)
     }
@@ -91,6 +79,11 @@ impl Manifest {
                 row.seats.push(self.seat_definition(seat));
             }
         }
+        self.definition_of(sections)
+    }
+
+    /// A definition of these sections, with all that is not seats.
+    pub(super) fn definition_of(&self, sections: Vec<Section>) -> Definition {
         Definition {
             rules: self.rules.clone(),
             categories: self.categories.clone(),
@@ -122,10 +115,21 @@ impl Manifest {
 
     /// Appends rows; a section of a known name grows. The caller has checked the limits.
     pub(super) fn add_section(&mut self, section: &Section) {
-        let known = self.section_names.iter().position(|name| *name == section.name);
+        let names = std::mem::take(&mut self.section_names);
+        let (rows, seats) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.seats));
+        let mut seating = Seating { names, rows, seats };
+        seating.add(section);
+        Seating { names: self.section_names, rows: self.rows, seats: self.seats } = seating;
+    }
+}
+
+impl Seating {
+    /// Appends rows; a section of a known name grows. The caller has checked the limits.
+    pub(super) fn add(&mut self, section: &Section) {
+        let known = self.names.iter().position(|name| *name == section.name);
         let index = SectionIndex::of(known.unwrap_or_else(|| {
-            self.section_names.push(section.name.clone());
-            self.section_names.len() - 1
+            self.names.push(section.name.clone());
+            self.names.len() - 1
         }));
         for row in &section.rows {
             let row_index = RowIndex::of(self.rows.len());

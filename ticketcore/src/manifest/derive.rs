@@ -6,16 +6,46 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::compiled::{Manifest, STRIPE_SEATS};
 use super::definition::Quota;
-use crate::id::SeatIndex;
+use crate::id::{CategoryIndex, SeatIndex, SectionIndex};
+use crate::limits::CATEGORIES_MAX;
 
 /// In the price table: not sold.
 pub(super) const NO_PRICE: i64 = -1;
+
+/// Sizes of groups that have a search order of their own.
+const SEARCH_ORDERS: usize = 8;
+
+/// What most commands ask of a seat, in one word: its section, its category, and whether it has been dropped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SeatClass {
+    section: SectionIndex,
+    /// The highest bit says that the seat has been dropped.
+    category: u16,
+}
+
+const DROPPED: u16 = 1 << 15;
+const _: () = assert!(CATEGORIES_MAX < DROPPED as usize && size_of::<SeatClass>() == 4);
+
+impl SeatClass {
+    pub const fn section(self) -> SectionIndex {
+        self.section
+    }
+
+    pub const fn category(self) -> CategoryIndex {
+        CategoryIndex(self.category & !DROPPED)
+    }
+
+    pub const fn is_real(self) -> bool {
+        self.category & DROPPED == 0
+    }
+}
 
 /// Computed from the rest.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Derived {
     pub(super) by_id: HashTable<u32>,
     pub(super) hasher: DefaultHashBuilder,
+    pub(super) classes: Vec<SeatClass>,
     pub(super) rank: Vec<u32>,
     pub(super) rank_sums: Vec<u64>,
     pub(super) breaks: Vec<u64>,
@@ -23,7 +53,7 @@ pub(super) struct Derived {
     pub(super) full_view: Vec<u64>,
     pub(super) category_words: Vec<Vec<u64>>,
     pub(super) section_words: Vec<(u32, Vec<u64>)>,
-    pub(super) search_order: Vec<(u32, u32)>,
+    pub(super) search_orders: Vec<Vec<(u32, u32)>>,
     pub(super) price_table: Vec<i64>,
     pub(super) seat_quotas: Vec<u64>,
     pub(super) area_quotas: Vec<u64>,
@@ -35,6 +65,8 @@ impl Manifest {
     pub(super) fn derive(&mut self) {
         self.derive_ranks();
         self.derive_words();
+        self.derive_classes();
+        self.derive_search_orders();
         self.derive_names();
         self.derive_tables();
     }
@@ -66,16 +98,42 @@ impl Manifest {
             sum += u64::from(one);
             sums.push(sum);
         }
-        // A group that starts in a stripe may reach into the next one: the bound of a stripe is the best rank of both.
-        let best: Vec<u32> =
-            rank.chunks(STRIPE_SEATS).map(|ranks| ranks.iter().copied().min().unwrap_or(u32::MAX)).collect();
-        let bound = |at: usize| best[at].min(best.get(at + 1).copied().unwrap_or(u32::MAX));
-        let mut search_order: Vec<(u32, u32)> =
-            (0..best.len()).map(|stripe| (SeatIndex::of(stripe).0, bound(stripe))).collect();
-        search_order.sort_unstable_by_key(|&(stripe, bound)| (bound, stripe));
         self.derived.rank = rank;
         self.derived.rank_sums = sums;
-        self.derived.search_order = search_order;
+    }
+
+    /// For groups of 1, 2, .. seats: the stripes in which one may start, those with the lowest sum of ranks first. Needs ranks and breaks.
+    fn derive_search_orders(&mut self) {
+        let joined = |at: usize| self.next_is_adjacent(SeatIndex::of(at));
+        let order = |size: usize| {
+            let mut best = vec![u64::MAX; self.stripe_count()];
+            // How many seats up to this one sit side by side.
+            let mut run = 0;
+            for last in 0..self.seat_count() {
+                run = if last > 0 && joined(last - 1) { run + 1 } else { 1 };
+                if run >= size {
+                    let first = last + 1 - size;
+                    let best = &mut best[first / STRIPE_SEATS];
+                    *best = self.rank_sum(first, size).min(*best);
+                }
+            }
+            let stripes = best.iter().enumerate().filter(|(_, bound)| **bound < u64::MAX);
+            let mut order: Vec<(u32, u32)> = stripes
+                .map(|(stripe, bound)| (SeatIndex::of(stripe).0, u32::try_from(*bound).unwrap_or(u32::MAX)))
+                .collect();
+            order.sort_unstable_by_key(|&(stripe, bound)| (bound, stripe));
+            order
+        };
+        self.derived.search_orders = (1..=SEARCH_ORDERS).map(order).collect();
+    }
+
+    fn derive_classes(&mut self) {
+        let seats = &self.seats;
+        let class = |at: usize| SeatClass {
+            section: self.rows[seats.row[at].at()].0,
+            category: seats.category[at].0 | if seats.is_dropped(at) { DROPPED } else { 0 },
+        };
+        self.derived.classes = (0..seats.len()).map(class).collect();
     }
 
     fn derive_words(&mut self) {
@@ -175,6 +233,7 @@ fn quota_mask(quotas: &[Quota], ticket_type: usize, category: usize, area: Optio
 
 #[cfg(test)]
 mod tests {
+    use super::{SEARCH_ORDERS, STRIPE_SEATS};
     use crate::id::{AreaIndex, CategoryIndex, SeatIndex, SectionIndex, TicketTypeIndex};
     use crate::manifest::fixture::{definition, quota, row, unranked, wide};
     use crate::manifest::{Manifest, ManifestChange, Point, Section};
@@ -240,12 +299,25 @@ mod tests {
     }
 
     #[test]
-    fn stripes_are_ordered_by_the_best_seat_that_a_group_starting_in_them_can_have() {
+    fn stripes_are_ordered_by_the_best_group_that_starts_in_them() {
         let mut definition = wide(200);
-        definition.focal_point = Some(Point { x: 199.0, y: 0.0 });
+        definition.focal_point = Some(Point { x: 191.5, y: 0.0 });
         let manifest = Manifest::compile(&definition).unwrap();
-        let order: Vec<u32> = manifest.search_order().iter().map(|(stripe, _)| *stripe).collect();
-        assert_eq!(order, [2, 3, 1, 0], "a group of stripe 2 may reach into stripe 3");
+        assert_eq!(manifest.search_order(1)[..2], [(2, 0), (3, 1)]);
+        assert_eq!(manifest.search_order(2)[0], (2, 1), "it reaches into stripe 3");
+        for size in 1..=SEARCH_ORDERS {
+            let sum =
+                |first| (first..first + size).map(|at| manifest.rank_of(SeatIndex::of(at))).sum::<u32>();
+            let best = |stripe: usize| {
+                let firsts = stripe * STRIPE_SEATS..((stripe + 1) * STRIPE_SEATS).min(201 - size);
+                firsts.map(sum).min().unwrap()
+            };
+            let mut order: Vec<(u32, u32)> =
+                (0..4).map(|stripe| (u32::try_from(stripe).unwrap(), best(stripe))).collect();
+            order.sort_by_key(|&(stripe, bound)| (bound, stripe));
+            assert_eq!(manifest.search_order(size), order, "{size}");
+        }
+        assert_eq!(manifest.search_order(100), manifest.search_order(SEARCH_ORDERS));
     }
 
     #[test]

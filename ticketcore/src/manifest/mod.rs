@@ -11,6 +11,7 @@ mod diff;
 mod diff_seats;
 #[cfg(test)]
 mod fixture;
+mod stored;
 
 pub use check::ManifestError;
 pub(crate) use compiled::quota_indices;

@@ -8,7 +8,7 @@ use crate::event::{Submitted, check_items};
 use crate::fact::Fact;
 use crate::id::{AllocationIndex, EventId, Revision, SeatIndex, VenueId};
 use crate::limits::{self, within};
-use crate::manifest::{Definition, Manifest, ManifestChange};
+use crate::manifest::{Definition, ManifestChange};
 use crate::refusal::Refusal;
 use crate::request::{
     AmendRequest, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, ManifestRequest,
@@ -83,7 +83,7 @@ impl BoxOffice {
     /// [`Refusal::Manifest`] with the place if the definition is not valid; or the store failed. An event whose definition could not be
     /// stored stays in the catalogue, without a journal, and is unknown to every command.
     pub fn add_event(&self, definition: &Definition) -> Result<EventId, CommandError> {
-        Manifest::compile(definition).map_err(Refusal::Manifest)?;
+        definition.check().map_err(Refusal::Manifest)?;
         let rules = &definition.rules;
         let entry = EventEntry {
             id: EventId(0),
@@ -94,8 +94,7 @@ impl BoxOffice {
         };
         let now = self.office.clock.now();
         let id = self.office.catalogue.add_event(entry, now)?;
-        let mut body = Vec::new();
-        Fact::EventDefined(Box::new(definition.clone())).encode(&mut body);
+        let body = Fact::encoded_definition(definition);
         let mut records = Records::default();
         records.push(now, &body);
         let batch = Batch {
@@ -114,12 +113,17 @@ impl BoxOffice {
 
     /// Holds seats and places, all or nothing.
     pub fn hold(&self, request: HoldRequest) -> Pending<Hold> {
-        self.send(check_hold(request))
+        match check_hold(&request) {
+            Ok(()) => self.office.submit(request.event, Command::Hold(request)),
+            Err(refusal) => Pending::failed(refusal.into()),
+        }
     }
 
     /// Holds for many requests at once.
     pub fn hold_many(&self, requests: Vec<HoldRequest>) -> Vec<Pending<Hold>> {
-        self.send_many(requests.into_iter().map(check_hold).collect())
+        self.send_many(
+            requests.into_iter().map(|r| check_hold(&r).map(|()| (r.event, Command::Hold(r)))).collect(),
+        )
     }
 
     /// Adds to a hold and takes from it, all or nothing.
@@ -129,12 +133,12 @@ impl BoxOffice {
 
     /// Gives a hold a later deadline.
     pub fn extend(&self, request: ExtendRequest) -> Pending<Hold> {
-        self.send(Ok((request.hold.event, Command::Extend(request))))
+        self.office.submit(request.hold.event, Command::Extend(request))
     }
 
     /// Gives a hold back. Giving back what is not held is a success without a revision.
     pub fn release(&self, request: ReleaseRequest) -> Pending<Done> {
-        self.send(Ok((request.hold.event, Command::Release(request))))
+        self.office.submit(request.hold.event, Command::Release(request))
     }
 
     /// Gives many holds back at once.
@@ -144,7 +148,7 @@ impl BoxOffice {
 
     /// Opens an order from a hold; if the hold has become one already, that one.
     pub fn open_order(&self, request: OpenOrderRequest) -> Pending<Order> {
-        self.send(Ok((request.hold.event, Command::OpenOrder(request))))
+        self.office.submit(request.hold.event, Command::OpenOrder(request))
     }
 
     /// Opens many orders at once.
@@ -154,7 +158,7 @@ impl BoxOffice {
 
     /// Confirms an order: its seats are sold and its tickets exist.
     pub fn confirm_order(&self, request: CloseOrderRequest) -> Pending<Order> {
-        self.send(Ok((request.order.event, Command::ConfirmOrder(request))))
+        self.office.submit(request.order.event, Command::ConfirmOrder(request))
     }
 
     /// Confirms many orders at once.
@@ -164,7 +168,7 @@ impl BoxOffice {
 
     /// Cancels an open order: its seats are free.
     pub fn cancel_order(&self, request: CloseOrderRequest) -> Pending<Order> {
-        self.send(Ok((request.order.event, Command::CancelOrder(request))))
+        self.office.submit(request.order.event, Command::CancelOrder(request))
     }
 
     /// Blocks, unblocks or reallocates seats, if each still has the expected version.
@@ -179,7 +183,7 @@ impl BoxOffice {
 
     /// Takes a hold back from its user.
     pub fn force_release(&self, request: ForceReleaseRequest) -> Pending<Done> {
-        self.send(Ok((request.hold.event, Command::ForceRelease(request))))
+        self.office.submit(request.hold.event, Command::ForceRelease(request))
     }
 
     /// Puts what is left of an allocation on public sale.
@@ -208,13 +212,12 @@ impl BoxOffice {
     }
 }
 
-fn check_hold(request: HoldRequest) -> Checked {
+fn check_hold(request: &HoldRequest) -> Result<(), Refusal> {
     check_codes(request.channel.as_deref(), request.access_code.as_deref())?;
     if request.items.is_empty() {
         return Err(Refusal::NothingRequested);
     }
-    check_items(&request.items)?;
-    Ok((request.event, Command::Hold(request)))
+    check_items(&request.items)
 }
 
 fn check_amend(request: AmendRequest) -> Checked {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::answer::{CommandError, FromAnswer};
-use crate::event::{Outcome, Submitted};
+use crate::event::{Submitted, Verdict};
 use crate::log::{Slot, SlotFuture};
 
 /// The outcome of a command, now or later. It is a [`Future`] and needs no runtime; or call [`wait`](Self::wait). The command is under
@@ -20,8 +20,8 @@ pub struct Pending<T> {
 }
 
 enum State {
-    Ready(Outcome),
-    Waiting(Arc<Slot<Outcome>>),
+    Ready(Verdict),
+    Waiting(Arc<Slot<Verdict>>),
     Taken,
 }
 
@@ -100,7 +100,7 @@ fn lost() -> CommandError {
     CommandError::Unknown { reason: "the outcome was taken before".to_owned() }
 }
 
-fn pick<T: FromAnswer>(outcome: Outcome) -> Result<T, CommandError> {
+fn pick<T: FromAnswer>(outcome: Verdict) -> Result<T, CommandError> {
     let strange = || CommandError::Failed { reason: "the journal has another kind of answer".to_owned() };
     T::from_answer(outcome?).ok_or_else(strange)
 }

@@ -10,7 +10,7 @@ use super::Office;
 use super::maintenance::Job;
 use crate::answer::{CommandError, FromAnswer};
 use crate::command::Command;
-use crate::event::{EventCore, OpenError, Outcome, Submitted};
+use crate::event::{EventCore, OpenError, Submitted, Verdict};
 use crate::id::EventId;
 use crate::limits::OPENING_QUEUE_MAX;
 use crate::log::{Slot, Stop};
@@ -20,7 +20,7 @@ use crate::sync::atomic::Ordering;
 use super::Pending;
 
 /// Commands that wait for an event to open.
-pub(super) type Opening = VecDeque<(Command, Arc<Slot<Outcome>>)>;
+pub(super) type Opening = VecDeque<(Command, Arc<Slot<Verdict>>)>;
 
 impl Office {
     /// Hands a command to its event, opening it if need be.
@@ -102,7 +102,7 @@ impl Office {
     }
 
     /// The next command that waits for `event`. If there is none, the event counts as open from now on.
-    fn next_waiting(&self, event: EventId) -> Option<(Command, Arc<Slot<Outcome>>)> {
+    fn next_waiting(&self, event: EventId) -> Option<(Command, Arc<Slot<Verdict>>)> {
         let mut opening = self.opening.lock();
         let next = opening.get_mut(&event).and_then(VecDeque::pop_front);
         if next.is_none() {

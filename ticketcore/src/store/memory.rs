@@ -8,11 +8,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use self::journal::Journal;
 use super::{
-    Appended, Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId, Tail,
+    Appended, Batch, Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId,
+    Tail,
 };
 use crate::id::Revision;
 use crate::sync::{ArcSwap, Mutex};
@@ -40,8 +41,9 @@ pub struct MemoryStore {
     retention_facts: Option<u64>,
 }
 
-/// Streams by name. Looking one up takes no lock; adding one copies the map, which is why there are 64.
-type Shard = ArcSwap<HashMap<StreamId, Arc<Stream>>>;
+/// Streams by name, under the store's own hash of it, which also says where among the shards they are. Looking one up takes no lock;
+/// adding one copies the table, which is why there are 64.
+type Shard = ArcSwap<HashTable<(StreamId, Arc<Stream>)>>;
 
 #[derive(Default)]
 struct Stream {
@@ -78,39 +80,47 @@ impl MemoryStore {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let of = |stream: &Arc<Stream>| stream.journal.lock().bytes() as u64;
-        self.shards.iter().map(|shard| shard.load().values().map(of).sum::<u64>()).sum()
+        self.shards.iter().map(|shard| shard.load().iter().map(|(_, stream)| of(stream)).sum::<u64>()).sum()
     }
 
-    fn shard(&self, stream: StreamId) -> &Shard {
-        let at = (self.hasher.hash_one(stream) >> 32) as usize % SHARDS;
-        &self.shards[at]
+    fn with<R>(&self, stream: StreamId, then: impl FnOnce(&Arc<Stream>) -> R) -> Option<R> {
+        let hash = self.hasher.hash_one(stream);
+        let shard = self.shards[shard_of(hash)].load();
+        shard.find(hash, |(name, _)| *name == stream).map(|(_, stream)| then(stream))
     }
 
     fn get(&self, stream: StreamId) -> Option<Arc<Stream>> {
-        self.shard(stream).load().get(&stream).cloned()
+        self.with(stream, Arc::clone)
     }
 
     fn get_or_add(&self, stream: StreamId) -> Arc<Stream> {
         let new = Arc::new(Stream::default());
-        let shard = self.shard(stream);
-        shard.rcu(|map| {
-            let mut map = HashMap::clone(map);
-            map.entry(stream).or_insert_with(|| Arc::clone(&new));
-            map
+        let hash = self.hasher.hash_one(stream);
+        self.shards[shard_of(hash)].rcu(|table| {
+            let mut table = HashTable::clone(table);
+            if table.find(hash, |(name, _)| *name == stream).is_none() {
+                let entry = (stream, Arc::clone(&new));
+                table.insert_unique(hash, entry, |(name, _)| self.hasher.hash_one(name));
+            }
+            table
         });
         self.get(stream).unwrap_or(new)
     }
 
-    fn append(&self, append: &Completion) -> Appended {
-        let batch = append.batch();
-        if let Some(stream) = self.shard(batch.stream).load().get(&batch.stream) {
-            return stream.journal.lock().append(batch);
+    fn append(&self, batch: &Batch) -> Appended {
+        if let Some(outcome) = self.with(batch.stream, |stream| stream.journal.lock().append(batch)) {
+            return outcome;
         }
         if batch.expected != Tail::default() {
             return Appended::Conflict { tail: Tail::default() };
         }
         self.get_or_add(batch.stream).journal.lock().append(batch)
     }
+}
+
+/// The upper half says so: the lower one is for the place in the table.
+fn shard_of(hash: u64) -> usize {
+    (hash >> 32) as usize % SHARDS
 }
 
 impl Default for MemoryStore {
@@ -121,8 +131,12 @@ impl Default for MemoryStore {
 
 impl Store for MemoryStore {
     fn submit(&self, append: Completion) {
-        let outcome = self.append(&append);
+        let outcome = self.append(append.batch());
         append.done(outcome);
+    }
+
+    fn append_at_once(&self, batch: &Batch) -> Option<Appended> {
+        Some(self.append(batch))
     }
 
     fn read(
@@ -202,7 +216,7 @@ impl Store for MemoryStore {
 mod tests {
     use super::*;
     use crate::id::EventId;
-    use crate::store::{Batch, BatchId, CompletionSink, Records};
+    use crate::store::{BatchId, CompletionSink, Records};
     use crate::time::UtcMs;
 
     const STREAM: StreamId = StreamId::Event(EventId(7));

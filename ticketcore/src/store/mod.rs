@@ -194,6 +194,14 @@ pub trait Store: Send + Sync + 'static {
     /// * Answers of one stream come in the order of its batches.
     fn submit(&self, append: Completion);
 
+    /// Appends `batch` at once, as [`submit`](Self::submit) would, if that takes neither I/O nor another thread: a store in memory saves its
+    /// callers the completion. `None`, and nothing has happened, if this store has no such way; the batch then comes through `submit`.
+    /// Callers may use both, one after the other.
+    fn append_at_once(&self, batch: &Batch) -> Option<Appended> {
+        let _none = batch;
+        None
+    }
+
     /// Visits the records of `stream` after revision `after`, oldest first, until `visit` breaks or the journal ends.
     /// Returns the tail of the last batch visited wholly or in part together with the last revision visited; if there
     /// was none, the journal's own tail at `after`.
@@ -235,6 +243,9 @@ pub trait Store: Send + Sync + 'static {
 impl<S: Store + ?Sized> Store for Arc<S> {
     fn submit(&self, append: Completion) {
         (**self).submit(append);
+    }
+    fn append_at_once(&self, batch: &Batch) -> Option<Appended> {
+        (**self).append_at_once(batch)
     }
     fn read(
         &self,

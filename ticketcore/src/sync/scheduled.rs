@@ -5,8 +5,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+pub(crate) use shuttle::hint;
 pub(crate) use shuttle::sync::atomic;
-pub(crate) use shuttle::{hint, thread_local};
 
 use self::atomic::{AtomicU64, Ordering};
 

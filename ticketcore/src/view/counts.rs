@@ -24,6 +24,7 @@ impl Counts {
         self.free + self.held + self.sold + self.blocked
     }
 
+    #[inline]
     pub(super) fn slot(&mut self, state: SeatState) -> &mut u32 {
         match state {
             SeatState::Free => &mut self.free,
@@ -33,6 +34,7 @@ impl Counts {
         }
     }
 
+    #[inline]
     pub(super) fn shift(&mut self, from: SeatState, to: SeatState, count: u32) -> bool {
         let source = self.slot(from);
         let Some(left) = source.checked_sub(count) else { return false };

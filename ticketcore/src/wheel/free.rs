@@ -32,9 +32,17 @@ impl FreeSet {
         }
     }
 
-    /// Empties the set and gives all room back, as after `resize(0)`.
+    /// Empties the set. Gives the room back, as after `resize(0)`, unless it is one word.
     pub(super) fn clear(&mut self) {
-        self.levels.clear();
+        match &mut self.levels[..] {
+            [only] if only.len() == 1 => only[0] = 0,
+            _ => self.levels.clear(),
+        }
+    }
+
+    /// Whether there is room for `index`.
+    pub(super) fn has_room(&self, index: usize) -> bool {
+        self.levels.first().is_some_and(|level| index / 64 < level.len())
     }
 
     pub(super) fn add(&mut self, index: u32) {

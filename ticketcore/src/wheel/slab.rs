@@ -70,7 +70,7 @@ impl<T: Copy> Slab<T> {
             self.entries[at] = entry;
         } else {
             self.entries.push(entry);
-            if at % 64 == 0 {
+            if !self.free.has_room(at) {
                 self.free.resize(self.entries.len());
             }
         }

@@ -5,10 +5,10 @@ use smallvec::SmallVec;
 use super::super::best::{Overlay, Search, SeatWords};
 use super::super::pool::PoolName;
 use super::super::scope::Layout;
-use super::super::touched::pool_counts;
+use super::super::touched::each_quota;
 use super::known::known;
 use super::orphan::{ORPHAN_MARGIN, orphans};
-use super::{Decide, Instead, Reserved};
+use super::{Decide, Instead};
 use crate::fact::{AreaLine, Lines, SeatLine};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, SeatIndex, TicketTypeIndex, UserId};
 use crate::manifest::{Manifest, STRIPE_SEATS};
@@ -93,36 +93,34 @@ pub(super) fn unlocked(manifest: &Manifest, channel: Option<&str>, access_code: 
 
 impl Decide<'_, '_> {
     /// Turns a basket into lines. On success its pools are reserved and its stripes are locked.
-    pub(super) fn fill(&mut self, basket: &Basket<'_>) -> Result<(Lines, Reserved), Instead> {
-        known(&self.scope.layout.manifest, basket.items)?;
+    pub(super) fn fill(&mut self, basket: &Basket<'_>) -> Result<Lines, Instead> {
+        let mut lines = Lines::default();
+        if !self.named_seats(basket.items, &mut lines) {
+            known(&self.scope.layout.manifest, basket.items)?;
+        }
         self.user_limit(basket)?;
         let access = Access::new(self.scope.layout, basket.unlocked);
-        let mut lines = Lines::default();
-        let mut overlay = Overlay::default();
-        for line in &basket.removed.seats {
-            overlay.free(line.seat);
-        }
-        for item in basket.items {
-            let Item::Seats { seats, ticket_type } = item else { continue };
-            for &seat in seats {
-                overlay.take(seat);
-                lines.seats.push(self.seat_line(seat, *ticket_type));
-            }
-        }
+        sort_seats(&mut lines);
         let named = lines.seats.len();
-        let miss = self.find_best(basket, access, &mut overlay, &mut lines);
+        let searches = basket.items.iter().any(|item| matches!(item, Item::Best(_)));
+        let miss = if searches { self.find_best(basket, access, &mut lines) } else { None };
         let rule = self.scope.layout.manifest.rules().orphan_rule;
         let margin = if rule { ORPHAN_MARGIN } else { 0 };
-        let touched = lines.seats.iter().chain(&basket.removed.seats).map(|line| line.seat);
-        self.scope.lock_stripes(touched, margin);
-        self.check_seats(basket, access, &lines, named)?;
-        let mut reserved = Reserved::default();
-        let filled = self.fill_pools(basket, access, &mut lines, &mut reserved, miss, rule);
+        if searches || rule || !basket.removed.seats.is_empty() {
+            let touched = lines.seats.iter().chain(&basket.removed.seats).map(|line| line.seat);
+            self.scope.lock_stripes(touched, margin);
+        } else {
+            self.scope.lock_lines(&lines.seats);
+        }
+        if !self.scope.are_free(&lines.seats, |allocation| access.opens(allocation)) {
+            self.check_seats(basket, access, &lines, named)?;
+        }
+        let filled = self.fill_pools(basket, access, &mut lines, miss, rule);
         if let Err(instead) = filled {
-            reserved.give_back(self.scope);
+            self.scope.give_back();
             return Err(instead);
         }
-        Ok((lines, reserved))
+        Ok(lines)
     }
 
     fn fill_pools(
@@ -130,20 +128,21 @@ impl Decide<'_, '_> {
         basket: &Basket<'_>,
         access: Access,
         lines: &mut Lines,
-        reserved: &mut Reserved,
         miss: Option<Refusal>,
         orphan_rule: bool,
     ) -> Result<(), Instead> {
         for item in basket.items {
             let Item::Area { area, quantity, ticket_type } = item else { continue };
-            self.take_area(basket, access, *area, *quantity, *ticket_type, lines, reserved)?;
+            self.take_area(basket, access, *area, *quantity, *ticket_type, lines)?;
         }
         if let Some(miss) = miss {
             return Err(Instead::Overdue(miss, Vec::new()));
         }
-        lines.seats.sort_unstable_by_key(|line| line.seat);
-        lines.areas.sort_unstable_by_key(area_key);
-        merge_areas(lines);
+        sort_seats(lines);
+        if lines.areas.len() > 1 {
+            lines.areas.sort_unstable_by_key(area_key);
+            merge_areas(lines);
+        }
         if orphan_rule {
             let orphans = orphans(self.scope, lines, basket.removed);
             if !orphans.is_empty() {
@@ -151,20 +150,38 @@ impl Decide<'_, '_> {
                 return Err(Instead::Overdue(Refusal::OrphanSeat(orphans), Vec::new()));
             }
         }
-        let mut quotas: SmallVec<[(PoolName, u32); 8]> = SmallVec::new();
-        for (pool, count) in pool_counts(&self.scope.layout.manifest, lines) {
-            if matches!(pool, PoolName::Quota(_)) {
-                quotas.push((pool, count));
-            }
-        }
-        quotas.sort_unstable();
-        for (pool, count) in quotas {
+        // Places of areas have been taken already.
+        let mut exhausted = None;
+        each_quota(&self.scope.layout.manifest, lines, |quota, count| {
+            let pool = PoolName::Quota(quota);
             let credit = if basket.owner.is_some() { self.credit(basket.removed, pool) } else { 0 };
-            if let (Err(left), PoolName::Quota(quota)) = (self.reserve(reserved, pool, count, credit), pool) {
-                return Err(Instead::Overdue(Refusal::QuotaExhausted { quota, left }, Vec::new()));
+            let taken = self.reserve(pool, count, credit);
+            exhausted = taken.err().map(|left| Refusal::QuotaExhausted { quota, left });
+            exhausted.is_none()
+        });
+        exhausted.map_or(Ok(()), |refusal| Err(Instead::Overdue(refusal, Vec::new())))
+    }
+
+    /// The lines of named seats. False if something of the items is not there: then [`known`] says what.
+    fn named_seats(&self, items: &[Item], lines: &mut Lines) -> bool {
+        let manifest = &self.scope.layout.manifest;
+        let mut all = true;
+        for item in items {
+            let Item::Seats { seats, ticket_type } = item else {
+                all = false;
+                continue;
+            };
+            for &seat in seats {
+                let class = manifest.class_of(seat).filter(|class| class.is_real());
+                match class.and_then(|class| manifest.price(*ticket_type, class.category())) {
+                    Some(price_minor) => {
+                        lines.seats.push(SeatLine { seat, ticket_type: *ticket_type, price_minor });
+                    }
+                    None => all = false,
+                }
             }
         }
-        Ok(())
+        all
     }
 
     fn seat_line(&self, seat: SeatIndex, ticket_type: TicketTypeIndex) -> SeatLine {
@@ -173,9 +190,9 @@ impl Decide<'_, '_> {
         SeatLine { seat, ticket_type, price_minor }
     }
 
-    fn user_limit(&mut self, basket: &Basket<'_>) -> Result<(), Instead> {
+    fn user_limit(&self, basket: &Basket<'_>) -> Result<(), Instead> {
         let limit = self.scope.layout.manifest.rules().tickets_per_user_max;
-        let usage = self.scope.shard(basket.user.shard()).usage(basket.user);
+        let usage = self.scope.look(basket.user.shard()).usage(basket.user);
         let asked: u32 = basket.items.iter().map(Item::places).sum();
         let asked = asked.saturating_sub(basket.removed.places());
         let used = usage.held + usage.owned;
@@ -185,20 +202,17 @@ impl Decide<'_, '_> {
         Ok(())
     }
 
-    fn find_best(
-        &mut self,
-        basket: &Basket<'_>,
-        access: Access,
-        overlay: &mut Overlay,
-        lines: &mut Lines,
-    ) -> Option<Refusal> {
+    fn find_best(&mut self, basket: &Basket<'_>, access: Access, lines: &mut Lines) -> Option<Refusal> {
         let layout = self.scope.layout;
+        let mut overlay = Overlay::default();
+        basket.removed.seats.iter().for_each(|line| overlay.free(line.seat));
+        lines.seats.iter().for_each(|line| overlay.take(line.seat));
         let words = LiveWords { layout, access };
         for item in basket.items {
             let Item::Best(request) = item else { continue };
             let orphan_rule = layout.manifest.rules().orphan_rule;
             let search = Search { manifest: &layout.manifest, words: &words, request, orphan_rule };
-            match search.run(overlay) {
+            match search.run(&mut overlay) {
                 Ok(seats) => {
                     let seats = seats.into_iter().map(|seat| self.seat_line(seat, request.ticket_type));
                     lines.seats.extend(seats);
@@ -224,7 +238,7 @@ impl Decide<'_, '_> {
         named: usize,
     ) -> Result<(), Instead> {
         let mut locked = Vec::new();
-        let mut conflicts = Vec::new();
+        let mut conflicts = Vec::with_capacity(lines.seats.len());
         let mut owners = Vec::new();
         for (at, line) in lines.seats.iter().enumerate() {
             let slot = self.scope.seat(line.seat);
@@ -259,16 +273,14 @@ impl Decide<'_, '_> {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one item against everything that is being filled")]
     fn take_area(
-        &self,
+        &mut self,
         basket: &Basket<'_>,
         access: Access,
         area: AreaIndex,
         quantity: u32,
         ticket_type: TicketTypeIndex,
         lines: &mut Lines,
-        reserved: &mut Reserved,
     ) -> Result<(), Instead> {
         let layout = self.scope.layout;
         let category = layout.manifest.areas()[area.at()].category;
@@ -286,7 +298,7 @@ impl Decide<'_, '_> {
             let mut wanted = missing;
             // Somebody may take places between the answer and the next try, never more often than there are places.
             while wanted > 0 {
-                match self.reserve(reserved, pool, wanted, credit) {
+                match self.reserve(pool, wanted, credit) {
                     Ok(()) => break,
                     Err(fewer) => wanted = fewer.min(wanted - 1),
                 }
@@ -301,6 +313,13 @@ impl Decide<'_, '_> {
             }
         }
         Err(Instead::Overdue(Refusal::AreaExhausted { area, left }, Vec::new()))
+    }
+}
+
+/// Named seats mostly come in order.
+fn sort_seats(lines: &mut Lines) {
+    if !lines.seats.is_sorted_by_key(|line| line.seat) {
+        lines.seats.sort_unstable_by_key(|line| line.seat);
     }
 }
 

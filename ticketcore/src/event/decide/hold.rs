@@ -3,21 +3,21 @@
 use super::basket::{Basket, join, unlocked};
 use super::known::{known, known_seats};
 use super::{Decide, Decided, Instead};
-use crate::answer::{Answer, Done};
+use crate::answer::{Done, Reply};
 use crate::canary::Canary;
+use crate::command::CommandKey;
 use crate::event::shard::HoldRecord;
 use crate::fact::{
-    AreaLine, Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, Keyed, Lines, SeatLine,
+    AreaLine, Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, Lines, SeatLine,
 };
 use crate::id::{AreaIndex, HoldNumber, SeatIndex, TicketTypeIndex, UserId};
 use crate::limits::{PLACES_PER_HOLD_MAX, within};
 use crate::refusal::Refusal;
 use crate::request::{AmendRequest, ExtendRequest, HoldRequest, ReleaseRequest};
 use crate::sale::Activity;
-use crate::time::UtcMs;
 
 impl Decide<'_, '_> {
-    pub(super) fn hold(&mut self, request: &HoldRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn hold(&mut self, request: &HoldRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let ttl_ms = self.ttl(request.ttl_ms)?;
         self.allowed(Activity::Hold)?;
         let manifest = &self.scope.layout.manifest;
@@ -25,17 +25,17 @@ impl Decide<'_, '_> {
         let removed = Lines::default();
         let basket =
             Basket { items: &request.items, removed: &removed, owner: None, user: request.user, unlocked };
-        let (lines, reserved) = self.fill(&basket)?;
+        let lines = self.fill(&basket)?;
         let rules = self.scope.layout.manifest.rules();
         let placed = HoldPlaced {
             user: request.user,
-            keyed,
+            keyed: keyed.map(CommandKey::keyed),
             ttl_ms,
             lifetime_ms: rules.hold_lifetime_ms_max,
             extensions_left: rules.extensions_max,
             lines,
         };
-        Ok(super::Decision { fact: Fact::HoldPlaced(placed), valid_until: UtcMs::NEVER, reserved })
+        Self::always(Fact::HoldPlaced(placed))
     }
 
     /// The time asked for, checked against the event's rules. Checked before anything else about the state.
@@ -46,9 +46,9 @@ impl Decide<'_, '_> {
         Ok(ttl_ms)
     }
 
-    pub(super) fn amend(&mut self, request: &AmendRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn amend(&mut self, request: &AmendRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let number = request.hold.number;
-        let hold = self.own_hold(number, request.user)?;
+        let hold = self.own_hold(number, request.user)?.clone();
         if !request.add.is_empty() {
             self.allowed(Activity::Hold)?;
         }
@@ -74,82 +74,81 @@ impl Decide<'_, '_> {
             user: request.user,
             unlocked,
         };
-        let (added, reserved) = self.fill(&basket)?;
+        let added = self.fill(&basket)?;
         let amended = HoldAmended {
             hold: number,
             user: request.user,
-            keyed,
+            keyed: keyed.map(CommandKey::keyed),
             lines: join(kept, &added),
             added,
             removed,
             deadline: hold.deadline,
             extensions_left: hold.extensions_left,
         };
-        let fact = Fact::HoldAmended(Box::new(amended));
-        Ok(super::Decision { fact, valid_until: hold.deadline, reserved })
+        Self::until(Fact::HoldAmended(Box::new(amended)), hold.deadline)
     }
 
-    pub(super) fn extend(&mut self, request: &ExtendRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn extend(&mut self, request: &ExtendRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let ttl_ms = self.ttl(request.ttl_ms)?;
         let number = request.hold.number;
         let hold = self.own_hold(number, request.user)?;
         self.allowed(Activity::Extend)?;
-        self.live(&hold)?;
+        self.live(hold)?;
         if hold.extensions_left == 0 || hold.deadline >= hold.lifetime_end {
             return Err(Refusal::NoExtensionLeft { lifetime_end: hold.lifetime_end }.into());
         }
         let extended = HoldExtended {
             hold: number,
             user: request.user,
-            keyed,
+            keyed: keyed.map(CommandKey::keyed),
             deadline: self.now.plus_ms(ttl_ms).min(hold.lifetime_end).max(hold.deadline),
             extensions_left: hold.extensions_left - 1,
-            lines: hold.lines,
+            lines: hold.lines.clone(),
         };
         Self::until(Fact::HoldExtended(Box::new(extended)), hold.deadline.min(self.this_instant()))
     }
 
-    pub(super) fn release(&mut self, request: &ReleaseRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn release(&mut self, request: &ReleaseRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let Ok(hold) = self.own_hold(request.hold.number, request.user) else {
             return Err(Instead::Answer(nothing_done()));
         };
         if hold.pinned {
-            self.live(&hold)?;
+            self.live(hold)?;
         }
-        let by = keyed.map(|keyed| (request.user, keyed));
-        self.ended(request.hold.number, hold, HoldEnd::Released, by)
+        let lines = hold.lines.clone();
+        let by = keyed.map(|asked| (request.user, asked.keyed()));
+        self.ended(HoldEnded {
+            hold: request.hold.number,
+            user: request.user,
+            end: HoldEnd::Released,
+            by,
+            lines,
+        })
     }
 
     pub(super) fn expire(&mut self, number: HoldNumber) -> Decided {
         let now = self.now;
-        match self.scope.shard(number.shard()).holds.get(&number) {
+        match self.scope.look(number.shard()).holds.get(&number) {
             Some(hold) if hold.deadline <= now => {
-                let hold = hold.clone();
-                self.ended(number, hold, HoldEnd::Expired, None)
+                let (user, lines) = (hold.user, hold.lines.clone());
+                self.ended(HoldEnded { hold: number, user, end: HoldEnd::Expired, by: None, lines })
             }
             _ => Err(Instead::Answer(nothing_done())),
         }
     }
 
-    pub(super) fn ended(
-        &mut self,
-        number: HoldNumber,
-        hold: HoldRecord,
-        end: HoldEnd,
-        by: Option<(UserId, Keyed)>,
-    ) -> Decided {
-        self.scope.lock_stripes(hold.lines.seats.iter().map(|line| line.seat), 0);
-        let ended = HoldEnded { hold: number, user: hold.user, end, by, lines: hold.lines };
+    pub(super) fn ended(&mut self, ended: HoldEnded) -> Decided {
+        self.scope.lock_lines(&ended.lines.seats);
         Self::always(Fact::HoldEnded(ended))
     }
 
     /// The hold, if it is the user's.
-    pub(super) fn own_hold(&mut self, number: HoldNumber, user: UserId) -> Result<HoldRecord, Refusal> {
+    pub(super) fn own_hold(&self, number: HoldNumber, user: UserId) -> Result<&HoldRecord, Refusal> {
         if number.shard() != user.shard() {
             return Err(Refusal::UnknownHold);
         }
-        let hold = self.scope.shard(number.shard()).holds.get(&number);
-        hold.filter(|hold| hold.user == user).cloned().ok_or(Refusal::UnknownHold)
+        let hold = self.scope.look(number.shard()).holds.get(&number);
+        hold.filter(|hold| hold.user == user).ok_or(Refusal::UnknownHold)
     }
 
     /// Refuses what is overdue, then what is pinned.
@@ -166,8 +165,8 @@ impl Decide<'_, '_> {
     }
 }
 
-pub(super) fn nothing_done() -> Answer {
-    Answer::Done(Done { revision: None, replayed: false })
+pub(super) fn nothing_done() -> Reply {
+    Reply::Done(Done { revision: None, replayed: false })
 }
 
 /// What a hold keeps and what it gives back.

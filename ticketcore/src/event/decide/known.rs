@@ -14,12 +14,10 @@ pub(crate) fn check_items(items: &[Item]) -> Result<(), Refusal> {
     limit("items", items.len() as u64, 0, limits::ITEMS_PER_HOLD_MAX as u64)?;
     let max = limits::PLACES_PER_HOLD_MAX as u64;
     let mut places = 0u64;
-    let mut seats: SmallVec<[SeatIndex; 16]> = SmallVec::new();
     for item in items {
         places += match item {
             Item::Seats { seats: named, .. } => {
                 limit("items.seats", named.len() as u64, 1, max)?;
-                seats.extend_from_slice(named);
                 named.len() as u64
             }
             Item::Area { quantity, .. } => {
@@ -33,8 +31,23 @@ pub(crate) fn check_items(items: &[Item]) -> Result<(), Refusal> {
         };
     }
     limit("items: places", places, 0, max)?;
-    seats.sort_unstable();
-    match seats.windows(2).find(|pair| pair[0] == pair[1]) {
+    distinct_seats(items)
+}
+
+fn distinct_seats(items: &[Item]) -> Result<(), Refusal> {
+    if let [Item::Seats { seats, .. }] = items
+        && seats.is_sorted_by(|a, b| a < b)
+    {
+        return Ok(());
+    }
+    let mut all: SmallVec<[SeatIndex; 16]> = SmallVec::new();
+    for item in items {
+        if let Item::Seats { seats, .. } = item {
+            all.extend_from_slice(seats);
+        }
+    }
+    all.sort_unstable();
+    match all.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(Refusal::DuplicateSeat(pair[0])),
         None => Ok(()),
     }

@@ -8,13 +8,15 @@ mod order;
 mod orphan;
 mod staff;
 
+use std::sync::Arc;
+
 use super::pool::PoolName;
 use super::scope::Scope;
 use super::touched::pool_counts;
-use crate::answer::Answer;
+use crate::answer::Reply;
 use crate::canary::{Canaries, Canary};
 use crate::command::{Command, CommandKey};
-use crate::fact::{Fact, Keyed};
+use crate::fact::Fact;
 use crate::id::{EventId, HoldNumber, Revision};
 use crate::key::key_tag;
 use crate::refusal::Refusal;
@@ -26,24 +28,9 @@ pub(super) use known::known;
 
 /// What a command would do.
 pub(crate) struct Decision {
-    pub fact: Fact,
+    pub fact: Arc<Fact>,
     /// The fact may be logged before this instant; from then on the command must be decided again.
     pub valid_until: UtcMs,
-    /// Pools that were reserved and must be given back if the fact is not logged.
-    pub reserved: Reserved,
-}
-
-/// Pool places taken by a decision.
-#[derive(Debug, Default)]
-pub(crate) struct Reserved(smallvec::SmallVec<[(PoolName, u32); 8]>);
-
-impl Reserved {
-    pub fn give_back(self, scope: &Scope<'_>) {
-        for (pool, count) in self.0 {
-            let given = scope.layout.pools.give(pool, count);
-            debug_assert!(given, "what was reserved can be given back");
-        }
-    }
 }
 
 /// Why a command logs no fact.
@@ -53,7 +40,7 @@ pub(crate) enum Instead {
     /// It was carried out before, at this revision.
     Replay(Revision),
     /// There is nothing to do; this is the answer.
-    Answer(Answer),
+    Answer(Reply),
     /// Overdue holds may be in its way: numbers of owners met, none if only counters are.
     Overdue(Refusal, Vec<HoldNumber>),
     /// What it saw without locks has changed: decide again.
@@ -105,14 +92,14 @@ struct Decide<'s, 'a> {
 }
 
 impl Decide<'_, '_> {
-    fn idempotency(&mut self, command: &Command) -> Result<Option<Keyed>, Instead> {
-        let Some(CommandKey { user, operation, key, fingerprint }) = command.key() else { return Ok(None) };
+    fn idempotency<'r>(&mut self, command: &'r Command) -> Result<Option<CommandKey<'r>>, Instead> {
+        let Some(asked) = command.key() else { return Ok(None) };
         let secret = self.scope.layout.manifest.rules().key_secret;
-        let tag = key_tag(secret, user, operation, key);
-        let now = self.now;
-        match self.scope.shard(user.shard()).keys.find(tag, now) {
+        let tag = key_tag(secret, asked.user, asked.operation, asked.key);
+        self.scope.tag = Some(tag);
+        match self.scope.look(asked.user.shard()).keys.find(tag, self.now) {
             Some(revision) if !self.canaries.on(Canary::ForgetIdempotency) => Err(Instead::Replay(revision)),
-            _ => Ok(Some(Keyed { key: key.clone(), fingerprint })),
+            _ => Ok(Some(asked)),
         }
     }
 
@@ -128,7 +115,7 @@ impl Decide<'_, '_> {
 
     /// A fact that must be logged before `valid_until`.
     fn until(fact: Fact, valid_until: UtcMs) -> Decided {
-        Ok(Decision { fact, valid_until, reserved: Reserved::default() })
+        Ok(Decision { fact: Arc::new(fact), valid_until })
     }
 
     /// The instant from which a fact that names times made from `now` must be made again.
@@ -137,15 +124,15 @@ impl Decide<'_, '_> {
     }
 
     /// Reserves `count` places of a pool, those that the fact itself gives back counted as left.
-    fn reserve(&self, reserved: &mut Reserved, pool: PoolName, count: u32, credit: u32) -> Result<(), u32> {
+    fn reserve(&mut self, pool: PoolName, count: u32, credit: u32) -> Result<(), u32> {
         self.scope.layout.pools.take(pool, count, credit)?;
-        reserved.0.push((pool, count));
+        self.scope.reserved.push((pool, count));
         Ok(())
     }
 
     /// What a set of lines gives back to a pool.
     fn credit(&self, removed: &crate::fact::Lines, pool: PoolName) -> u32 {
         let counts = pool_counts(&self.scope.layout.manifest, removed);
-        counts.filter(|(name, _)| *name == pool).map(|(_, count)| count).sum()
+        counts.into_iter().filter(|(name, _)| *name == pool).map(|(_, count)| count).sum()
     }
 }

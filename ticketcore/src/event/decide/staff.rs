@@ -3,8 +3,9 @@
 use super::hold::nothing_done;
 use super::{Decide, Decided, Instead};
 use crate::canary::Canary;
+use crate::command::CommandKey;
 use crate::event::pool::PoolName;
-use crate::fact::{Fact, HoldEnd, Keyed, PlacesChanged, SeatChange, SeatsChanged};
+use crate::fact::{Fact, HoldEnd, HoldEnded, PlacesChanged, SeatChange, SeatsChanged};
 use crate::id::{AllocationIndex, AreaIndex, QuotaIndex, SHARDS, SeatIndex};
 use crate::manifest::{Manifest, quota_indices};
 use crate::order::OrderState;
@@ -13,7 +14,7 @@ use crate::request::{ForceReleaseRequest, ManifestRequest, PlacesRequest, SeatsR
 use crate::sale::SaleState;
 
 impl Decide<'_, '_> {
-    pub(super) fn seats(&mut self, request: &SeatsRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn seats(&mut self, request: &SeatsRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let layout = self.scope.layout;
         let mut wanted = request.seats.clone();
         wanted.sort_unstable();
@@ -44,7 +45,12 @@ impl Decide<'_, '_> {
             return Err(Instead::Overdue(Refusal::SeatMismatch(mismatches), Vec::new()));
         }
         let seats = wanted.iter().map(|(seat, _)| *seat).collect();
-        let changed = SeatsChanged { by: request.by, keyed, change: request.change, seats };
+        let changed = SeatsChanged {
+            by: request.by,
+            keyed: keyed.map(CommandKey::keyed),
+            change: request.change,
+            seats,
+        };
         Self::always(Fact::SeatsChanged(Box::new(changed)))
     }
 
@@ -58,7 +64,7 @@ impl Decide<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn places(&mut self, request: &PlacesRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn places(&mut self, request: &PlacesRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let layout = self.scope.layout;
         if request.area.at() >= layout.manifest.areas().len() {
             return Err(Refusal::UnknownArea(request.area).into());
@@ -79,7 +85,7 @@ impl Decide<'_, '_> {
         }
         let changed = PlacesChanged {
             by: request.by,
-            keyed,
+            keyed: keyed.map(CommandKey::keyed),
             area: request.area,
             allocation: request.allocation,
             blocked: request.blocked,
@@ -87,16 +93,21 @@ impl Decide<'_, '_> {
         Self::always(Fact::PlacesChanged(Box::new(changed)))
     }
 
-    pub(super) fn force_release(&mut self, request: &ForceReleaseRequest, keyed: Option<Keyed>) -> Decided {
+    pub(super) fn force_release(
+        &mut self,
+        request: &ForceReleaseRequest,
+        keyed: Option<CommandKey<'_>>,
+    ) -> Decided {
         let number = request.hold.number;
-        let Some(hold) = self.scope.shard(number.shard()).holds.get(&number).cloned() else {
+        let Some(hold) = self.scope.look(number.shard()).holds.get(&number) else {
             return Err(Instead::Answer(nothing_done()));
         };
         if hold.pinned {
             return Err(Refusal::HoldPinned { payment_deadline: hold.deadline }.into());
         }
-        let by = keyed.map(|keyed| (request.by, keyed));
-        self.ended(number, hold, HoldEnd::ForceReleased, by)
+        let (user, lines) = (hold.user, hold.lines.clone());
+        let by = keyed.map(|asked| (request.by, asked.keyed()));
+        self.ended(HoldEnded { hold: number, user, end: HoldEnd::ForceReleased, by, lines })
     }
 
     pub(super) fn release_allocation(&mut self, allocation: AllocationIndex) -> Decided {

@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use self::state::{KeyRecord, ModelSeat};
 use crate::fact::{Fact, Keyed, Stamp};
 use crate::id::{AllocationIndex, EventId, HoldNumber, Revision, UserId};
-use crate::key::{IdempotencyKey, Operation, request_fingerprint};
+use crate::key::{Fingerprinted, IdempotencyKey, Operation};
 use crate::manifest::{Definition, Manifest, ManifestError};
 use crate::refusal::Refusal;
 use crate::sale::{Activity, SaleState};
@@ -171,7 +171,7 @@ impl Model {
     }
 
     /// The outcome remembered under the key, or what to remember with the fact.
-    fn keyed<T: serde::Serialize>(
+    fn keyed<T: Fingerprinted>(
         &self,
         t: UtcMs,
         user: UserId,
@@ -180,7 +180,7 @@ impl Model {
         request: &T,
     ) -> Result<Option<Keyed>, Instead> {
         let Some(key) = key else { return Ok(None) };
-        let fingerprint = request_fingerprint(request);
+        let fingerprint = request.fingerprint();
         let known = self.keys.get(&(user, operation, key.clone())).filter(|record| remembered(record.at, t));
         match known {
             None => Ok(Some(Keyed { key: key.clone(), fingerprint })),

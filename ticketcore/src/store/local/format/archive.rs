@@ -15,7 +15,7 @@ use crate::id::Revision;
 use crate::store::local::error::{Damage, LocalError};
 use crate::store::{BatchId, StreamId, Tail};
 use crate::time::UtcMs;
-use crate::varint::{put_signed, put_varint, take_signed, take_varint};
+use crate::varint::{Sink, take_signed, take_varint, zigzag};
 
 const MAGIC: &[u8; 8] = b"tkt-arc\0";
 const FORMAT: u32 = 1;
@@ -175,14 +175,13 @@ fn put_batch(into: &mut Vec<u8>, before: &mut Before, batch: &StoredBatch<'_>) {
     #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
     let counter = batch.id.0 as u64;
     let same = node == before.node;
-    let mut put = |byte| into.push(byte);
-    put_varint(&mut put, (batch.records.len() as u64) << 1 | u64::from(same));
+    into.number((batch.records.len() as u64) << 1 | u64::from(same));
     if !same {
-        node.to_le_bytes().into_iter().for_each(&mut put);
+        into.bytes(&node.to_le_bytes());
     }
-    put_signed(&mut put, counter.wrapping_sub(before.counter).cast_signed());
-    put_varint(&mut put, u64::from(batch.count));
-    put_signed(&mut put, batch.base.0.wrapping_sub(before.base).cast_signed());
+    into.number(zigzag(counter.wrapping_sub(before.counter).cast_signed()));
+    into.number(u64::from(batch.count));
+    into.number(zigzag(batch.base.0.wrapping_sub(before.base).cast_signed()));
     into.extend_from_slice(batch.records);
     *before = Before { node, counter, base: batch.base.0 };
 }

@@ -40,7 +40,7 @@ impl Table {
         let open = |node: u64| {
             let clock = Arc::new(clock.clone());
             let options = Options { clock, manual_expiry: true, node: Some(node), ..Options::default() };
-            BoxOffice::open(Arc::clone(&store), options).expect("an empty store opens")
+            BoxOffice::with_store(Arc::clone(&store), options).expect("an empty store opens")
         };
         let nodes: Vec<BoxOffice> = (1..).take(nodes).map(open).collect();
         let event = nodes[0].add_event(&definition(0)).expect("the definition is valid");

@@ -9,7 +9,7 @@ use ticketcore::{
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let office = BoxOffice::open(MemoryStore::new(), Options::default())?;
+    let office = BoxOffice::with_store(MemoryStore::new(), Options::default())?;
     let definition: Definition = generate(VenueKind::Theatre).to_definition(&PlanOptions::new("Hamlet"))?;
     let event = office.add_event(&definition)?;
     office.set_sale_state(event, SaleState::Onsale).wait()?;

@@ -10,7 +10,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // An event is defined by what is for sale. This one comes from a plan; see `manifest` for writing one by hand.
-//! let office = BoxOffice::open(MemoryStore::new(), Options::default())?;
+//! let office = BoxOffice::with_store(MemoryStore::new(), Options::default())?;
 //! let definition = generate(VenueKind::Theatre).to_definition(&PlanOptions::new("Hamlet"))?;
 //! let event = office.add_event(&definition)?;
 //! office.set_sale_state(event, SaleState::Onsale).wait()?;
@@ -55,8 +55,9 @@
 //!   their order of precedence), failed, or unknown. Unknown is never folded into failed: ask again under the same key.
 //! * [`manifest`] is what an event sells: sections, rows and seats, areas, categories, ticket types, prices, allocations, quotas,
 //!   rules. [`plan`] makes a definition from a seating plan.
-//! * [`store`] is where journals live. A store is a conditional append; [`store::MemoryStore`] is the one that ships in this
-//!   version, and is gone with the process. [`fact`] is what a journal consists of.
+//! * [`store`] is where journals live. A store is a conditional append. [`BoxOffice::open`] keeps them in a folder, in a
+//!   [`store::LocalStore`]: what was acknowledged survives a crash. [`store::MemoryStore`] is gone with the process. [`fact`] is what a
+//!   journal consists of.
 //! * [`limits`] has every limit with its number. [`Clock`] is where time comes from.
 //! * `testkit` (a feature) has what it takes to test an engine, a store or a host against the promises made here.
 //!
@@ -113,7 +114,9 @@ pub use id::{
 pub use invariant::{Invariant, Violation};
 pub use key::{IdempotencyKey, Operation};
 pub use money::{BadCurrency, Currency, Money};
-pub use office::{BoxOffice, Changes, EventEntry, Maintained, Options, Pending, SeatInfo, VenueEntry};
+pub use office::{
+    BoxOffice, Changes, EventEntry, Maintained, OpenError, Options, Pending, SeatInfo, VenueEntry,
+};
 pub use order::OrderState;
 pub use refusal::{Refusal, SeatConflict, SeatMismatch, SeatState};
 pub use request::*;

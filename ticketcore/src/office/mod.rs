@@ -8,6 +8,7 @@ mod queries;
 mod registry;
 
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -24,7 +25,8 @@ use crate::canary::Canary;
 use crate::event::{EventCore, Settings};
 use crate::id::EventId;
 use crate::limits::PENDING_BYTES_MAX;
-use crate::store::Store;
+use crate::store::local::{LocalError, LocalOptions};
+use crate::store::{LocalStore, Store};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::thread::JoinHandle;
 use crate::sync::{ArcSwap, Mutex};
@@ -69,6 +71,17 @@ impl Default for Options {
     }
 }
 
+/// A box office can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its store can't.
+    #[error(transparent)]
+    Store(#[from] LocalError),
+    /// The catalogue of events can't be read, or a thread can't be started.
+    #[error(transparent)]
+    Catalogue(#[from] CommandError),
+}
+
 /// Sells tickets for every event of one store. Cheap to share behind an [`Arc`]; all methods take `&self`.
 ///
 /// Threads: one, `ticketcore-maintenance`, which expires holds, opens and closes events, rebases and saves snapshots;
@@ -96,15 +109,24 @@ pub(crate) struct Office {
 }
 
 impl BoxOffice {
-    /// Opens a box office on a store. Events are opened when they are first used.
+    /// Opens a box office whose journals are kept in a folder of this machine, made if it is not there: a [`LocalStore`] with its default
+    /// options. Events are opened when they are first used.
+    ///
+    /// # Errors
+    /// If the store can't be opened ([`OpenError::Store`] says why), or its catalogue can't be read.
+    pub fn open(folder: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+        Ok(Self::with_store(LocalStore::open(folder, LocalOptions::default())?, options)?)
+    }
+
+    /// Opens a box office on a store of any kind.
     ///
     /// # Errors
     /// If the catalogue can't be read.
-    pub fn open(store: impl Store, options: Options) -> Result<Self, CommandError> {
+    pub fn with_store(store: impl Store, options: Options) -> Result<Self, CommandError> {
         Self::open_shared(Arc::new(store), options)
     }
 
-    /// As [`open`](Self::open), on a store that others may use too.
+    /// As [`with_store`](Self::with_store), on a store that others may use too.
     ///
     /// # Errors
     /// If the catalogue can't be read, or the maintenance thread can't be started.

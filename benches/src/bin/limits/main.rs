@@ -10,6 +10,7 @@ mod bare;
 mod best;
 mod churn;
 mod contended;
+mod durable;
 mod expiry;
 mod guard;
 mod map;
@@ -44,7 +45,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 /// Figures that are measured together, by their names.
 type Group = (&'static [&'static str], fn() -> Outcome<Vec<Figure>>);
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 14] = [
     (pairs::NAMES, pairs::measure),
     (contended::NAMES, contended::measure),
     (best::NAMES, best::measure),
@@ -54,6 +55,11 @@ const GROUPS: [Group; 9] = [
     (churn::NAMES, churn::measure),
     (expiry::NAMES, expiry::measure),
     (replay::NAMES, replay::measure),
+    (durable::THROUGHPUT, durable::throughput),
+    (durable::LATENCY, durable::latency),
+    (durable::CROWD, durable::crowd),
+    (durable::OPENING, durable::opening),
+    (durable::ROOM, durable::room),
 ];
 
 fn main() -> Outcome<()> {

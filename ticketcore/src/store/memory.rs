@@ -11,9 +11,10 @@ use crossbeam_utils::CachePadded;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use self::journal::Journal;
+use super::side::MemorySide;
 use super::{
-    Appended, Batch, Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId,
-    Tail,
+    Appended, Batch, Capabilities, Completion, ReadError, Record, SideRecords, Snapshot, Store, StoreFailure,
+    StreamId, Tail,
 };
 use crate::id::Revision;
 use crate::sync::{ArcSwap, Mutex};
@@ -39,6 +40,7 @@ pub struct MemoryStore {
     shared: bool,
     /// Facts kept before the newest snapshot; `None` keeps all.
     retention_facts: Option<u64>,
+    side: MemorySide,
 }
 
 /// Streams by name, under the store's own hash of it, which also says where among the shards they are. Looking one up takes no lock;
@@ -60,6 +62,7 @@ impl MemoryStore {
             hasher: DefaultHashBuilder::default(),
             shared: false,
             retention_facts: None,
+            side: MemorySide::default(),
         }
     }
 
@@ -205,6 +208,10 @@ impl Store for MemoryStore {
         }
         found.sort_unstable();
         Ok(found)
+    }
+
+    fn side_records(&self) -> Option<&dyn SideRecords> {
+        Some(&self.side)
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -6,6 +6,7 @@
 pub mod local;
 mod memory;
 mod record;
+mod side;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use record::{Record, RecordIter, Records, RecordsError};
+pub use side::{SIDE_BYTES_MAX, SideId, SideRecords};
 
 use crate::id::{EventId, Revision};
 
@@ -236,6 +238,11 @@ pub trait Store: Send + Sync + 'static {
     /// If they can't be listed now.
     fn streams(&self) -> Result<Vec<StreamId>, StoreFailure>;
 
+    /// Records that can be erased, if this store keeps any.
+    fn side_records(&self) -> Option<&dyn SideRecords> {
+        None
+    }
+
     /// What this store is and can do. Never changes.
     fn capabilities(&self) -> Capabilities;
 }
@@ -263,6 +270,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
     fn streams(&self) -> Result<Vec<StreamId>, StoreFailure> {
         (**self).streams()
+    }
+    fn side_records(&self) -> Option<&dyn SideRecords> {
+        (**self).side_records()
     }
     fn capabilities(&self) -> Capabilities {
         (**self).capabilities()

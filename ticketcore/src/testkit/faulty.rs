@@ -8,8 +8,8 @@ use super::fault::CALLS;
 use super::{Call, Fault, FaultOdds, Rng};
 use crate::id::Revision;
 use crate::store::{
-    Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, ReadError, Record, Snapshot, Store,
-    StoreFailure, StreamId, Tail,
+    Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, ReadError, Record, SideRecords,
+    Snapshot, Store, StoreFailure, StreamId, Tail,
 };
 use crate::sync::Mutex;
 
@@ -301,6 +301,10 @@ impl<S: Store> Store for FaultyStore<S> {
     fn streams(&self) -> Result<Vec<StreamId>, StoreFailure> {
         self.fails(Call::Streams)?;
         self.inner.streams()
+    }
+
+    fn side_records(&self) -> Option<&dyn SideRecords> {
+        self.inner.side_records()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -4,4 +4,5 @@
 mod damage;
 mod disk_errors;
 mod power_cuts;
+mod side;
 mod workload;

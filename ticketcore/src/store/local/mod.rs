@@ -14,6 +14,7 @@ mod options;
 mod read;
 mod recovery;
 mod shared;
+mod side;
 mod slots;
 mod snapshots;
 mod verify;
@@ -36,7 +37,9 @@ pub use options::{Durability, LocalOptions};
 pub use shared::LocalStats;
 pub use verify::Verified;
 
-use super::{Capabilities, Completion, ReadError, Record, Snapshot, Store, StoreFailure, StreamId, Tail};
+use super::{
+    Capabilities, Completion, ReadError, Record, SideRecords, Snapshot, Store, StoreFailure, StreamId, Tail,
+};
 use crate::id::Revision;
 use crate::sync::Mutex;
 use crate::sync::thread::{self, JoinHandle};
@@ -309,6 +312,10 @@ impl Store for LocalStore {
     fn streams(&self) -> Result<Vec<StreamId>, StoreFailure> {
         let index = self.shared.index.lock();
         Ok(index.streams.iter().filter(|(_, stream)| stream.end.tail.seq > 0).map(|(id, _)| *id).collect())
+    }
+
+    fn side_records(&self) -> Option<&dyn SideRecords> {
+        Some(&*self.shared)
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -18,9 +18,10 @@ use super::format::snapshot::SNAPSHOTS;
 use super::index::{Index, Segment};
 use super::keeper::batch_of;
 use super::shared::{Sealed, Shared, Slots, Spare};
+use super::side::SIDE;
 use super::slots::{LOG, slot_number};
 
-const FOLDERS: [&str; 3] = [LOG, ARCHIVES, SNAPSHOTS];
+const FOLDERS: [&str; 4] = [LOG, ARCHIVES, SNAPSHOTS, SIDE];
 /// The file that the system's lock is on.
 const LOCK: &str = "LOCK";
 
@@ -233,7 +234,7 @@ impl Shared {
                 self.files.remove(&name).doing("remove", &name)?;
             }
         }
-        for folder in [SNAPSHOTS, ""] {
+        for folder in [SNAPSHOTS, SIDE, ""] {
             for name in self.files.list(folder).doing("list", folder)? {
                 let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
                 if name.ends_with(".tmp") {

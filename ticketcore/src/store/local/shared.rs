@@ -14,6 +14,7 @@ use super::format::manifest::Manifest;
 use super::format::segment::LogEnd;
 use super::index::{Index, Segment};
 use super::recovery::Log;
+use super::side::Side;
 use crate::id::Revision;
 use crate::store::{Completion, StreamId};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -130,6 +131,8 @@ pub(super) struct Shared {
     pub trouble: Mutex<Option<String>>,
     /// One snapshot is saved at a time.
     pub saving: Mutex<()>,
+    /// Side records, once somebody has asked for one.
+    pub side: Mutex<Option<Side>>,
     /// Revisions of snapshots that were saved or loaded since the store was opened.
     pub snapshots: Mutex<BTreeMap<StreamId, Revision>>,
 }
@@ -163,6 +166,7 @@ impl Shared {
             poison: OnceLock::new(),
             trouble: Mutex::default(),
             saving: Mutex::new(()),
+            side: Mutex::default(),
             snapshots: Mutex::default(),
         })
     }

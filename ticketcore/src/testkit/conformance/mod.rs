@@ -44,6 +44,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("streams are independent", streams::streams_are_independent),
     ("streams are listed", streams::streams_are_listed),
     ("truncation", streams::truncation),
+    ("side records", streams::side_records),
     ("one winner", concurrent::one_winner),
     ("whole batches only", concurrent::whole_batches_only),
     ("streams side by side", concurrent::streams_side_by_side),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::harness::{Bench, EVENT, Verdict, ensure, try_read};
 use crate::id::{EventId, Revision};
-use crate::store::{Appended, Batch, BatchId, ReadError, Snapshot, StreamId, Tail};
+use crate::store::{Appended, Batch, BatchId, ReadError, SIDE_BYTES_MAX, SideId, Snapshot, StreamId, Tail};
 
 const ROOM: StreamId = StreamId::Room(EventId(1));
 
@@ -114,4 +114,37 @@ pub(super) fn truncation(bench: &Bench) -> Verdict {
         ensure!(revision == Ok(Some(covered)), "the snapshot that covers them is {revision:?}");
     }
     Ok(())
+}
+
+/// Side records, if the store keeps any: what was saved last is there, each by itself, and what was erased is not.
+pub(super) fn side_records(bench: &Bench) -> Verdict {
+    let Some(side) = bench.store.side_records() else { return Ok(()) };
+    let expect = |id: u128, wanted: Option<&[u8]>| {
+        let found = side.load(SideId(id)).map_err(|failure| failure.to_string())?;
+        ensure!(found.as_deref() == wanted, "side record {id} is {found:?}, wanted {wanted:?}");
+        Ok(())
+    };
+    let save = |id: u128, bytes: &[u8]| side.save(SideId(id), bytes).map_err(|failure| failure.to_string());
+    let erase = |id: u128| side.erase(SideId(id)).map_err(|failure| failure.to_string());
+    expect(1, None)?;
+    erase(1)?;
+    save(1, b"first")?;
+    save(u128::MAX, b"")?;
+    save(2, &[7; SIDE_BYTES_MAX])?;
+    expect(1, Some(b"first"))?;
+    expect(u128::MAX, Some(b""))?;
+    expect(2, Some(&[7; SIDE_BYTES_MAX]))?;
+    save(1, b"second, and longer")?;
+    expect(1, Some(b"second, and longer"))?;
+    erase(1)?;
+    erase(1)?;
+    expect(1, None)?;
+    expect(2, Some(&[7; SIDE_BYTES_MAX]))?;
+    save(1, b"third")?;
+    expect(1, Some(b"third"))?;
+    ensure!(
+        side.save(SideId(3), &[0; SIDE_BYTES_MAX + 1]).is_err(),
+        "a side record that is too large was kept"
+    );
+    expect(3, None)
 }

@@ -42,7 +42,7 @@ fn live(disk: &MemoryDisk, seed: u64) -> Books {
             1 | 2 => None,
             _ => Some(secret(&mut rng)),
         };
-        let side = store.side_records().unwrap();
+        let side = store.side_records().expect("it keeps some");
         let done = match &next {
             None => side.erase(SideId(id)),
             Some(bytes) => side.save(SideId(id), bytes),
@@ -63,7 +63,7 @@ fn check(disk: &MemoryDisk, books: &Books) -> Result<(), String> {
     {
         let store =
             LocalStore::open_in(Arc::new(disk.clone()), options()).map_err(|error| error.to_string())?;
-        let side = store.side_records().unwrap();
+        let side = store.side_records().expect("it keeps some");
         for id in 0..4 {
             let found = side.load(SideId(id)).map_err(|error| error.to_string())?;
             let unsure = books.unsure.as_ref().filter(|(unsure, _)| *unsure == id);

@@ -23,11 +23,11 @@ pub struct LocalOptions {
     pub durability: Durability,
     /// Bytes of a segment of the log: 16 KiB to 1 GiB, in steps of 4 KiB. Two to four of them are on the disk.
     pub segment_bytes: u32,
-    /// How much is kept of journals that a snapshot covers, unless [`LocalStore::set_retention`] says otherwise.
+    /// How much is kept of journals that a snapshot covers, unless [`LocalStore::set_retention`](super::LocalStore::set_retention) says otherwise.
     pub retention: Retention,
     /// Bytes of memory for unpacked blocks of archives.
     pub cache_bytes: usize,
-    /// No threads are started: a batch is written by whoever hands it in, and the host calls [`LocalStore::maintain`] itself, often.
+    /// No threads are started: a batch is written by whoever hands it in, and the host calls [`LocalStore::maintain`](super::LocalStore::maintain) itself, often.
     pub manual: bool,
     /// A deliberate fault, to prove that it is caught.
     #[cfg(feature = "testkit")]

@@ -1,0 +1,139 @@
+//! A store that an earlier version wrote is opened and says what it said then. The files in `tests/golden/` never change; a new format gets
+//! files of its own beside them (`WRITE_GOLDEN=1 cargo test --features testkit --test golden` writes those that are not there).
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, too")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ticketcore::store::local::{LocalOptions, LocalStore};
+use ticketcore::store::{SideId, Store};
+use ticketcore::testkit::{Auditor, ManualClock, MemoryDisk, START, SmallSale};
+use ticketcore::{BoxOffice, Hold, HoldRequest, Options, Order, OrderState};
+
+/// The formats of this version.
+const NEWEST: &str = "store-1";
+
+type Contents = BTreeMap<String, Vec<u8>>;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn options() -> LocalOptions {
+    LocalOptions { segment_bytes: 16 << 10, manual: true, ..LocalOptions::default() }
+}
+
+/// What people were told when it was written, as JSON lines.
+#[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+struct Told {
+    hold: Hold,
+    request: HoldRequest,
+    orders: Vec<Order>,
+    free: u32,
+    held: u32,
+    sold: u32,
+    facts: u64,
+}
+
+/// A sale with an archive, a snapshot, facts after it in the log, and a side record.
+fn write() -> (Contents, Told) {
+    let disk = MemoryDisk::new();
+    let open = || Arc::new(LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap());
+    let definition = SmallSale::definition(3, 10, 20);
+    let sale = SmallSale::open(open(), &definition);
+    let event = sale.event;
+    let mut orders = vec![sale.buy(1, &[0, 1]).unwrap()];
+    let expired = sale.hold(2, &[5]).wait().unwrap();
+    sale.office.save_snapshot(event).unwrap();
+    drop(sale);
+    let store = open();
+    store.side_records().unwrap().save(SideId(7), b"somebody's name").unwrap();
+    let clock = Arc::new(ManualClock::new(START.plus_ms(10 * 60_000)));
+    let office = BoxOffice::open_shared(
+        Arc::<LocalStore>::clone(&store),
+        Options { clock, manual_expiry: true, node: Some(2), ..Options::default() },
+    )
+    .unwrap();
+    assert!(expired.deadline < START.plus_ms(10 * 60_000));
+    office.maintain();
+    let key = ticketcore::IdempotencyKey::new("golden").ok();
+    let seats = vec![ticketcore::SeatIndex(5), ticketcore::SeatIndex(6)];
+    let items = vec![ticketcore::Item::Seats { seats, ticket_type: ticketcore::testkit::ADULT }];
+    let user = ticketcore::UserId::from(3);
+    let request = HoldRequest { key, ..HoldRequest::new(event, user, items) };
+    let hold = office.hold(request.clone()).wait().unwrap();
+    orders.push(office.find_order(orders[0].id, orders[0].user).unwrap());
+    let left = office.availability(event).unwrap();
+    let sum = |of: fn(&ticketcore::Counts) -> u32| left.sections.iter().map(of).sum();
+    let told = Told {
+        hold,
+        request,
+        orders,
+        free: sum(|c| c.free),
+        held: sum(|c| c.held),
+        sold: sum(|c| c.sold),
+        facts: left.revision.0,
+    };
+    drop(office);
+    drop(store);
+    (disk.contents(), told)
+}
+
+fn read_folder(folder: &Path, prefix: &str, into: &mut Contents) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            read_folder(&entry.path(), &format!("{name}/"), into);
+        } else {
+            into.insert(name, std::fs::read(entry.path()).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_store_of_this_version_is_among_the_golden_ones() {
+    let folder = golden(NEWEST);
+    if std::env::var_os("WRITE_GOLDEN").is_some() && !folder.exists() {
+        let (contents, told) = write();
+        for (name, bytes) in contents {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        let told = serde_json::to_string_pretty(&told).unwrap();
+        std::fs::write(golden(&format!("{NEWEST}.json")), told).unwrap();
+    }
+    assert!(folder.join("MANIFEST").is_file());
+}
+
+#[test]
+fn every_golden_store_opens_and_says_what_it_said() {
+    let mut contents = Contents::new();
+    read_folder(&golden(NEWEST), "", &mut contents);
+    for part in ["wal/", "archive/", "snapshots/event", "side/"] {
+        assert!(contents.keys().any(|name| name.starts_with(part)), "{part} is there");
+    }
+    let told: Told =
+        serde_json::from_slice(&std::fs::read(golden(&format!("{NEWEST}.json"))).unwrap()).unwrap();
+    let disk = MemoryDisk::with_contents(&contents);
+    let store = Arc::new(LocalStore::open_in(Arc::new(disk), options()).unwrap());
+    assert!(store.verify().found.is_empty(), "{:?}", store.verify().found);
+    let event = told.request.event;
+    Auditor::audit(&*store, ticketcore::store::StreamId::Event(event)).unwrap();
+    assert_eq!(store.side_records().unwrap().load(SideId(7)), Ok(Some(b"somebody's name".to_vec())));
+    let clock = Arc::new(ManualClock::new(told.hold.at));
+    let options = Options { clock, manual_expiry: true, ..Options::default() };
+    let office = BoxOffice::open_shared(store, options).unwrap();
+    let left = office.availability(event).unwrap();
+    let sum = |of: fn(&ticketcore::Counts) -> u32| left.sections.iter().map(of).sum::<u32>();
+    assert_eq!((sum(|c| c.free), sum(|c| c.held), sum(|c| c.sold)), (told.free, told.held, told.sold));
+    assert_eq!(left.revision.0, told.facts);
+    let again = office.hold(told.request).wait().unwrap();
+    assert_eq!(again, Hold { replayed: true, ..told.hold });
+    let order = &told.orders[1];
+    assert_eq!(&office.find_order(order.id, order.user).unwrap(), order);
+    assert_eq!(order.state, OrderState::Confirmed);
+}

@@ -15,6 +15,7 @@ FUZZ_TARGETS := plan_import fact_decode record_decode commands store_files
 FUZZ_SECONDS ?= 600
 SIMULATE := $(CARGO) run --release -p ticketcore --features testkit --example simulate --
 SEEDS ?= 0..2000
+INSPECT := $(CARGO) run --release -p ticketcore --features testkit --example inspect --
 ONSALE := $(CARGO) run --release -p ticketcore --example onsale --
 
 .PHONY: help
@@ -22,7 +23,7 @@ help: ## Says what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: test
-test: tools fmt clippy doc unit shuttle deny fuzz smoke simulate-short bench-build ## Everything, from a fresh clone; ends with the count.
+test: tools fmt clippy doc unit shuttle deny fuzz smoke simulate-short inspect bench-build ## Everything, from a fresh clone; ends with the count.
 	@scripts/tally $(RESULTS)
 
 .PHONY: tools
@@ -81,14 +82,25 @@ fuzz-run:
 	done
 
 .PHONY: smoke
-smoke: ## Sells out two venues and looks at the books.
+smoke: ## Sells out two venues, on the disk and in memory, kills the seller a few times, and looks at the books.
 	$(ONSALE) --venue theatre --json | scripts/check-onsale
 	$(ONSALE) --venue stadium --json | scripts/check-onsale
+	$(ONSALE) --venue stadium --memory --json | scripts/check-onsale
+	$(ONSALE) --venue stadium --crash-loop 5 --json | scripts/check-onsale
 
 .PHONY: simulate-short
 simulate-short: ## A thousand simulated sales with faults: every outcome there is, and every canary caught by the name of what it breaks.
 	$(SIMULATE) --seeds 0..1000
 	$(SIMULATE) --seeds 0..300 --canaries
+
+.PHONY: inspect
+inspect: ## Sells an arena on the disk and lets `inspect` look at what is there.
+	@rm -rf $(BUILT)/arena
+	$(ONSALE) --venue arena --data $(BUILT)/arena --json | scripts/check-onsale
+	$(INSPECT) audit $(BUILT)/arena
+	$(INSPECT) verify $(BUILT)/arena
+	$(INSPECT) stats $(BUILT)/arena
+	@rm -rf $(BUILT)/arena
 
 .PHONY: bench-build
 bench-build: ## Builds the benchmarks.
@@ -103,6 +115,10 @@ simulate: ## Many simulated sales: make simulate SEEDS=0..2000
 .PHONY: limits
 limits: ## Measures the engine beside the limits of the same machine.
 	$(CARGO) run --release -p ticketcore-benches --bin limits
+
+.PHONY: crash-loop
+crash-loop: ## Kills the seller of a stadium 25 times and looks for everything it had acknowledged.
+	$(ONSALE) --venue stadium --crash-loop 25 --json | scripts/check-onsale
 
 .PHONY: fuzz-long
 fuzz-long: tools ## Fuzzes each target for long: make fuzz-long FUZZ_SECONDS=600

@@ -189,17 +189,19 @@ fn last_holds(books: &Books) -> Vec<String> {
     holds.take(ASKED_AGAIN).collect()
 }
 
-/// Compares the journal with the books, without changing the store. Returns how many places are sold.
-fn look(path: &Path, books: &mut Books) -> Result<u64, Failure> {
+/// Compares the journal with the books, without changing the store. Returns how many places are sold and how many there are.
+fn look(path: &Path, books: &mut Books) -> Result<(u64, u64), Failure> {
     let store = match LocalStore::open_read_only(path) {
-        Err(ticketcore::store::local::LocalError::NotAStore { .. }) if books.acks.is_empty() => return Ok(0),
+        Err(ticketcore::store::local::LocalError::NotAStore { .. }) if books.acks.is_empty() => {
+            return Ok((0, 0));
+        }
         store => std::sync::Arc::new(store?),
     };
     let mut events = store.streams()?.into_iter().filter_map(|stream| match stream {
         StreamId::Event(event) => Some(event),
         _ => None,
     });
-    let Some(event) = events.next_back() else { return Ok(0) };
+    let Some(event) = events.next_back() else { return Ok((0, 0)) };
     let options = Options { manual_expiry: true, ..Options::default() };
     let office = BoxOffice::open_shared(std::sync::Arc::<LocalStore>::clone(&store), options)?;
     let manifest = office.manifest(event)?;
@@ -216,7 +218,8 @@ fn look(path: &Path, books: &mut Books) -> Result<u64, Failure> {
     for violation in std::mem::take(&mut books.violations.first) {
         eprintln!("violation: {violation}");
     }
-    Ok(journal.sold())
+    let places: u64 = manifest.areas().iter().map(|area| u64::from(area.capacity)).sum();
+    Ok((journal.sold(), manifest.seats().count() as u64 + places))
 }
 
 fn progress(books: &Books) {
@@ -224,7 +227,7 @@ fn progress(books: &Books) {
     eprintln!("{} kills, {acks} acknowledgements, {} lost", books.crashes, books.lost);
 }
 
-fn report(args: &Args, books: &Books, sold: u64, took: Duration) {
+fn report(args: &Args, books: &Books, (sold, seats): (u64, u64), took: Duration) {
     let acknowledged = books.acks.len();
     if args.json {
         let line = json!({
@@ -234,6 +237,7 @@ fn report(args: &Args, books: &Books, sold: u64, took: Duration) {
             "asked_again": books.asked_again,
             "lost": books.lost,
             "violations": books.violations.count,
+            "seats": seats,
             "sold": sold,
             "elapsed_s": took.as_secs_f64(),
         });

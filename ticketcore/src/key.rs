@@ -132,16 +132,19 @@ macro_rules! fingerprinted {
         })*
     };
 }
-fingerprinted!(
-    AmendRequest,
-    CloseOrderRequest,
-    ExtendRequest,
-    ForceReleaseRequest,
-    OpenOrderRequest,
-    PlacesRequest,
-    ReleaseRequest,
-    SeatsRequest
-);
+fingerprinted!(AmendRequest, CloseOrderRequest, ExtendRequest, OpenOrderRequest, ReleaseRequest);
+
+/// Requests of staff share an operation, so that which of them it is belongs to the fingerprint.
+macro_rules! fingerprinted_as {
+    ($($number:literal $request:ty),*) => {
+        $(impl Fingerprinted for $request {
+            fn fingerprint(&self) -> u64 {
+                encoding_fingerprint(&($number as u8, self))
+            }
+        })*
+    };
+}
+fingerprinted_as!(1 SeatsRequest, 2 PlacesRequest, 3 ForceReleaseRequest);
 
 impl Fingerprinted for HoldRequest {
     /// Named seats, which are asked for most, by SipHash-1-3 of fixed fields; all else by its encoding.
@@ -226,6 +229,16 @@ mod tests {
         let coded = HoldRequest { access_code: Some("code".to_owned()), ..named.clone() };
         assert_eq!(named.fingerprint(), 4_731_933_904_652_890_607);
         assert_eq!(coded.fingerprint(), 7_266_621_164_885_460_678);
+    }
+
+    #[test]
+    fn requests_of_staff_differ_by_what_they_are_even_if_their_encodings_do_not() {
+        use crate::id::{HoldId, HoldNumber};
+        let by = UserId([9; 16]);
+        let hold = HoldId { event: EventId(7), number: HoldNumber(1) };
+        let release = ForceReleaseRequest { hold, by, key: None };
+        assert_ne!(release.fingerprint(), encoding_fingerprint(&release));
+        assert_ne!(release.fingerprint(), encoding_fingerprint(&(2u8, &release)));
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub enum Item {
         /// Sold as.
         ticket_type: TicketTypeIndex,
     },
-    /// Places of an area. They come from the first pool that has all of them: unlocked allocations in the
-    /// order of the manifest, then public places.
+    /// Places of an area. They come from unlocked allocations in the order of the manifest, then from public places, then from released
+    /// allocations; from several if none has all of them.
     Area {
         /// The area.
         area: AreaIndex,

@@ -192,8 +192,10 @@ pub trait Store: Send + Sync + 'static {
     /// * Atomic: all records of the batch become readable at once, or none ever.
     /// * Answers exactly once through the completion, from any thread, and never holds a lock of its own meanwhile.
     /// * [`Appended::Yes`] only when the batch is as durable as the store's mode promises, and readable.
-    /// * Idempotent: a batch whose name is that of the batch already standing at its number is answered `Yes`.
-    /// * Answers of one stream come in the order of its batches.
+    /// * Idempotent: a batch whose name is that of the batch already standing at its number is answered `Yes`; if the journal no longer
+    ///   goes back that far, [`Appended::Unknown`].
+    /// * A batch without records, or whose first revision does not follow the journal's last, is answered [`Appended::Failed`].
+    /// * To a caller that submits batches of one stream one after the other, answers come in that order.
     fn submit(&self, append: Completion);
 
     /// Appends `batch` at once, as [`submit`](Self::submit) would, if that takes neither I/O nor another thread: a store in memory saves its

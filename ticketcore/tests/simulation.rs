@@ -1,9 +1,9 @@
 //! Some seeds of the simulation, the proof that it finds what it is for, and that a seed is a whole test.
 
+use ticketcore::Refusal;
 use ticketcore::testkit::sim::{
-    Demand, SimulationOptions, SimulationReport, Tally, catch, overload, simulate,
+    Demand, Flaw, SimulationOptions, SimulationReport, Tally, catch, overload, simulate,
 };
-use ticketcore::{Canary, Refusal};
 
 /// Seeds in which every canary must be caught.
 const CANARY_SEEDS: u64 = 100;
@@ -53,7 +53,7 @@ fn the_same_seed_gives_the_same_trace() {
 
 #[test]
 fn every_canary_is_caught_by_name() {
-    for canary in Canary::ALL {
+    for canary in Flaw::all() {
         if let Err(missed) = catch(canary, 0..CANARY_SEEDS, SimulationOptions::default().steps) {
             panic!("{}: {missed}", canary.name());
         }

@@ -13,8 +13,7 @@ use std::ops::Range;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ticketcore::Canary;
-use ticketcore::testkit::sim::{Demand, SimulationOptions, Tally, catch, overload, simulate};
+use ticketcore::testkit::sim::{Demand, Flaw, SimulationOptions, Tally, catch, overload, simulate};
 
 #[derive(Parser)]
 #[command(about = "Seeded simulation of the ticketcore engine")]
@@ -28,9 +27,9 @@ struct Args {
     /// Steps of each seed before the faults end.
     #[arg(long, default_value_t = SimulationOptions::default().steps)]
     steps: u32,
-    /// A fault to put into the engine; it must be caught by the name of the invariant it breaks.
+    /// A fault to put into the engine or the local store; it must be caught by the name of the invariant it breaks.
     #[arg(long, value_parser = canary)]
-    canary: Option<Canary>,
+    canary: Option<Flaw>,
     /// Every such fault, one after the other.
     #[arg(long, conflicts_with = "canary")]
     canaries: bool,
@@ -48,16 +47,16 @@ fn seeds(text: &str) -> Result<(u64, u64), String> {
     Ok((number(from)?, number(to)?))
 }
 
-fn canary(name: &str) -> Result<Canary, String> {
-    let names = || Canary::ALL.map(Canary::name).join(", ");
-    Canary::ALL.into_iter().find(|canary| canary.name() == name).ok_or_else(|| format!("one of {}", names()))
+fn canary(name: &str) -> Result<Flaw, String> {
+    let names = || Flaw::all().map(Flaw::name).collect::<Vec<_>>().join(", ");
+    Flaw::all().find(|canary| canary.name() == name).ok_or_else(|| format!("one of {}", names()))
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let seeds = args.seed.map_or(args.seeds.0..args.seeds.1, |seed| seed..seed + 1);
     if args.canaries {
-        return catch_all(&Canary::ALL, &seeds, args.steps);
+        return catch_all(&Flaw::all().collect::<Vec<_>>(), &seeds, args.steps);
     }
     match args.canary {
         Some(canary) => catch_all(&[canary], &seeds, args.steps),
@@ -109,7 +108,7 @@ fn keep_promises(args: &Args, seeds: Range<u64>) -> ExitCode {
 }
 
 /// Every canary is caught by the name of the invariant it breaks.
-fn catch_all(canaries: &[Canary], seeds: &Range<u64>, steps: u32) -> ExitCode {
+fn catch_all(canaries: &[Flaw], seeds: &Range<u64>, steps: u32) -> ExitCode {
     // A canary may break what the engine asserts about itself: that counts as a violation, and its message is part of it.
     std::panic::set_hook(Box::new(|_| {}));
     let mut all = ExitCode::SUCCESS;

@@ -1,6 +1,6 @@
 //! [`FaultyStore`]: a store around a store that fails on purpose, the same way for the same seed and calls.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -33,6 +33,8 @@ struct State {
     script: VecDeque<Fault>,
     fail_next: [u32; CALLS],
     held: Vec<Held>,
+    /// Batches of which the inner store itself has said that nobody knows.
+    doubtful: HashSet<BatchId>,
     next_token: u64,
     injected: [u64; Fault::ALL.len()],
 }
@@ -67,6 +69,7 @@ impl<S: Store> FaultyStore<S> {
             script: VecDeque::new(),
             fail_next: [0; CALLS],
             held: Vec::new(),
+            doubtful: HashSet::new(),
             next_token: 0,
             injected: [0; Fault::ALL.len()],
         };
@@ -123,9 +126,9 @@ impl<S: Store> FaultyStore<S> {
     pub fn release_one(&self, ix: usize) -> bool {
         let Some(what) = self.state.lock().take(ix) else { return false };
         match what {
-            What::Before(append) => self.inner.submit(append),
+            What::Before(append) => self.relay(append.batch().clone(), Then::Answer(append)),
             What::After(append, outcome) => append.done(outcome),
-            What::Late(batch) => self.inner.submit(Completion::new(Arc::new(Nobody), batch)),
+            What::Late(batch) => self.relay(batch, Then::Nobody),
             What::Landing(_) => unreachable!("it stays held until the inner store has answered"),
         }
         true
@@ -159,8 +162,9 @@ impl<S: Store> FaultyStore<S> {
                 return Fault::DelayBefore;
             }
             let scripted = state.script.pop_front();
+            let late_twin = state.has_late(batch.id) || state.doubtful.contains(&batch.id);
             let State { odds, rng, .. } = &mut *state;
-            (scripted.unwrap_or_else(|| odds.draw(rng)), state.has_late(batch.id))
+            (scripted.unwrap_or_else(|| odds.draw(rng)), late_twin)
         };
         let fault = match fault {
             Fault::Conflict if !self.inner.capabilities().shared => Fault::Pass,
@@ -249,7 +253,7 @@ impl<S: Store> Store for FaultyStore<S> {
     fn submit(&self, append: Completion) {
         let batch = append.batch().clone();
         match self.decide(&batch) {
-            Fault::Pass => self.inner.submit(append),
+            Fault::Pass => self.relay(batch, Then::Answer(append)),
             Fault::Fail => append.done(Appended::Failed(injected())),
             Fault::UnknownLanded => self.relay(batch, Then::Unknown(append)),
             Fault::UnknownLost => append.done(Appended::Unknown(injected())),
@@ -266,7 +270,7 @@ impl<S: Store> Store for FaultyStore<S> {
             }
             Fault::Conflict => match self.tail_before(&batch) {
                 Some(tail) => append.done(Appended::Conflict { tail }),
-                None => self.inner.submit(append),
+                None => self.relay(batch, Then::Answer(append)),
             },
             Fault::DropLanded => self.relay(batch, Then::Drop(append)),
             Fault::DropLost => drop(append),
@@ -314,9 +318,12 @@ impl<S: Store> Store for FaultyStore<S> {
 
 /// What to do with the inner store's answer.
 enum Then {
+    Answer(Completion),
     Unknown(Completion),
     Drop(Completion),
     Hold(u64),
+    /// Its writer was told `Unknown` long ago.
+    Nobody,
 }
 
 struct Relay {
@@ -325,22 +332,19 @@ struct Relay {
 }
 
 impl CompletionSink for Relay {
-    fn complete(&self, _batch: Batch, outcome: Appended) {
+    fn complete(&self, batch: Batch, outcome: Appended) {
+        if matches!(outcome, Appended::Unknown(_)) {
+            self.state.lock().doubtful.insert(batch.id);
+        }
         let then = self.then.lock().take();
         match then {
+            Some(Then::Answer(append)) => append.done(outcome),
             Some(Then::Unknown(append)) => append.done(Appended::Unknown(injected())),
             Some(Then::Hold(token)) => self.state.lock().landed(token, outcome),
             Some(Then::Drop(append)) => drop(append),
-            None => {}
+            Some(Then::Nobody) | None => {}
         }
     }
-}
-
-/// Hears the answer to a batch whose writer was told `Unknown` long ago.
-struct Nobody;
-
-impl CompletionSink for Nobody {
-    fn complete(&self, _batch: Batch, _outcome: Appended) {}
 }
 
 fn writer(batch: &Batch) -> Writer {

@@ -35,7 +35,10 @@ impl Shared {
         self.let_go()?;
         let gone = {
             let mut slots = self.slots.lock();
-            slots.take_unread(SPARES + 1, u64::from(self.options.segment_bytes))
+            let ready = slots.spare.len();
+            let gone = slots.take_unread(SPARES + 1, u64::from(self.options.segment_bytes));
+            Counters::add(&self.counters.segments_reused, (slots.spare.len() - ready) as u64);
+            gone
         };
         for name in gone {
             self.files.remove(&name).doing("remove", &name)?;

@@ -3,6 +3,8 @@
 use super::error::LocalError;
 use super::format::manifest::Retention;
 use super::recovery::Mutations;
+#[cfg(feature = "testkit")]
+use crate::invariant::Invariant;
 
 /// What a loss of power may cost. A process that is killed loses nothing in any of them, as long as the machine goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,6 +87,13 @@ impl LocalCanary {
             LocalCanary::NoDirSync => "no_dir_sync",
             LocalCanary::StaleLife => "stale_life",
         }
+    }
+
+    /// The invariant by whose name it must be caught, then those that what follows from it may break first.
+    #[must_use]
+    pub const fn breaks(self) -> &'static [Invariant] {
+        // Each of them loses what was acknowledged, or leaves a store that does not open.
+        &[Invariant::I5Durable]
     }
 }
 

@@ -71,6 +71,8 @@ pub struct LocalStats {
     pub segments_archived: u64,
     /// Bytes of archives written.
     pub archive_bytes: u64,
+    /// Files of archived segments that were made ready to be used again.
+    pub segments_reused: u64,
 }
 
 #[derive(Default)]
@@ -81,6 +83,7 @@ pub(super) struct Counters {
     pub log_bytes: AtomicU64,
     pub segments_archived: AtomicU64,
     pub archive_bytes: AtomicU64,
+    pub segments_reused: AtomicU64,
 }
 
 impl Counters {
@@ -97,6 +100,7 @@ impl Counters {
             log_bytes: of(&self.log_bytes),
             segments_archived: of(&self.segments_archived),
             archive_bytes: of(&self.archive_bytes),
+            segments_reused: of(&self.segments_reused),
         }
     }
 }

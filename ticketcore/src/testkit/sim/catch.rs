@@ -1,11 +1,10 @@
-//! Whether the simulation finds a deliberate fault of the engine, and calls it by its name.
+//! Whether the simulation finds a deliberate fault, and calls it by its name.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use super::{SimulationOptions, simulate};
-use crate::canary::Canary;
+use super::{Flaw, SimulationOptions, simulate};
 use crate::invariant::{Invariant, Violation};
 
 /// A canary was caught by the name of the invariant it breaks.
@@ -40,11 +39,12 @@ pub enum Missed {
     },
 }
 
-/// Runs `seeds` with the canary on until the invariant that it breaks is named: the first of [`Canary::breaks`].
+/// Runs `seeds` with the canary on until the invariant that it breaks is named: the first of [`Flaw::breaks`].
 ///
 /// # Errors
 /// If that does not happen, or another promise is broken than `breaks` lists.
-pub fn catch(canary: Canary, seeds: Range<u64>, steps: u32) -> Result<Caught, Missed> {
+pub fn catch(canary: impl Into<Flaw>, seeds: Range<u64>, steps: u32) -> Result<Caught, Missed> {
+    let canary = canary.into();
     let options = SimulationOptions { steps, canary: Some(canary) };
     let (expected, mut before) = (canary.breaks()[0], BTreeMap::new());
     for seed in seeds.clone() {

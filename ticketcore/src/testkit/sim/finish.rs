@@ -18,6 +18,7 @@ impl World {
     /// Ends the faults and brings everything to an end.
     pub fn finish(&mut self) -> Result<(), Violation> {
         self.trace.line("the faults end".to_owned());
+        self.end_disk_trouble()?;
         let latest = self.nodes.iter().map(|node| node.clock.now()).max().unwrap_or_default();
         for node in &mut self.nodes {
             node.set_faults(false);
@@ -60,6 +61,7 @@ impl World {
                     self.nodes[at].reopen(self.event, self.plan.shared);
                 }
             }
+            self.keep_store()?;
             self.look_for_stops()?;
             self.poll()?;
             if self.pending.is_empty() && self.nodes.iter().all(|node| node.store.pending() == 0) {

@@ -8,7 +8,7 @@ use crate::id::{EventId, Revision};
 use crate::invariant::{Invariant, Violation};
 use crate::manifest::Definition;
 use crate::refusal::Refusal;
-use crate::store::{MemoryStore, ReadError, Store, StreamId};
+use crate::store::{ReadError, Snapshot, Store, StoreFailure, StreamId};
 use crate::testkit::{Auditor, Command, Model, ModelAnswer};
 
 /// See the module.
@@ -35,7 +35,7 @@ impl History {
     }
 
     /// Reads what is new in the journal and judges every fact of it.
-    pub fn follow(&mut self, store: &MemoryStore) -> Result<(), Violation> {
+    pub fn follow(&mut self, store: &dyn Store) -> Result<(), Violation> {
         let mut new = Vec::new();
         let read = store.read(self.stream, self.end(), &mut |record| {
             new.push((record.stamp, Fact::decode(record.body)));
@@ -48,6 +48,30 @@ impl History {
             self.add(stamp, fact)?;
         }
         Ok(())
+    }
+
+    /// Whether every fact seen so far is there, word for word; if not, what is wrong with the first that is not.
+    pub fn compare(&self, store: &dyn Store) -> Result<Result<(), (Revision, String)>, ReadError> {
+        let mut seen = self.facts.iter();
+        let mut wrong = None;
+        store.read(self.stream, Revision::ZERO, &mut |record| {
+            let Some((stamp, fact)) = seen.next() else { return ControlFlow::Break(()) };
+            if record.stamp == *stamp && Fact::decode(record.body).as_ref() == Ok(fact) {
+                return ControlFlow::Continue(());
+            }
+            wrong = Some((stamp.revision, format!("{fact:?} has become another fact")));
+            ControlFlow::Break(())
+        })?;
+        Ok(match (wrong, seen.next()) {
+            (Some(wrong), _) => Err(wrong),
+            (None, Some((stamp, fact))) => Err((stamp.revision, format!("an acknowledged fact is lost: {fact:?}"))),
+            (None, None) => Ok(()),
+        })
+    }
+
+    /// The snapshot of the event.
+    pub fn snapshot(&self, store: &dyn Store) -> Result<Option<Snapshot>, StoreFailure> {
+        store.load_snapshot(self.stream)
     }
 
     fn add(&mut self, stamp: Stamp, fact: Fact) -> Result<(), Violation> {

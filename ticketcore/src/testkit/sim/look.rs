@@ -157,6 +157,7 @@ impl World {
     pub fn audit(&mut self) -> Result<(), Violation> {
         self.follow()?;
         self.history.recount()?;
+        self.compare_journal("")?;
         for at in 0..self.nodes.len() {
             self.compare_state(at)?;
         }

@@ -1,6 +1,7 @@
 //! Seeded simulation: many clients, faulty stores and jumping clocks against one engine, on one thread, so that a seed is a whole
 //! test. Every outcome is compared with the reference model, every journal audited, every broken promise named by its invariant.
 //!
+//! Half of the seeds keep their journals in memory, the other half in a local store on a disk whose power fails, which errs and is full.
 //! A seed draws which commands, faults and clocks a run has, then takes its steps, then ends the faults and expects everything to
 //! come right. Outcomes that are unknown are never assumed absent: at the end every fact must be that of a command which was sent.
 
@@ -9,11 +10,15 @@ mod catch;
 mod directed;
 mod expected;
 mod finish;
+mod flaw;
 mod history;
 mod judge;
+mod local;
 mod look;
 mod node;
+mod place;
 mod plan;
+mod power;
 mod propose;
 mod tally;
 mod trace;
@@ -24,10 +29,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use catch::{Caught, Missed, catch};
 pub use directed::overload;
+pub use flaw::Flaw;
 pub use tally::{Demand, Tally};
 
 use super::START;
-use crate::canary::Canary;
 use crate::invariant::{Invariant, Violation};
 use world::World;
 
@@ -36,8 +41,8 @@ use world::World;
 pub struct SimulationOptions {
     /// Steps before the faults end.
     pub steps: u32,
-    /// A fault put into the engine, which must be found.
-    pub canary: Option<Canary>,
+    /// A deliberate fault, which must be found.
+    pub canary: Option<Flaw>,
 }
 
 impl Default for SimulationOptions {

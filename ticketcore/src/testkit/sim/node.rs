@@ -7,14 +7,14 @@ use crate::canary::Canary;
 use crate::event::Progress;
 use crate::id::EventId;
 use crate::office::{BoxOffice, Options};
-use crate::store::MemoryStore;
+use crate::store::{MemoryStore, Store};
 use crate::testkit::{Fault, FaultOdds, FaultyStore, ManualClock, Rng};
 use crate::time::UtcMs;
 
 /// See the module.
 pub(super) struct Node {
     pub clock: ManualClock,
-    pub store: Arc<FaultyStore<Arc<MemoryStore>>>,
+    pub store: Arc<FaultyStore<Arc<dyn Store>>>,
     pub office: Option<BoxOffice>,
     /// Lives so far; also how often its event was opened anew.
     pub life: u32,
@@ -24,7 +24,7 @@ pub(super) struct Node {
     /// Whether it is known that its event has stopped.
     pub stop_seen: bool,
     name: u64,
-    inner: Arc<MemoryStore>,
+    inner: Arc<dyn Store>,
     canary: Option<Canary>,
     odds: FaultOdds,
 }
@@ -32,7 +32,7 @@ pub(super) struct Node {
 impl Node {
     pub fn new(
         name: u64,
-        inner: &Arc<MemoryStore>,
+        inner: &Arc<dyn Store>,
         clock: ManualClock,
         odds: FaultOdds,
         canary: Option<Canary>,
@@ -74,12 +74,31 @@ impl Node {
 
     /// The process is gone, and with it what was on its way: landed or not.
     pub fn crash(&mut self, lost: bool, tally: &mut Tally, rng: &mut Rng) {
+        self.end(lost, tally);
+        self.store = Arc::new(FaultyStore::new(Arc::clone(&self.inner), rng.next_u64()));
+        self.set_faults(true);
+    }
+
+    fn end(&mut self, lost: bool, tally: &mut Tally) {
         self.office = None;
         self.begins_anew();
         self.store.set_odds(FaultOdds::default().with(if lost { Fault::DropLost } else { Fault::Pass }, 100));
         self.bury(tally);
-        self.store = Arc::new(FaultyStore::new(Arc::clone(&self.inner), rng.next_u64()));
-        self.set_faults(true);
+    }
+
+    /// The process ends, and lets go of its store; what is on its way is lost.
+    pub fn leave(&mut self, tally: &mut Tally) {
+        self.end(true, tally);
+        self.inner = Arc::new(MemoryStore::new());
+        self.store = Arc::new(FaultyStore::new(Arc::clone(&self.inner), 0));
+    }
+
+    /// A new process begins on `inner`.
+    pub fn begin(&mut self, inner: Arc<dyn Store>, faults: bool, rng: &mut Rng) {
+        self.store = Arc::new(FaultyStore::new(Arc::clone(&inner), rng.next_u64()));
+        self.inner = inner;
+        self.set_faults(faults);
+        self.start();
     }
 
     /// Ends the store of this life and counts its faults.

@@ -27,11 +27,25 @@ pub(super) enum Step {
     Close,
     /// The store fails for a while.
     Outage,
-    /// An office crashes.
+    /// An office crashes; with a local store its process is killed.
     Crash,
+    /// Of a local store: what is full is archived, and files are made ready.
+    Keep,
+    /// Of a local store: the power is going to fail.
+    PowerCut,
+    /// Of a local store: a call of the disk is going to fail.
+    DiskError,
+    /// Of a local store: there will be little room.
+    Full,
+    /// Of a local store: there is room again.
+    Room,
+    /// Of a local store: it is closed and opened.
+    Reopen,
+    /// Of a local store: a copy is harmed.
+    Harm,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 18] = [
     Step::Command,
     Step::Poll,
     Step::Land,
@@ -43,6 +57,13 @@ const STEPS: [Step; 11] = [
     Step::Close,
     Step::Outage,
     Step::Crash,
+    Step::Keep,
+    Step::PowerCut,
+    Step::DiskError,
+    Step::Full,
+    Step::Room,
+    Step::Reopen,
+    Step::Harm,
 ];
 
 /// A kind of command.
@@ -84,6 +105,8 @@ const ASKS: [(Ask, u32); 14] = [
 /// What a seed has drawn.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
+    /// The journals are in a local store; then there is one office.
+    pub local: bool,
     pub shared: bool,
     pub offices: usize,
     pub users: u32,
@@ -98,7 +121,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub fn draw(rng: &mut Rng) -> Self {
-        let shared = rng.chance(50);
+        let local = rng.chance(50);
+        let shared = !local && rng.chance(70);
         let offices = if shared && rng.chance(60) { 2 } else { 1 };
         let faults = if rng.chance(75) { FaultOdds::swarm(rng) } else { FaultOdds::default() };
         let mut weight = |often: u32| if rng.chance(75) { between(rng, 1, 2 * often) } else { 0 };
@@ -116,12 +140,19 @@ impl Plan {
                 Step::Close => weight(4),
                 Step::Outage => weight(2) / 2,
                 Step::Crash => weight(2),
+                _ if !local => 0,
+                Step::Keep => 5 + weight(30),
+                Step::PowerCut => weight(6),
+                Step::DiskError | Step::Full | Step::Reopen => weight(3),
+                Step::Room => 10 + weight(10),
+                Step::Harm => weight(1),
             };
             steps.push((step, weight));
         }
         let asks = ASKS.iter().map(|(ask, often)| (*ask, weight(*often))).collect();
         let clock_step_ms = *rng.pick(&[50, 5_000, 60_000]);
         Self {
+            local,
             shared,
             offices,
             users: between(rng, 1, 6),

@@ -71,7 +71,7 @@ kinds!(state_kind, STATE_KINDS, OrderState, {
     OrderState::Expired => "expired",
 });
 
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 28] = [
     "rebased",
     "crashed",
     "stopped",
@@ -81,6 +81,26 @@ const EVENTS: [&str; 9] = [
     "answered late",
     "refused before durable",
     "lost and found in the journal",
+    // Of local stores.
+    "power cut in an append",
+    "power cut while keeping house",
+    "power cut in a snapshot",
+    "power cut in an opening",
+    "power cut in a closing",
+    "power cut survived",
+    "process killed",
+    "store closed and opened",
+    "torn end cut off",
+    "fact found that nobody was told of",
+    "snapshot found after a crash",
+    "disk error in an opening",
+    "disk error stopped the store",
+    "disk error put off keeping house",
+    "disk full put off keeping house",
+    "disk full refused",
+    "segment archived",
+    "segment used again",
+    "harm refused",
 ];
 const REPLAYS: [&str; 3] = ["hold", "order", "done"];
 

@@ -1,23 +1,21 @@
 //! One run: offices, clients, store and clock on one thread, step by step as the seed says.
 
-use std::sync::Arc;
-
 use super::ask::Handle;
 use super::history::{History, violation};
 use super::judge::{DecidedOn, Judge, Sent};
 use super::node::Node;
+use super::place::Place;
 use super::plan::{Plan, Step};
 use super::propose::Crowd;
 use super::tally::Tally;
 use super::trace::{self, Trace};
-use super::{START, SimulationOptions, venue};
+use super::{Flaw, START, SimulationOptions, venue};
 use crate::answer::CommandError;
 use crate::event::{Outcome, Progress};
 use crate::fact::{Fact, Stamp};
 use crate::id::EventId;
 use crate::invariant::{Invariant, Violation};
 use crate::sale::SaleState;
-use crate::store::MemoryStore;
 use crate::testkit::{Command, Fault, FaultOdds, ManualClock, Rng};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -27,7 +25,7 @@ pub(super) struct World {
     pub rng: Rng,
     pub plan: Plan,
     pub event: EventId,
-    pub inner: Arc<MemoryStore>,
+    pub place: Place,
     pub nodes: Vec<Node>,
     pub history: History,
     pub pending: Vec<(Sent, Handle)>,
@@ -47,10 +45,12 @@ impl World {
         let mut rng = Rng::new(seed);
         let plan = Plan::draw(&mut rng);
         let definition = venue::definition(&mut rng);
-        let inner = Arc::new(if plan.shared { MemoryStore::shared() } else { MemoryStore::new() });
+        let place = Place::new(&plan, options.canary)?;
+        let inner = place.store();
+        let canary = options.canary.and_then(Flaw::of_engine);
         let node = |name: usize, odds: &FaultOdds, rng: &mut Rng| {
             let clock = ManualClock::new(START.plus_ms(rng.below(2_000)));
-            let mut node = Node::new(name as u64, &inner, clock, odds.clone(), options.canary, rng);
+            let mut node = Node::new(name as u64, &inner, clock, odds.clone(), canary, rng);
             node.start();
             node
         };
@@ -63,7 +63,7 @@ impl World {
             rng,
             plan,
             event,
-            inner,
+            place,
             nodes,
             history: History::new(event),
             pending: Vec::new(),
@@ -89,6 +89,7 @@ impl World {
             let step = self.plan.step(&mut self.rng);
             let node = self.rng.index(self.nodes.len());
             self.step(step, node)?;
+            self.look_at_disk(step)?;
             self.look_for_stops()?;
         }
         Ok(())
@@ -118,9 +119,10 @@ impl World {
             Step::Audit => self.audit(),
             Step::Snapshot => {
                 if let Some(office) = &self.nodes[at].office
-                    && office.save_snapshot(self.event).is_ok()
+                    && let Ok(revision) = office.save_snapshot(self.event)
                 {
                     self.tally.event("snapshot saved");
+                    self.place.saved_snapshot(revision);
                 }
                 Ok(())
             }
@@ -132,13 +134,16 @@ impl World {
                 self.nodes[at].store.script([fault; crate::limits::APPEND_ATTEMPTS_MAX as usize]);
                 Ok(())
             }
+            Step::Crash if self.plan.local => self.kill(),
             Step::Crash => self.crash(at),
+            of_the_disk => self.disk_step(of_the_disk),
         }
     }
 
     /// Reads what is new in the journal.
     pub fn follow(&mut self) -> Result<(), Violation> {
-        self.history.follow(&self.inner)
+        let Self { place, history, .. } = self;
+        place.judged(|store| history.follow(store))
     }
 
     /// Sends a command and looks for its outcome at once.
@@ -234,6 +239,7 @@ impl World {
         };
         self.trace.line(format!("#{} -> {}", sent.number, trace::outcome(&outcome)));
         self.tally.outcome(&outcome);
+        self.note_full_disk(&outcome);
         self.carried_out += u64::from(outcome.is_ok());
         if late {
             self.tally.event("answered late");

@@ -1,0 +1,96 @@
+//! A local store in the simulation: its disk, its lives, and what has been seen of it.
+
+use std::sync::Arc;
+
+use crate::id::Revision;
+use crate::store::Store;
+use crate::store::local::{LocalCanary, LocalError, LocalOptions, LocalStats, LocalStore};
+use crate::testkit::{MemoryDisk, Trouble};
+
+/// Small, so that few batches fill a segment: archives are made and files used again all the time.
+const SEGMENT_BYTES: u32 = 16 << 10;
+/// Little, so that reading goes to the disk.
+const CACHE_BYTES: usize = 16 << 10;
+
+/// See the module.
+pub(super) struct Local {
+    pub disk: MemoryDisk,
+    pub options: LocalOptions,
+    /// The revision of the newest snapshot that was saved.
+    pub saved: Revision,
+    /// Whether a call has been made to fail since the store was opened.
+    pub erred: bool,
+    /// No more trouble.
+    pub quiet: bool,
+    store: Option<Arc<LocalStore>>,
+    counted: LocalStats,
+}
+
+impl Local {
+    /// A new store on a new disk.
+    pub fn new(canary: Option<LocalCanary>) -> Result<Self, LocalError> {
+        let options = LocalOptions {
+            segment_bytes: SEGMENT_BYTES,
+            cache_bytes: CACHE_BYTES,
+            manual: true,
+            canary,
+            ..LocalOptions::default()
+        };
+        let disk = MemoryDisk::new();
+        let store = LocalStore::open_in(Arc::new(disk.clone()), options)?;
+        Ok(Self {
+            disk,
+            options,
+            saved: Revision::ZERO,
+            erred: false,
+            quiet: false,
+            store: Some(Arc::new(store)),
+            counted: LocalStats::default(),
+        })
+    }
+
+    /// The open store.
+    pub fn opened(&self) -> &Arc<LocalStore> {
+        self.store.as_ref().expect("closed only while it is opened again")
+    }
+
+    /// The open store, as offices use it.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(self.opened()) as _
+    }
+
+    /// Ends the store. It closes itself if nobody else has it, which is returned.
+    pub fn close(&mut self) -> bool {
+        self.store.take().and_then(Arc::into_inner).is_some()
+    }
+
+    /// Goes on with `store` on `disk`.
+    pub fn go_on(&mut self, disk: MemoryDisk, store: LocalStore) {
+        self.erred = matches!(disk.trouble(), Some(Trouble::Error(_) | Trouble::ReadError(_)));
+        (self.disk, self.store, self.counted) = (disk, Some(Arc::new(store)), LocalStats::default());
+    }
+
+    /// From now on this goes wrong.
+    pub fn set_trouble(&mut self, trouble: Option<Trouble>) {
+        self.erred |= matches!(trouble, Some(Trouble::Error(_) | Trouble::ReadError(_)));
+        self.disk.set_trouble(trouble);
+    }
+
+    /// What has been done since it was last asked: whether segments were archived, and files made ready to be used again.
+    pub fn done(&mut self) -> (bool, bool) {
+        let now = self.opened().stats();
+        let before = std::mem::replace(&mut self.counted, now);
+        (now.segments_archived > before.segments_archived, now.segments_reused > before.segments_reused)
+    }
+}
+
+/// Whether a disk has done what its trouble is.
+pub(super) fn has_struck(disk: &MemoryDisk) -> bool {
+    match disk.trouble() {
+        Some(Trouble::PowerCut(_)) => disk.is_dead(),
+        Some(Trouble::Error(at)) => disk.calls() > at,
+        Some(Trouble::ReadError(at)) => disk.reads() > at,
+        Some(Trouble::Full(_)) => true,
+        None => false,
+    }
+}

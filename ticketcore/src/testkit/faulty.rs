@@ -231,6 +231,17 @@ impl State {
         ready.then(|| self.held.remove(ix).what)
     }
 
+    /// What may be answered to `batch` when the inner store has said `outcome`.
+    fn honest(&mut self, batch: BatchId, outcome: Appended) -> Appended {
+        match outcome {
+            Appended::Unknown(_) => _ = self.doubtful.insert(batch),
+            // It failed now, but its twin may still get there.
+            Appended::Failed(failure) if self.has_late(batch) => return Appended::Unknown(failure),
+            _ => {}
+        }
+        outcome
+    }
+
     /// The inner store has answered the held batch `token`.
     fn landed(&mut self, token: u64, outcome: Appended) {
         let Some(at) = self.held.iter().position(|held| held.token == token) else { return };
@@ -333,9 +344,7 @@ struct Relay {
 
 impl CompletionSink for Relay {
     fn complete(&self, batch: Batch, outcome: Appended) {
-        if matches!(outcome, Appended::Unknown(_)) {
-            self.state.lock().doubtful.insert(batch.id);
-        }
+        let outcome = self.state.lock().honest(batch.id, outcome);
         let then = self.then.lock().take();
         match then {
             Some(Then::Answer(append)) => append.done(outcome),

@@ -147,3 +147,28 @@ fn the_same_seed_gives_the_same_answers() {
     assert_eq!(run(5), run(5));
     assert_ne!(run(5), run(6));
 }
+
+/// A store that is in trouble itself: what it has left open must not be denied on the way.
+#[test]
+fn what_the_inner_store_left_open_never_becomes_failed() {
+    let answers = Arc::default();
+    let around = |inner: &[Fault], outer: &[Fault]| {
+        let store = FaultyStore::new(faulty(inner).0, 1);
+        store.script(outer.iter().copied());
+        store
+    };
+    let one = batch(1, Tail::default());
+    // Nobody knows of the first submission, and it lands later.
+    let store = around(&[Fault::UnknownLate], &[Fault::Pass, Fault::Fail]);
+    submit(&store, &answers, &one);
+    submit(&store, &answers, &one);
+    assert_eq!(answers.take(), [(1, Appended::Unknown(injected())), (1, Appended::Yes)]);
+    // The first submission is held and lands later; the second meets a failure of the inner store.
+    let store = around(&[Fault::Fail], &[Fault::UnknownLate]);
+    submit(&store, &answers, &one);
+    submit(&store, &answers, &one);
+    assert_eq!(answers.take(), [(1, Appended::Unknown(injected())), (1, Appended::Unknown(injected()))]);
+    store.release_all();
+    submit(&store, &answers, &one);
+    assert_eq!(answers.take(), [(1, Appended::Yes)]);
+}

@@ -64,7 +64,9 @@ impl History {
         })?;
         Ok(match (wrong, seen.next()) {
             (Some(wrong), _) => Err(wrong),
-            (None, Some((stamp, fact))) => Err((stamp.revision, format!("an acknowledged fact is lost: {fact:?}"))),
+            (None, Some((stamp, fact))) => {
+                Err((stamp.revision, format!("an acknowledged fact is lost: {fact:?}")))
+            }
             (None, None) => Ok(()),
         })
     }

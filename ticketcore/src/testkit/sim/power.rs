@@ -11,8 +11,9 @@ use super::world::World;
 use crate::answer::CommandError;
 use crate::event::Outcome;
 use crate::invariant::{Invariant, Violation};
+use crate::request::ManifestRequest;
 use crate::store::local::{LocalError, LocalStore};
-use crate::testkit::{Left, MemoryDisk, Trouble};
+use crate::testkit::{Command, Left, MemoryDisk, Trouble};
 
 /// Openings that may be disturbed, one after the other.
 const DISTURBED_MAX: u32 = 3;
@@ -42,6 +43,7 @@ impl World {
             Step::Keep => return self.keep_store(),
             Step::Reopen => return self.restart(End::Closed),
             Step::Harm => return self.harm(),
+            Step::PowerCut if self.rng.chance(40) => return self.cut_a_long_write(),
             Step::PowerCut => {
                 let ahead = *self.rng.pick(&[3, 12, 60]);
                 Some(Trouble::PowerCut(self.rng.below(ahead)))
@@ -61,6 +63,18 @@ impl World {
             self.trace.line(format!("the disk: {trouble:?}"));
         }
         Ok(())
+    }
+
+    /// The power fails in the write or the sync of what is likely the longest fact, so that it may be torn.
+    fn cut_a_long_write(&mut self) -> Result<(), Violation> {
+        let at = self.rng.below(2);
+        let mut definition = self.history.model().manifest().definition();
+        definition.rules.name = format!("cut off {}", self.rng.below(1_000));
+        let Some(local) = self.local() else { return Ok(()) };
+        local.set_trouble(Some(Trouble::PowerCut(at)));
+        self.trace.line(format!("the power fails in a long write, {at}"));
+        let request = ManifestRequest { event: self.event, definition };
+        self.send(0, Command::ChangeManifest(Box::new(request)))
     }
 
     /// The process is killed; the machine goes on.
@@ -146,7 +160,8 @@ impl World {
 
     /// Every fact that has been seen is still there, word for word.
     pub(super) fn compare_journal(&self, when: &str) -> Result<(), Violation> {
-        let wrong = |revision, what: String| Err(violation(Invariant::I5Durable, revision, format!("{what}{when}")));
+        let wrong =
+            |revision, what: String| Err(violation(Invariant::I5Durable, revision, format!("{what}{when}")));
         match self.place.judged(|store| self.history.compare(store)) {
             Ok(Ok(())) => Ok(()),
             Ok(Err((revision, what))) => wrong(revision, what),
@@ -313,11 +328,18 @@ impl World {
         let of_log = self.rng.chance(70);
         let names: Vec<String> =
             files.keys().filter(|name| !of_log || name.starts_with("wal/")).cloned().collect();
+        if names.is_empty() {
+            return Err(violation(Invariant::I5Durable, self.history.end(), "a closed store has no files"));
+        }
         let name = self.rng.pick(&names).clone();
         let Some(bytes) = files.get_mut(&name).filter(|bytes| bytes.len() > 16) else { return Ok(()) };
         let last = bytes.len() as u64 - 16;
         // Frames begin on borders.
-        let at = if of_log { self.rng.below(last / BLOCK + 1) * BLOCK + self.rng.below(40) } else { self.rng.below(last) };
+        let at = if of_log {
+            self.rng.below(last / BLOCK + 1) * BLOCK + self.rng.below(40)
+        } else {
+            self.rng.below(last)
+        };
         let at = usize::try_from(at.min(last)).unwrap_or(0);
         if self.rng.chance(50) {
             bytes[at] ^= 1 << self.rng.below(8);

@@ -12,6 +12,8 @@ use crate::testkit::Rng;
 
 /// Channels that requests and allocations name.
 pub(super) const CHANNELS: [&str; 3] = ["web", "box", "partner"];
+/// Shorter than a name may be.
+const LONG_NAME_BYTES: usize = 180;
 /// Codes that requests and allocations name.
 pub(super) const CODES: [&str; 2] = ["FANCLUB", "SPONSOR"];
 
@@ -61,7 +63,22 @@ fn draw(rng: &mut Rng) -> Definition {
     for at in 0..rng.index(4) {
         definition.quotas.push(quota(rng, at, types, categories, areas));
     }
+    if rng.chance(60) {
+        lengthen_names(&mut definition);
+    }
     definition
+}
+
+/// Makes facts about the manifest so long that the write of one can be torn.
+fn lengthen_names(definition: &mut Definition) {
+    let categories = definition.categories.iter_mut().map(|category| &mut category.name);
+    let types = definition.ticket_types.iter_mut().map(|ticket_type| &mut ticket_type.name);
+    let allocations = definition.allocations.iter_mut().map(|allocation| &mut allocation.name);
+    let areas = definition.areas.iter_mut().map(|area| &mut area.name);
+    let quotas = definition.quotas.iter_mut().map(|quota| &mut quota.name);
+    for name in categories.chain(types).chain(allocations).chain(areas).chain(quotas) {
+        name.extend(std::iter::repeat_n('x', LONG_NAME_BYTES.saturating_sub(name.len())));
+    }
 }
 
 fn rules(rng: &mut Rng) -> Rules {

@@ -21,7 +21,6 @@ mod verify;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -89,11 +88,10 @@ impl LocalStore {
             std::io::ErrorKind::WouldBlock => LocalError::InUse,
             _ => LocalError::Io { file: "LOCK".to_owned(), doing: "lock", error: Arc::new(error) },
         })?;
-        let random = RandomState::new();
         let manifest = match look(&*files)? {
             Found::Store(manifest) => *manifest,
             Found::Empty => Manifest {
-                store: u128::from(random.hash_one(1)) << 64 | u128::from(random.hash_one(2)),
+                store: u128::from(options.draw(1)) << 64 | u128::from(options.draw(2)),
                 archived: LogEnd::default(),
                 newest: 0,
                 next_file: 1,

@@ -1,5 +1,7 @@
 //! How a local store is opened.
 
+use std::hash::{BuildHasher, RandomState};
+
 use super::error::LocalError;
 use super::format::manifest::Retention;
 use super::recovery::Mutations;
@@ -34,6 +36,10 @@ pub struct LocalOptions {
     /// A deliberate fault, to prove that it is caught.
     #[cfg(feature = "testkit")]
     pub canary: Option<LocalCanary>,
+    /// What a new store's id and the lives of segments are drawn from, so that a test is the same every time. Another number at each
+    /// opening. The system draws them if there is none.
+    #[cfg(feature = "testkit")]
+    pub seed: Option<u64>,
 }
 
 impl Default for LocalOptions {
@@ -46,6 +52,8 @@ impl Default for LocalOptions {
             manual: false,
             #[cfg(feature = "testkit")]
             canary: None,
+            #[cfg(feature = "testkit")]
+            seed: None,
         }
     }
 }
@@ -107,6 +115,15 @@ impl LocalOptions {
         }
         let (found, min, max) = (found.into(), min.into(), max.into());
         Err(LocalError::Option { what: "segment_bytes", found, min, max })
+    }
+
+    /// A number that no other store and no other opening has; `which` of them.
+    pub(super) fn draw(&self, which: u64) -> u64 {
+        #[cfg(feature = "testkit")]
+        if let Some(seed) = self.seed {
+            return crate::testkit::Rng::new(seed ^ which.rotate_right(8)).next_u64();
+        }
+        RandomState::new().hash_one(which)
     }
 
     /// The faults of opening that were asked for.

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::OnceLock;
 
@@ -155,7 +154,7 @@ impl Shared {
             files,
             options,
             store: manifest.store,
-            lives: RandomState::new().hash_one(manifest.store),
+            lives: options.draw(3),
             queue: Mutex::default(),
             work: Condvar::new(),
             index: Mutex::new(log.index),

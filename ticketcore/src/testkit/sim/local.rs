@@ -15,7 +15,7 @@ const CACHE_BYTES: usize = 16 << 10;
 /// See the module.
 pub(super) struct Local {
     pub disk: MemoryDisk,
-    pub options: LocalOptions,
+    options: LocalOptions,
     /// The revision of the newest snapshot that was saved.
     pub saved: Revision,
     /// Whether a call has been made to fail since the store was opened.
@@ -28,12 +28,13 @@ pub(super) struct Local {
 
 impl Local {
     /// A new store on a new disk.
-    pub fn new(canary: Option<LocalCanary>) -> Result<Self, LocalError> {
+    pub fn new(canary: Option<LocalCanary>, seed: u64) -> Result<Self, LocalError> {
         let options = LocalOptions {
             segment_bytes: SEGMENT_BYTES,
             cache_bytes: CACHE_BYTES,
             manual: true,
             canary,
+            seed: Some(seed),
             ..LocalOptions::default()
         };
         let disk = MemoryDisk::new();
@@ -57,6 +58,11 @@ impl Local {
     /// The open store, as offices use it.
     pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(self.opened()) as _
+    }
+
+    /// Opens the store on `disk`, with lives drawn from `seed`.
+    pub fn open(&self, disk: &MemoryDisk, seed: u64) -> Result<LocalStore, LocalError> {
+        LocalStore::open_in(Arc::new(disk.clone()), LocalOptions { seed: Some(seed), ..self.options })
     }
 
     /// Ends the store. It closes itself if nobody else has it, which is returned.

@@ -9,6 +9,7 @@ use super::plan::Plan;
 use crate::id::Revision;
 use crate::invariant::{Invariant, Violation};
 use crate::store::{MemoryStore, Store};
+use crate::testkit::Rng;
 
 /// See the module.
 pub(super) enum Place {
@@ -18,9 +19,9 @@ pub(super) enum Place {
 
 impl Place {
     /// The place that `plan` says.
-    pub fn new(plan: &Plan, flaw: Option<Flaw>) -> Result<Self, Violation> {
+    pub fn new(plan: &Plan, flaw: Option<Flaw>, rng: &mut Rng) -> Result<Self, Violation> {
         if plan.local {
-            let local = Local::new(flaw.and_then(Flaw::of_store)).map_err(|error| {
+            let local = Local::new(flaw.and_then(Flaw::of_store), rng.next_u64()).map_err(|error| {
                 violation(Invariant::I5Durable, Revision::ZERO, format!("no store can be made: {error}"))
             })?;
             return Ok(Place::Local(Box::new(local)));

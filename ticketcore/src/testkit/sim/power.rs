@@ -1,8 +1,6 @@
 //! What happens to a local store and its process: power cuts, kills, errors, a full disk, harm. Whatever it was, the store opens on what
 //! is left, and every fact that was acknowledged is there.
 
-use std::sync::Arc;
-
 use super::history::violation;
 use super::local::{Local, has_struck};
 use super::place::Place;
@@ -12,7 +10,7 @@ use crate::answer::CommandError;
 use crate::event::Outcome;
 use crate::invariant::{Invariant, Violation};
 use crate::request::ManifestRequest;
-use crate::store::local::{LocalError, LocalStore};
+use crate::store::local::LocalError;
 use crate::testkit::{Command, Left, MemoryDisk, Trouble};
 
 /// Openings that may be disturbed, one after the other.
@@ -206,8 +204,9 @@ impl World {
         for attempt in 0.. {
             let trouble = self.disturbance(attempt);
             disk.set_trouble(trouble);
+            let seed = self.rng.next_u64();
             let Place::Local(local) = &mut self.place else { return Ok(()) };
-            let opened = LocalStore::open_in(Arc::new(disk.clone()), local.options);
+            let opened = local.open(&disk, seed);
             let struck = has_struck(&disk);
             match opened {
                 Ok(store) if !disk.is_dead() => {
@@ -346,9 +345,9 @@ impl World {
         } else {
             bytes[at..at + 16].fill(0xee);
         }
+        let seed = self.rng.next_u64();
         let Place::Local(local) = &self.place else { return Ok(()) };
-        let harmed = Arc::new(MemoryDisk::with_contents(&files));
-        let said = match LocalStore::open_in(harmed, local.options) {
+        let said = match local.open(&MemoryDisk::with_contents(&files), seed) {
             Err(error) => Some(error.to_string()),
             Ok(store) => match self.history.compare(&store) {
                 Ok(Ok(())) => None,

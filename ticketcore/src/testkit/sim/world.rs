@@ -45,7 +45,7 @@ impl World {
         let mut rng = Rng::new(seed);
         let plan = Plan::draw(&mut rng);
         let definition = venue::definition(&mut rng);
-        let place = Place::new(&plan, options.canary)?;
+        let place = Place::new(&plan, options.canary, &mut rng)?;
         let inner = place.store();
         let canary = options.canary.and_then(Flaw::of_engine);
         let node = |name: usize, odds: &FaultOdds, rng: &mut Rng| {

@@ -89,7 +89,7 @@ smoke: ## Sells out two venues, on the disk and in memory, kills the seller a fe
 	$(ONSALE) --venue stadium --crash-loop 5 --json | scripts/check-onsale
 
 .PHONY: simulate-short
-simulate-short: ## A thousand simulated sales with faults: every outcome there is, and every canary caught by the name of what it breaks.
+simulate-short: ## A thousand simulated sales with faults, over both stores: every outcome there is, and every canary caught by the name of what it breaks.
 	$(SIMULATE) --seeds 0..1000
 	$(SIMULATE) --seeds 0..300 --canaries
 

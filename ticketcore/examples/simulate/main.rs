@@ -1,4 +1,4 @@
-//! Seeded simulation of the engine: clients, faulty stores, jumping clocks; every outcome compared with the reference model.
+//! Seeded simulation of the engine: clients, faulty stores, failing disks, jumping clocks; every outcome compared with the reference model.
 //!
 //! ```text
 //! cargo run --release -p ticketcore --features testkit --example simulate -- --seeds 0..2000

@@ -38,6 +38,11 @@ impl World {
             self.look(at)?;
             self.look_closely(at)?;
         }
+        self.tally.store(match (self.plan.local, self.plan.shared) {
+            (true, _) => "local",
+            (false, true) => "memory, shared",
+            (false, false) => "memory",
+        });
         for (_, fact) in self.history.facts() {
             self.tally.fact(fact);
         }

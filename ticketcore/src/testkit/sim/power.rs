@@ -39,7 +39,10 @@ impl World {
     pub(super) fn disk_step(&mut self, step: Step) -> Result<(), Violation> {
         let trouble = match step {
             Step::Keep => return self.keep_store(),
-            Step::Reopen => return self.restart(End::Closed),
+            Step::Reopen => {
+                self.cut_soon(4);
+                return self.restart(End::Closed);
+            }
             Step::Harm => return self.harm(),
             Step::PowerCut if self.rng.chance(40) => return self.cut_a_long_write(),
             Step::PowerCut => {
@@ -61,6 +64,16 @@ impl World {
             self.trace.line(format!("the disk: {trouble:?}"));
         }
         Ok(())
+    }
+
+    /// Now and then the power fails within the next `calls` calls of the disk.
+    pub(super) fn cut_soon(&mut self, calls: u64) {
+        let Place::Local(local) = &mut self.place else { return };
+        if self.rng.chance(25) {
+            let at = self.rng.below(calls);
+            local.set_trouble(Some(Trouble::PowerCut(at)));
+            self.trace.line(format!("the power is going to fail, {at}"));
+        }
     }
 
     /// The power fails in the write or the sync of what is likely the longest fact, so that it may be torn.
@@ -108,8 +121,9 @@ impl World {
     /// Archives what is full, and makes files ready.
     pub(super) fn keep_store(&mut self) -> Result<(), Violation> {
         let Some(local) = self.local() else { return Ok(()) };
+        let long_ago = has_struck(&local.disk);
         let kept = local.opened().maintain();
-        let (trouble, struck) = (local.disk.trouble(), has_struck(&local.disk));
+        let (trouble, struck) = (local.disk.trouble(), has_struck(&local.disk) && !long_ago);
         self.count_done();
         let Err(error) = kept else { return Ok(()) };
         self.trace.line(format!("not kept: {error}"));
@@ -153,6 +167,9 @@ impl World {
         let Some(local) = self.local() else { return Ok(()) };
         local.quiet = true;
         local.disk.set_trouble(None);
+        if local.disk.is_dead() {
+            return self.restart(End::PowerCut);
+        }
         if local.opened().trouble().is_some() { self.restart(End::Killed) } else { Ok(()) }
     }
 

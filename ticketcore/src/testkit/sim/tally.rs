@@ -102,6 +102,7 @@ const EVENTS: [&str; 28] = [
     "segment used again",
     "harm refused",
 ];
+const STORES: [&str; 3] = ["memory", "memory, shared", "local"];
 const REPLAYS: [&str; 3] = ["hold", "order", "done"];
 
 impl Tally {
@@ -150,6 +151,12 @@ impl Tally {
         }
     }
 
+    /// The store of a run.
+    pub(super) fn store(&mut self, store: &'static str) {
+        debug_assert!(STORES.contains(&store), "{store}");
+        self.add("store", store, 1);
+    }
+
     pub(super) fn event(&mut self, event: &'static str) {
         debug_assert!(EVENTS.contains(&event), "{event}");
         self.add("event", event, 1);
@@ -180,7 +187,7 @@ impl Tally {
 pub enum Demand {
     /// None: the run is too short.
     Nothing,
-    /// Every kind of answer, error, fact, fault and order there is, and every event of a run.
+    /// Every kind of answer, error, fact, fault, order and store there is, and every event of a run.
     AllButRefusals,
     /// That, and every refusal.
     Everything,
@@ -205,7 +212,7 @@ impl fmt::Display for Demand {
             Demand::Nothing => write!(f, "no outcome is demanded of less than {SEEDS_FOR_KINDS} seeds"),
             Demand::AllButRefusals => write!(
                 f,
-                "every answer, error, fact, fault, order state and event ({count}); every refusal only from \
+                "every answer, error, fact, fault, order state, store and event ({count}); every refusal only from \
                  {SEEDS_FOR_EVERYTHING} seeds on"
             ),
             Demand::Everything => write!(f, "every outcome there is ({count}), every refusal too"),
@@ -216,7 +223,7 @@ impl fmt::Display for Demand {
 fn demanded(demand: Demand) -> Vec<String> {
     let faults: Vec<String> = Fault::ALL.iter().map(|fault| format!("{fault:?}")).collect();
     let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
-    let kinds: [(&str, &[&str]); 7] = [
+    let kinds: [(&str, &[&str]); 8] = [
         ("answer", ANSWER_KINDS),
         ("error", ERROR_KINDS),
         ("event", &EVENTS),
@@ -224,6 +231,7 @@ fn demanded(demand: Demand) -> Vec<String> {
         ("fault", &faults),
         ("order", STATE_KINDS),
         ("replayed", &REPLAYS),
+        ("store", &STORES),
     ];
     let refusals: [(&str, &[&str]); 1] = [("refusal", Refusal::CODES)];
     let lists = match demand {

@@ -89,8 +89,8 @@ impl World {
             let step = self.plan.step(&mut self.rng);
             let node = self.rng.index(self.nodes.len());
             self.step(step, node)?;
-            self.look_at_disk(step)?;
             self.look_for_stops()?;
+            self.look_at_disk(step)?;
         }
         Ok(())
     }
@@ -118,6 +118,7 @@ impl World {
             Step::Look => self.look(at),
             Step::Audit => self.audit(),
             Step::Snapshot => {
+                self.cut_soon(5);
                 if let Some(office) = &self.nodes[at].office
                     && let Ok(revision) = office.save_snapshot(self.event)
                 {

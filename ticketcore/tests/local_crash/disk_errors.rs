@@ -89,3 +89,40 @@ fn a_full_disk_refuses_and_loses_nothing() {
         goes_on(&disk, &known, options()).unwrap();
     }
 }
+
+/// After an error nobody knows which manifest is on the disk. What either of them names must not be written over.
+#[test]
+fn archives_that_a_manifest_may_name_are_not_written_over() {
+    let mut tried = 0;
+    let full = || {
+        let disk = MemoryDisk::new();
+        let store = LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap();
+        let (mut known, mut rng) = (Known::default(), Rng::new(7));
+        for at in 0..12 {
+            assert!(known.append(&store, STREAMS[at % STREAMS.len()], &mut rng));
+        }
+        (disk, store, known)
+    };
+    for error in 0.. {
+        let mut cut = 0;
+        loop {
+            let (disk, store, known) = full();
+            disk.set_trouble(Some(Trouble::Error(error)));
+            if store.maintain().is_ok() && disk.calls() <= error {
+                assert!(tried > 500, "{tried}");
+                return;
+            }
+            disk.set_trouble(Some(Trouble::PowerCut(cut)));
+            let _cut_off = store.maintain();
+            if !disk.is_dead() {
+                break;
+            }
+            for left in [Left::Nothing, Left::Everything, Left::Random(cut), Left::Random(cut + 100)] {
+                tried += 1;
+                goes_on(&disk.after_power_cut(left), &known, options())
+                    .unwrap_or_else(|why| panic!("error {error}, power cut {cut}, {left:?}: {why}"));
+            }
+            cut += 1;
+        }
+    }
+}

@@ -124,6 +124,8 @@ impl Shared {
         if !moved.is_empty() {
             self.sync_folder(ARCHIVES)?;
         }
+        // If what follows fails, either manifest may be on the disk: what this one names is not written over when it is tried again.
+        manifest.next_file = next.next_file;
         next.archived = end;
         next.newest = next.newest.max(self.newest.load(Ordering::Acquire));
         self.replace("", MANIFEST, &next.encode())?;

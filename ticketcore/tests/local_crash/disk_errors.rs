@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use ticketcore::Revision;
 use ticketcore::store::local::LocalStore;
-use ticketcore::store::{Appended, Store};
+use ticketcore::store::{Appended, Snapshot, Store};
 use ticketcore::testkit::{Left, MemoryDisk, Rng, Trouble};
 
 use crate::workload::{Known, Life, STREAMS, goes_on, options, submit};
@@ -87,6 +88,29 @@ fn a_full_disk_refuses_and_loses_nothing() {
         known.check(&store).unwrap();
         drop(store);
         goes_on(&disk, &known, options()).unwrap();
+    }
+}
+
+/// A snapshot's file may be there while its name is not on the disk. Handing it in again must not be answered by looking at the file.
+#[test]
+fn a_snapshot_whose_name_was_not_synced_is_not_said_to_be_saved() {
+    for call in 0..6 {
+        let disk = MemoryDisk::new();
+        let store = LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap();
+        let mut known = Known::default();
+        assert!(known.append(&store, STREAMS[0], &mut Rng::new(1)));
+        let journal = &known.0[&STREAMS[0]];
+        let revision = Revision(journal.facts.len() as u64);
+        let snapshot = Snapshot { revision, tail: journal.tail, bytes: vec![1; 700].into() };
+        disk.set_trouble(Some(Trouble::Error(call)));
+        let first = store.save_snapshot(STREAMS[0], snapshot.clone());
+        let again = store.save_snapshot(STREAMS[0], snapshot);
+        assert!(first.is_ok() || call < 5, "{first:?}");
+        drop(store);
+        let image = disk.after_power_cut(Left::Nothing);
+        let store = LocalStore::open_in(Arc::new(image), options()).unwrap();
+        let loaded = store.load_snapshot(STREAMS[0]).unwrap().map(|snapshot| snapshot.revision);
+        assert!(loaded == Some(revision) || again.is_err(), "call {call}: {first:?}, {again:?}, {loaded:?}");
     }
 }
 

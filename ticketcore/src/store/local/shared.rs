@@ -16,7 +16,7 @@ use super::recovery::Log;
 use super::side::Side;
 use crate::id::Revision;
 use crate::store::{Completion, StreamId};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
 
 /// Batches that wait for the writer.
@@ -136,7 +136,9 @@ pub(super) struct Shared {
     pub saving: Mutex<()>,
     /// Side records, once somebody has asked for one.
     pub side: Mutex<Option<Side>>,
-    /// Revisions of snapshots that were saved or loaded since the store was opened.
+    /// Saving a snapshot has failed, and nobody knows whether the names in their folder are on the disk.
+    pub snapshots_in_doubt: AtomicBool,
+    /// Revisions of snapshots that were saved or loaded since the store was opened, and are on the disk.
     pub snapshots: Mutex<BTreeMap<StreamId, Revision>>,
 }
 
@@ -170,6 +172,7 @@ impl Shared {
             trouble: Mutex::default(),
             saving: Mutex::new(()),
             side: Mutex::default(),
+            snapshots_in_doubt: AtomicBool::new(false),
             snapshots: Mutex::default(),
         })
     }

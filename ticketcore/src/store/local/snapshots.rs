@@ -10,11 +10,16 @@ use super::format::snapshot::{SNAPSHOTS, decode, encode, snapshot_file};
 use super::shared::Shared;
 use crate::id::Revision;
 use crate::store::{Snapshot, StreamId};
+use crate::sync::atomic::Ordering;
 
 impl Shared {
     /// See [`Store::save_snapshot`](crate::store::Store::save_snapshot).
     pub fn save_snapshot(&self, stream: StreamId, snapshot: &Snapshot) -> Result<(), LocalError> {
         let _alone = self.saving.lock();
+        if self.snapshots_in_doubt.load(Ordering::Acquire) {
+            self.sync_folder(SNAPSHOTS)?;
+            self.snapshots_in_doubt.store(false, Ordering::Release);
+        }
         let known = self.snapshots.lock().get(&stream).copied();
         let newest = match known {
             Some(revision) => Some(revision),
@@ -33,7 +38,10 @@ impl Shared {
             let what = format!("the journal does not end with a batch at {}", snapshot.revision);
             return Err(Damage::new(&file, 0, what).into());
         };
+        // Whoever finds the new file meanwhile must not take it for one that stays.
+        self.snapshots_in_doubt.store(true, Ordering::Release);
         self.replace(SNAPSHOTS, &file, &encode(stream, end, &snapshot.bytes))?;
+        self.snapshots_in_doubt.store(false, Ordering::Release);
         self.note_snapshot(stream, snapshot.revision);
         self.ask_keeper();
         Ok(())
@@ -41,8 +49,13 @@ impl Shared {
 
     /// See [`Store::load_snapshot`](crate::store::Store::load_snapshot).
     pub fn load(&self, stream: StreamId) -> Result<Option<Snapshot>, LocalError> {
+        let doubt = || self.snapshots_in_doubt.load(Ordering::Acquire);
+        let before = doubt();
         let Some((end, state)) = self.load_with_end(stream)? else { return Ok(None) };
-        self.note_snapshot(stream, end.revision);
+        let doubt = before || doubt();
+        if !doubt {
+            self.note_snapshot(stream, end.revision);
+        }
         Ok(Some(Snapshot { revision: end.revision, tail: end.tail, bytes: Arc::from(state) }))
     }
 

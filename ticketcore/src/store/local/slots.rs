@@ -17,7 +17,7 @@ const ZEROS: usize = 1 << 20;
 /// The name of a log file, if `name` is one's.
 pub(super) fn slot_number(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".wal")?;
-    (digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+    (digits.len() >= 6 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
 impl Shared {

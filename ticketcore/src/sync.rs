@@ -22,4 +22,27 @@ mod real {
 
     pub(crate) use arc_swap::ArcSwap;
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+
+    /// Tries before a thread that wants a short lock is put to sleep: some microseconds.
+    const LOCK_TRIES: u32 = 100;
+
+    /// Locks what is held for a few dozen nanoseconds: going to sleep for it would take longer than any wait.
+    #[inline]
+    pub(crate) fn lock_short<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+        lock.try_lock().unwrap_or_else(|| lock_slowly(lock))
+    }
+
+    #[cold]
+    fn lock_slowly<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+        for _ in 0..LOCK_TRIES {
+            // Looking at it does not take the line away from whoever has it locked.
+            if !lock.is_locked()
+                && let Some(guard) = lock.try_lock()
+            {
+                return guard;
+            }
+            hint::spin_loop();
+        }
+        lock.lock()
+    }
 }

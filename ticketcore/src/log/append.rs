@@ -5,8 +5,8 @@ use super::{Log, Stop};
 use crate::id::Revision;
 use crate::limits::APPEND_ATTEMPTS_MAX;
 use crate::store::{Appended, Batch, CompletionSink};
-use crate::sync::{MutexGuard, lock_short};
 use crate::sync::atomic::Ordering;
+use crate::sync::{MutexGuard, lock_short};
 
 impl Log {
     /// Appends without a completion if the store can: the common case takes the sequencer's lock once, when it is over.

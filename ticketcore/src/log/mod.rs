@@ -33,6 +33,11 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, hint, lock_short, thread};
 use crate::time::UtcMs;
 
+/// How often somebody looks whether their fact is durable before they go to sleep, with an inline store: some ten microseconds in all.
+const SPINS_MAX: u32 = 4 * SPINS_PER_TURN;
+/// After so many looks it is somebody else's turn, if there are fewer processors than threads.
+const SPINS_PER_TURN: u32 = 1_000;
+
 /// What follows a stream's journal.
 pub(crate) trait Follower: Send + Sync {
     /// The records are durable. Called in order, before anybody who waits for them is woken. `facts` are the same, decoded, if they
@@ -276,11 +281,12 @@ impl Log {
         if !self.capabilities.inline {
             return self.is_durable(revision);
         }
-        for round in 0..400u32 {
+        // No lock is touched: whoever sends needs them.
+        for round in 1..=SPINS_MAX {
             if self.is_durable(revision) {
                 return true;
             }
-            if round % 100 == 99 {
+            if round % SPINS_PER_TURN == 0 {
                 thread::yield_now();
             } else {
                 hint::spin_loop();

@@ -2,15 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure in a test's helper is the test's failure")]
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ticketcore::store::{MemoryStore, Store};
+use ticketcore::store::{
+    Appended, Batch, Capabilities, Completion, MemoryStore, ReadError, Record, Snapshot, Store, StoreFailure,
+    StreamId, Tail,
+};
 use ticketcore::testkit::{Fault, FaultyStore, ManualClock, START, SmallSale};
-use ticketcore::{BoxOffice, Clock, CommandError, Options, SaleState, UtcMs};
+use ticketcore::{BoxOffice, Clock, CommandError, Options, Revision, SaleState, UtcMs};
 
 /// A clock that panics so many times.
 #[derive(Clone)]
@@ -74,4 +78,70 @@ fn a_panic_of_the_maintenance_thread_is_not_its_end() {
     let other = sale.office.add_event(&SmallSale::definition(1, 4, 0)).unwrap();
     let opened = sale.office.set_sale_state(other, SaleState::Onsale).wait_timeout(Duration::from_secs(5));
     assert!(opened.is_ok(), "{opened:?}");
+}
+
+/// A store that panics once while it appends, before or after it has.
+struct Mine {
+    inner: MemoryStore,
+    at_once: bool,
+    before: AtomicBool,
+    after: AtomicBool,
+}
+
+impl Mine {
+    fn append<T>(&self, append: impl FnOnce() -> T) -> T {
+        assert!(!self.before.swap(false, Ordering::SeqCst), "the store is broken, as it should be");
+        let outcome = append();
+        assert!(!self.after.swap(false, Ordering::SeqCst), "the store is broken, as it should be");
+        outcome
+    }
+}
+
+impl Store for Mine {
+    fn submit(&self, append: Completion) {
+        self.append(|| self.inner.submit(append));
+    }
+    fn append_at_once(&self, batch: &Batch) -> Option<Appended> {
+        if self.at_once { self.append(|| self.inner.append_at_once(batch)) } else { None }
+    }
+    fn read(
+        &self,
+        stream: StreamId,
+        after: Revision,
+        visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+    ) -> Result<(Revision, Tail), ReadError> {
+        self.inner.read(stream, after, visit)
+    }
+    fn save_snapshot(&self, stream: StreamId, snapshot: Snapshot) -> Result<(), StoreFailure> {
+        self.inner.save_snapshot(stream, snapshot)
+    }
+    fn load_snapshot(&self, stream: StreamId) -> Result<Option<Snapshot>, StoreFailure> {
+        self.inner.load_snapshot(stream)
+    }
+    fn streams(&self) -> Result<Vec<StreamId>, StoreFailure> {
+        self.inner.streams()
+    }
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+}
+
+#[test]
+fn a_panic_of_the_store_stops_the_event_and_leaves_nobody_waiting() {
+    for (at_once, after) in [(true, false), (true, true), (false, false), (false, true)] {
+        let inner = MemoryStore::new();
+        let mine =
+            Arc::new(Mine { inner, at_once, before: AtomicBool::default(), after: AtomicBool::default() });
+        let (sale, _) = bombed(Arc::clone(&mine) as Arc<dyn Store>, true);
+        sale.hold(1, &[0]).wait().unwrap();
+        let fuse = if after { &mine.after } else { &mine.before };
+        fuse.store(true, Ordering::SeqCst);
+        assert!(catch_unwind(AssertUnwindSafe(|| sale.hold(2, &[2]))).is_err());
+        let told = sale.hold(3, &[3]).wait_timeout(Duration::from_secs(5));
+        assert!(matches!(told, Err(CommandError::Failed { .. })), "{told:?}");
+        sale.office.reopen(sale.event);
+        let again = sale.hold(3, &[2]).wait_timeout(Duration::from_secs(5));
+        assert_eq!(again.is_err(), after, "what was appended stands, nothing else: {again:?}");
+        sale.assert_equals_journal();
+    }
 }

@@ -68,6 +68,8 @@ enum Flaw {
     TruncatesTooMuch,
     ForgetsMakingTwice,
     InventsSnapshots,
+    AtOnceAnywhere,
+    AtOnceInSilence,
 }
 
 use Flaw::*;
@@ -102,6 +104,8 @@ const CAUGHT_BY: &[(Flaw, &str)] = &[
     (TruncatesTooMuch, "truncation"),
     (ForgetsMakingTwice, "streams side by side"),
     (InventsSnapshots, "empty journal"),
+    (AtOnceAnywhere, "at once as submitted"),
+    (AtOnceInSilence, "at once as submitted"),
 ];
 
 #[test]
@@ -286,6 +290,17 @@ impl Store for Broken {
                 let outcome = self.appended(append.batch());
                 append.done(outcome);
             }
+        }
+    }
+
+    fn append_at_once(&self, batch: &Batch) -> Option<Appended> {
+        match self.flaw {
+            AtOnceAnywhere => Some(self.force(batch)),
+            AtOnceInSilence => {
+                self.plainly(batch);
+                None
+            }
+            _ => None,
         }
     }
 

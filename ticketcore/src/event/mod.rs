@@ -123,7 +123,7 @@ impl Unanswered {
 }
 
 /// Runs `then` if a panic passes by. parking_lot does not poison, so that an event which looks healthy must not be left behind.
-struct OnPanic<F: FnMut()>(F);
+pub(crate) struct OnPanic<F: FnMut()>(pub F);
 
 impl<F: FnMut()> Drop for OnPanic<F> {
     fn drop(&mut self) {

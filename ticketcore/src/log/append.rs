@@ -5,8 +5,8 @@ use super::{Log, Stop};
 use crate::id::Revision;
 use crate::limits::APPEND_ATTEMPTS_MAX;
 use crate::store::{Appended, Batch, CompletionSink};
-use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
+use crate::sync::{MutexGuard, lock_short};
 
 impl Log {
     /// Appends without a completion if the store can: the common case takes the sequencer's lock once, when it is over.
@@ -15,29 +15,29 @@ impl Log {
         let outcome = self.store.append_at_once(&batch);
         if outcome == Some(Appended::Yes) {
             let published = self.publish(&batch, &mut facts);
-            let mut sequencer = self.sequencer.lock();
+            let mut sequencer = lock_short(&self.end.sequencer);
             if published {
                 sequencer.ended(batch, facts);
             }
             return sequencer;
         }
-        self.sequencer.lock().sent = facts;
+        lock_short(&self.end.sequencer).sent = facts;
         match outcome {
             Some(outcome) => self.complete(batch, outcome),
             None => self.submit(batch),
         }
-        self.sequencer.lock()
+        lock_short(&self.end.sequencer)
     }
 
     fn appended(&self, batch: Batch) {
-        let mut facts = std::mem::take(&mut self.sequencer.lock().sent);
+        let mut facts = std::mem::take(&mut lock_short(&self.end.sequencer).sent);
         if !self.publish(&batch, &mut facts) {
             return;
         }
         let pump = {
-            let mut sequencer = self.sequencer.lock();
+            let mut sequencer = lock_short(&self.end.sequencer);
             sequencer.ended(batch, facts);
-            !sequencer.pumping && sequencer.pending.count() > 0
+            !self.end.pumping.load(Ordering::Relaxed) && sequencer.pending.count() > 0
         };
         if pump {
             self.pump();
@@ -64,7 +64,7 @@ impl Log {
 
     fn again(&self, batch: Batch, stop: Stop) {
         let attempts = {
-            let mut sequencer = self.sequencer.lock();
+            let mut sequencer = lock_short(&self.end.sequencer);
             sequencer.attempts += 1;
             sequencer.attempts
         };
@@ -73,10 +73,10 @@ impl Log {
             return;
         }
         let pump = {
-            let mut sequencer = self.sequencer.lock();
+            let mut sequencer = lock_short(&self.end.sequencer);
             sequencer.held = Some(batch);
             sequencer.in_flight = false;
-            !sequencer.pumping
+            !self.end.pumping.load(Ordering::Relaxed)
         };
         if pump {
             self.pump();
@@ -89,7 +89,7 @@ impl CompletionSink for Log {
         match outcome {
             Appended::Yes => self.appended(batch),
             Appended::Conflict { .. } if self.capabilities.shared => {
-                self.sequencer.lock().held = Some(batch);
+                lock_short(&self.end.sequencer).held = Some(batch);
                 self.follower.conflict();
             }
             Appended::Conflict { tail } => {

@@ -24,14 +24,19 @@ use waiters::Waiters;
 pub(crate) use waiters::{Due, Told, Wake};
 
 use crate::canary::{Canaries, Canary};
-use crate::event::Settings;
+use crate::event::{OnPanic, Settings};
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::invariant::Violation;
 use crate::store::{Batch, BatchId, Capabilities, Completion, Records, Store, StreamId, Tail};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Mutex, hint, thread};
+use crate::sync::{Mutex, hint, lock_short, thread};
 use crate::time::UtcMs;
+
+/// How often somebody looks whether their fact is durable before they go to sleep, with an inline store: some ten microseconds in all.
+const SPINS_MAX: u32 = 4 * SPINS_PER_TURN;
+/// After so many looks it is somebody else's turn, if there are fewer processors than threads.
+const SPINS_PER_TURN: u32 = 1_000;
 
 /// What follows a stream's journal.
 pub(crate) trait Follower: Send + Sync {
@@ -43,6 +48,16 @@ pub(crate) trait Follower: Send + Sync {
     fn conflict(&self);
 }
 
+/// What every fact touches of the log, on as few lines of memory as can be: they pass from thread to thread.
+#[repr(C)]
+struct End {
+    /// The last revision given out; may lag behind the sequencer for a moment.
+    sequenced: AtomicU64,
+    /// Somebody is in the loop that submits; whoever ends an append leaves the next one to them. Written under the sequencer's lock.
+    pumping: AtomicBool,
+    sequencer: Mutex<Sequencer>,
+}
+
 /// See the module.
 pub(crate) struct Log {
     stream: StreamId,
@@ -52,11 +67,10 @@ pub(crate) struct Log {
     follower: Box<dyn Follower>,
     canaries: Canaries,
     me: Weak<Log>,
-    sequencer: CachePadded<Mutex<Sequencer>>,
+    room: Room,
+    end: CachePadded<End>,
     /// Logged time of the last fact, in ms; may lag behind the sequencer for a moment.
     logged: CachePadded<AtomicU64>,
-    /// The last revision given out; likewise.
-    sequenced: AtomicU64,
     durable: CachePadded<AtomicU64>,
     /// Logged time of a durable fact, the last or one not long before it, in ms.
     durable_at: AtomicU64,
@@ -85,9 +99,13 @@ impl Log {
             follower,
             canaries: settings.canaries,
             me: me.clone(),
-            sequencer: CachePadded::new(Mutex::new(Sequencer::new(revision, tail, logged, room))),
+            room,
+            end: CachePadded::new(End {
+                sequenced: AtomicU64::new(revision.0),
+                pumping: AtomicBool::new(false),
+                sequencer: Mutex::new(Sequencer::new(revision, tail, logged)),
+            }),
             logged: CachePadded::new(AtomicU64::new(logged.0)),
-            sequenced: AtomicU64::new(revision.0),
             durable: CachePadded::new(AtomicU64::new(revision.0)),
             durable_at: AtomicU64::new(logged.0),
             waiters: Waiters::default(),
@@ -115,7 +133,7 @@ impl Log {
         if clock.0 >= self.logged.load(Ordering::Relaxed) {
             clock
         } else {
-            self.sequencer.lock().time.peek(clock)
+            lock_short(&self.end.sequencer).time.peek(clock)
         }
     }
 
@@ -132,7 +150,7 @@ impl Log {
 
     /// Every fact that a decision made before this call can have seen has at most this revision.
     pub fn sequenced(&self) -> Revision {
-        Revision(self.sequenced.load(Ordering::Acquire))
+        Revision(self.end.sequenced.load(Ordering::Acquire))
     }
 
     /// Gives an encoded fact its stamp and its place among the pending records.
@@ -143,12 +161,14 @@ impl Log {
         body: &[u8],
         fact: &Arc<Fact>,
     ) -> Result<Stamp, NotSequenced> {
-        let mut sequencer = self.sequencer.lock();
-        let stamp = sequencer.push(clock, valid_until, body, fact)?;
+        let room = (self.room, self.room.of(body, fact));
+        let fact = Arc::clone(fact);
+        let mut sequencer = lock_short(&self.end.sequencer);
+        let stamp = sequencer.push(clock, valid_until, body, fact, room)?;
         if stamp.at.0 != self.logged.load(Ordering::Relaxed) {
             self.logged.store(stamp.at.0, Ordering::Relaxed);
         }
-        self.sequenced.store(stamp.revision.0, Ordering::Release);
+        self.end.sequenced.store(stamp.revision.0, Ordering::Release);
         Ok(stamp)
     }
 
@@ -160,14 +180,18 @@ impl Log {
     /// Sends what is pending unless an append is in flight. With an inline store it is durable when this returns, unless another
     /// thread is sending it.
     pub fn pump(&self) {
-        let mut sequencer = self.sequencer.lock();
-        if sequencer.pumping {
+        // Whoever pumps looks once more, under the lock, before they leave: they see whatever was pushed before this.
+        if self.end.pumping.load(Ordering::Acquire) {
             return;
         }
-        while !sequencer.in_flight && !self.stopped.load(Ordering::Acquire) {
-            let Some(batch) = self.next_batch(&mut sequencer) else { break };
-            sequencer.in_flight = true;
-            sequencer.pumping = true;
+        let mut sequencer = lock_short(&self.end.sequencer);
+        if self.end.pumping.load(Ordering::Relaxed) {
+            return;
+        }
+        let Some(mut batch) = self.next_batch(&mut sequencer) else { return };
+        self.end.pumping.store(true, Ordering::Relaxed);
+        let _stop = OnPanic(|| self.stop(Stop::Unknown("a panic while a batch was appended".to_owned())));
+        loop {
             if self.capabilities.inline {
                 let facts = std::mem::take(&mut sequencer.sent);
                 drop(sequencer);
@@ -175,22 +199,32 @@ impl Log {
             } else {
                 drop(sequencer);
                 self.submit(batch);
-                sequencer = self.sequencer.lock();
+                sequencer = lock_short(&self.end.sequencer);
             }
             // Whoever completed it meanwhile has left the next batch to this loop.
-            sequencer.pumping = false;
+            match self.next_batch(&mut sequencer) {
+                Some(next) => batch = next,
+                None => break,
+            }
         }
+        self.end.pumping.store(false, Ordering::Release);
     }
 
+    /// The next batch to send, in flight from now on, if it is time for one.
     #[inline]
     fn next_batch(&self, sequencer: &mut Sequencer) -> Option<Batch> {
+        if sequencer.in_flight || self.stopped.load(Ordering::Acquire) {
+            return None;
+        }
         // Looked at first: it is nearly always empty, and large.
         if sequencer.held.is_some() {
+            sequencer.in_flight = true;
             return sequencer.held.take();
         }
         if sequencer.pending.count() == 0 {
             return None;
         }
+        sequencer.in_flight = true;
         let spare = std::mem::take(&mut sequencer.spare);
         let records = std::mem::replace(&mut sequencer.pending, spare);
         // `sent` was emptied when the batch before was appended; its room is used again.
@@ -247,12 +281,12 @@ impl Log {
         if !self.capabilities.inline {
             return self.is_durable(revision);
         }
-        for round in 0..200u32 {
+        // No lock is touched: whoever sends needs them.
+        for round in 1..=SPINS_MAX {
             if self.is_durable(revision) {
                 return true;
             }
-            if round % 50 == 49 {
-                self.pump();
+            if round % SPINS_PER_TURN == 0 {
                 thread::yield_now();
             } else {
                 hint::spin_loop();
@@ -281,14 +315,14 @@ impl Log {
 
     /// Whether nothing is pending or in flight and nobody waits.
     pub fn is_idle(&self) -> bool {
-        let sequencer = self.sequencer.lock();
+        let sequencer = lock_short(&self.end.sequencer);
         sequencer.pending.count() == 0 && !sequencer.in_flight && self.waiters.is_empty()
     }
 
     /// Keeps appends back, as a conflict does, to follow another writer. False if an append is in flight or has to be sent again:
     /// only its answer says whose the end of the journal is.
     pub fn claim(&self) -> bool {
-        let mut sequencer = self.sequencer.lock();
+        let mut sequencer = lock_short(&self.end.sequencer);
         let free = !sequencer.in_flight && sequencer.held.is_none();
         sequencer.in_flight |= free;
         free
@@ -298,7 +332,7 @@ impl Log {
     /// to itself.
     pub fn forget_pending(&self) {
         {
-            let mut sequencer = self.sequencer.lock();
+            let mut sequencer = lock_short(&self.end.sequencer);
             sequencer.pending.clear();
             sequencer.facts.clear();
             sequencer.sent.clear();
@@ -306,7 +340,7 @@ impl Log {
             sequencer.sent();
             sequencer.landed();
             sequencer.next = self.durable().next();
-            self.sequenced.store(self.durable().0, Ordering::Release);
+            self.end.sequenced.store(self.durable().0, Ordering::Release);
         }
         self.waiters.tell_all(Told::TakenBack);
     }
@@ -315,7 +349,7 @@ impl Log {
     pub fn follow(&self, first: Revision, records: &Records, tail: Tail) -> Result<(), Violation> {
         self.follower.appended(first, records, &[])?;
         self.durable_at.fetch_max(records.base().0, Ordering::AcqRel);
-        let mut sequencer = self.sequencer.lock();
+        let mut sequencer = lock_short(&self.end.sequencer);
         let last = Revision(first.0 + u64::from(records.count()) - 1);
         if let Some(record) = records.iter(first).last() {
             sequencer.time.seen(record.stamp.at);
@@ -323,7 +357,7 @@ impl Log {
         }
         sequencer.next = last.next();
         sequencer.tail = tail;
-        self.sequenced.store(last.0, Ordering::Release);
+        self.end.sequenced.store(last.0, Ordering::Release);
         self.durable.swap(last.0, Ordering::SeqCst);
         drop(sequencer);
         self.waiters.wake(last);
@@ -332,7 +366,7 @@ impl Log {
 
     /// Appends go on.
     pub fn rebased(&self) {
-        self.sequencer.lock().in_flight = false;
+        lock_short(&self.end.sequencer).in_flight = false;
         self.pump();
     }
 }

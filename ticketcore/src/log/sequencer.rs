@@ -63,32 +63,30 @@ pub(crate) struct Sent {
     pub fact: Arc<Fact>,
 }
 
-/// The unsent end of a stream.
+/// The unsent end of a stream. What every fact touches comes first, to lie on as few lines of memory as can be; the rest is for whoever
+/// sends a batch.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Sequencer {
     pub time: LoggedTime,
     /// The revision the next fact gets.
     pub next: Revision,
-    /// Where the journal ends, as far as this writer knows.
-    pub tail: Tail,
     /// Facts that wait for the append in flight to end.
     pub pending: Records,
-    /// How much may wait.
-    room: Room,
-    /// What `pending` takes of it, with all that belongs to it.
-    pending_room: usize,
-    /// What the batch in flight takes.
-    sent_room: usize,
     /// The same facts, decoded: nobody has to read them back from the records to follow this writer.
     pub facts: Vec<Sent>,
-    /// Those of the batch in flight.
+    /// What `pending` and the batch in flight take of the room there is, with all that belongs to them.
+    taken: usize,
+    /// A batch is with the store, or must be dealt with before the next one may be.
+    pub in_flight: bool,
+    /// What the batch in flight takes of it.
+    sent_room: usize,
+    /// Where the journal ends, as far as this writer knows.
+    pub tail: Tail,
+    /// Facts of the batch in flight.
     pub sent: Vec<Sent>,
     /// A used buffer for the next batch.
     pub spare: Records,
-    /// A batch is with the store, or must be dealt with before the next one may be.
-    pub in_flight: bool,
-    /// Somebody is in the loop that submits; whoever ends an append leaves the next one to them.
-    pub pumping: bool,
     /// Batches made by this writer.
     pub batches: u64,
     /// How often the batch in flight has been sent again.
@@ -98,48 +96,46 @@ pub(super) struct Sequencer {
 }
 
 impl Sequencer {
-    pub fn new(revision: Revision, tail: Tail, logged: UtcMs, room: Room) -> Self {
+    pub fn new(revision: Revision, tail: Tail, logged: UtcMs) -> Self {
         let mut time = LoggedTime::default();
         time.seen(logged);
         Self {
             time,
             next: revision.next(),
-            tail,
             pending: Records::default(),
-            room,
-            pending_room: 0,
-            sent_room: 0,
             facts: Vec::new(),
+            taken: 0,
+            in_flight: false,
+            sent_room: 0,
+            tail,
             sent: Vec::new(),
             spare: Records::default(),
-            in_flight: false,
-            pumping: false,
             batches: 0,
             attempts: 0,
             held: None,
         }
     }
 
-    /// Stamps a fact and packs it.
+    /// Stamps a fact and packs it, if `room` has it: it takes `bytes`.
     pub fn push(
         &mut self,
         clock: UtcMs,
         valid_until: UtcMs,
         body: &[u8],
-        fact: &Arc<Fact>,
+        fact: Arc<Fact>,
+        (room, bytes): (Room, usize),
     ) -> Result<Stamp, NotSequenced> {
         let at = self.time.peek(clock);
         if at >= valid_until {
             return Err(NotSequenced::Again(at));
         }
-        let room = self.room.of(body, fact);
-        if !self.room.fits(self.pending_room + self.sent_room, room) {
+        if !room.fits(self.taken, bytes) {
             return Err(NotSequenced::Overloaded);
         }
-        self.pending_room += room;
+        self.taken += bytes;
         let stamp = Stamp { revision: self.next, at: self.time.advance(clock) };
         self.pending.push(stamp.at, body);
-        self.facts.push(Sent { at: stamp.at, fact: Arc::clone(fact) });
+        self.facts.push(Sent { at: stamp.at, fact });
         self.next = self.next.next();
         Ok(stamp)
     }
@@ -157,12 +153,12 @@ impl Sequencer {
 
     /// What is pending becomes the batch in flight.
     pub fn sent(&mut self) {
-        self.sent_room = std::mem::take(&mut self.pending_room);
+        self.sent_room = self.taken;
     }
 
     /// There is no batch in flight any more.
     pub fn landed(&mut self) {
-        self.sent_room = 0;
+        self.taken -= std::mem::take(&mut self.sent_room);
     }
 }
 

@@ -41,6 +41,11 @@ impl<T> Mutex<T> {
     }
 }
 
+/// As [`Mutex::lock`]: there is no time in a schedule.
+pub(crate) fn lock_short<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock()
+}
+
 impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
     fn deref(&self) -> &T {

@@ -7,6 +7,7 @@
 //! ```
 
 mod append;
+mod at_once;
 mod concurrent;
 mod harness;
 mod reading;
@@ -36,6 +37,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("answered without a lock", append::answered_without_a_lock),
     ("readable once answered", append::readable_once_answered),
     ("big batch", append::big_batch),
+    ("at once as submitted", at_once::at_once_as_submitted),
     ("records unchanged", reading::records_unchanged),
     ("read from anywhere", reading::read_from_anywhere),
     ("break out of a visit", reading::break_out_of_a_visit),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure in a test's helper is the test's failure")]
 
+mod side;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,9 +14,11 @@ use std::time::Duration;
 use ticketcore::Revision;
 use ticketcore::store::{
     Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, MemoryStore, ReadError, Record,
-    Records, Snapshot, Store, StoreFailure, StreamId, Tail,
+    Records, SideRecords, Snapshot, Store, StoreFailure, StreamId, Tail,
 };
 use ticketcore::testkit::{FaultyStore, conformance};
+
+use side::BrokenSide;
 
 #[test]
 fn memory_store_keeps_every_promise() {
@@ -70,6 +74,9 @@ enum Flaw {
     InventsSnapshots,
     AtOnceAnywhere,
     AtOnceInSilence,
+    SideKeepsErased,
+    SideKeepsFirst,
+    SideMixesIds,
 }
 
 use Flaw::*;
@@ -106,6 +113,9 @@ const CAUGHT_BY: &[(Flaw, &str)] = &[
     (InventsSnapshots, "empty journal"),
     (AtOnceAnywhere, "at once as submitted"),
     (AtOnceInSilence, "at once as submitted"),
+    (SideKeepsErased, "side records"),
+    (SideKeepsFirst, "side records"),
+    (SideMixesIds, "side records"),
 ];
 
 #[test]
@@ -141,6 +151,7 @@ struct Broken {
     big_lock: Mutex<()>,
     first_stream: OnceLock<StreamId>,
     snapshot: Mutex<Option<Snapshot>>,
+    side: BrokenSide,
 }
 
 impl Broken {
@@ -153,6 +164,7 @@ impl Broken {
             big_lock: Mutex::new(()),
             first_stream: OnceLock::new(),
             snapshot: Mutex::new(None),
+            side: BrokenSide::new(flaw),
         }
     }
 
@@ -371,6 +383,10 @@ impl Store for Broken {
         }
         listed.sort_unstable_by_key(|id| (self.flaw != ListsUnsorted).then_some(*id));
         Ok(listed)
+    }
+
+    fn side_records(&self) -> Option<&dyn SideRecords> {
+        Some(&self.side)
     }
 
     fn capabilities(&self) -> Capabilities {

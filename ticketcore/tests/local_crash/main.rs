@@ -3,6 +3,7 @@
 
 mod damage;
 mod disk_errors;
+mod lives;
 mod power_cuts;
 mod side;
 mod workload;

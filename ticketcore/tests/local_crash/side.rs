@@ -94,7 +94,8 @@ fn a_power_cut_at_any_call_keeps_what_was_saved_and_brings_back_nothing_erased()
             let disk = MemoryDisk::new();
             disk.set_trouble(Some(Trouble::PowerCut(call)));
             let books = live(&disk, seed);
-            let torn = (0..disk.last_write_sectors()).map(Left::TornAfter);
+            let sectors = disk.last_write_sectors();
+            let torn = (0..sectors).map(Left::TornAfter).chain((0..sectors).map(Left::HoleAt));
             for left in [Left::Nothing, Left::Everything, Left::Random(call)].into_iter().chain(torn) {
                 images += 1;
                 check(&disk.after_power_cut(left), &books)
@@ -104,4 +105,29 @@ fn a_power_cut_at_any_call_keeps_what_was_saved_and_brings_back_nothing_erased()
     }
     println!("{images} images");
     assert!(images > 1_000);
+}
+
+/// The first crash leaves a long file whose end is zero; the second tears a shorter record in the middle of that. What was saved before stays.
+#[test]
+fn a_torn_record_before_a_zero_end_does_not_erase_the_one_it_was_to_replace() {
+    for (first, second) in (0..9).flat_map(|first| (0..9).map(move |second| (first, second))) {
+        let disk = MemoryDisk::new();
+        let open = |disk: &MemoryDisk| LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap();
+        let save = |disk: &MemoryDisk, id, bytes: &[u8], call| {
+            let store = open(disk);
+            store.side_records().unwrap().load(SideId(0)).unwrap();
+            disk.set_trouble(call);
+            store.side_records().unwrap().save(SideId(id), bytes).is_ok()
+        };
+        assert!(save(&disk, 1, &[1; 3_000], None));
+        assert!(!save(&disk, 2, &[2; 9_000], Some(Trouble::PowerCut(1))));
+        let disk = disk.after_power_cut(Left::HoleAt(first));
+        assert!(!save(&disk, 1, &[3; 4_000], Some(Trouble::PowerCut(1))));
+        let disk = disk.after_power_cut(Left::TornAfter(second));
+        let found = open(&disk).side_records().unwrap().load(SideId(1)).unwrap();
+        assert!(
+            found == Some(vec![1; 3_000]) || found == Some(vec![3; 4_000]),
+            "{first} {second}: {found:?}"
+        );
+    }
 }

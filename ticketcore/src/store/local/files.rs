@@ -92,6 +92,43 @@ pub trait FileHandle: Send + Sync {
     fn size(&self) -> io::Result<u64>;
 }
 
+/// Files of which none can be changed.
+pub(super) struct ReadOnlyFiles(pub Arc<dyn Files>);
+
+impl Files for ReadOnlyFiles {
+    fn lock(&self) -> io::Result<Box<dyn Any + Send + Sync>> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn open(&self, name: &str, access: Access) -> io::Result<Arc<dyn FileHandle>> {
+        if access == Access::Read {
+            self.0.open(name, access)
+        } else {
+            Err(io::ErrorKind::ReadOnlyFilesystem.into())
+        }
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.0.list(folder)
+    }
+
+    fn create_folder(&self, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn rename(&self, _: &str, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn remove(&self, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn sync_folder(&self, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+}
+
 /// A folder of this machine.
 #[derive(Clone, Debug)]
 pub struct FolderFiles {
@@ -108,11 +145,12 @@ impl FolderFiles {
     /// Whatever the system says.
     pub fn create(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
-        if !root.is_dir() {
-            fs::create_dir_all(&root)?;
-            if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                sync_path(parent)?;
-            }
+        let missing: Vec<_> = root.ancestors().take_while(|folder| !folder.is_dir()).collect();
+        fs::create_dir_all(&root)?;
+        // The name of each folder that was made is in the one above, and so is that of this one, if an earlier try did not come so far.
+        for folder in missing.into_iter().chain([root.as_path()]) {
+            let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+            sync_path(above.unwrap_or(Path::new(".")))?;
         }
         Ok(Self { root })
     }

@@ -28,11 +28,26 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Shared {
     /// Does whatever there is to do.
+    ///
+    /// What fails keeps nothing else from being done: on a full disk archiving and letting go are what makes room.
     pub fn keep_house(&self) -> Result<(), LocalError> {
-        self.prepare()?;
-        self.note_newest()?;
-        while self.archive_next()? {}
-        self.let_go()?;
+        let _alone = self.keeping.lock();
+        let first = if self.slots.lock().sealed.is_empty() { self.prepare() } else { Ok(()) };
+        let steps = [self.note_newest(), self.archive_all(), self.let_go(), self.reuse(), self.prepare()];
+        steps.into_iter().fold(first, Result::and)
+    }
+
+    fn archive_all(&self) -> Result<(), LocalError> {
+        while self.archive_next()? {
+            if self.queue_is_closed() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Uses files of segments again that nobody reads any more, and gives back those that are not needed.
+    fn reuse(&self) -> Result<(), LocalError> {
         let gone = {
             let mut slots = self.slots.lock();
             let ready = slots.spare.len();
@@ -117,6 +132,7 @@ impl Shared {
                 entry.archives.pop();
                 replaced.push(archive_file(*stream, old));
             }
+            self.doubtful.lock().push(archive_file(*stream, next.next_file));
             let archive = packed.write(self, *stream, &mut next.next_file)?;
             entry.archives.push(archive);
             entry.end = archive.end;
@@ -131,6 +147,7 @@ impl Shared {
         self.replace("", MANIFEST, &next.encode())?;
         self.index.lock().archived(segment.number, &next.streams);
         *manifest = next;
+        self.drop_doubtful(&manifest)?;
         drop(manifest);
         drop(segment);
         self.retire();
@@ -139,6 +156,26 @@ impl Shared {
             self.files.remove(&file).doing("remove", &file)?;
         }
         Ok(true)
+    }
+
+    /// Removes what earlier tries have left, now that the manifest says what counts.
+    fn drop_doubtful(&self, manifest: &Manifest) -> Result<(), LocalError> {
+        let files = std::mem::take(&mut *self.doubtful.lock());
+        let named = |file: &String| {
+            let archives = |(stream, entry): (&StreamId, &StreamEntry)| {
+                entry.archives.iter().any(|archive| archive_file(*stream, archive.file) == *file)
+            };
+            manifest.streams.iter().any(archives)
+        };
+        for file in files.into_iter().filter(|file| !named(file)) {
+            match self.files.remove(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).doing("remove", &file);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn retire(&self) {

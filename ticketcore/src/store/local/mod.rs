@@ -10,6 +10,7 @@ mod files;
 mod format;
 mod index;
 mod keeper;
+mod last_words;
 mod options;
 mod read;
 mod recovery;
@@ -43,8 +44,10 @@ use crate::id::Revision;
 use crate::sync::Mutex;
 use crate::sync::thread::{self, JoinHandle};
 use error::Doing;
+use files::ReadOnlyFiles;
 use format::manifest::Manifest;
 use format::segment::LogEnd;
+use last_words::LastWords;
 use recovery::{Found, Mutations, look, read_log};
 use shared::Shared;
 use writer::Writer;
@@ -100,9 +103,9 @@ impl LocalStore {
         };
         let is_new = manifest.next_file == 1 && manifest.newest == 0;
         let log = read_log(&*files, &manifest, true, options.mutations())?;
-        let (end, torn) = (log.end, log.torn);
+        let (end, torn, unsure) = (log.end, log.torn, log.unsure);
         let shared = Shared::new(files, options, lock, manifest, log);
-        shared.settle_in(is_new)?;
+        shared.settle_in(is_new, unsure)?;
         let writer = Writer::begin(&shared, end)?;
         if options.manual {
             shared.keep_house()?;
@@ -138,6 +141,7 @@ impl LocalStore {
         };
         let log = read_log(&*files, &manifest, false, Mutations::default())?;
         let torn = log.torn;
+        let files = Arc::new(ReadOnlyFiles(files));
         let shared = Shared::new(files, options, Box::new(()), *manifest, log);
         shared.queue.lock().dead = true;
         Ok(Self { shared, writer: Arc::default(), threads: Vec::new(), torn })
@@ -159,12 +163,15 @@ impl LocalStore {
         Ok(())
     }
 
-    /// Moves full segments to archives, makes files ready and gives back what is not needed: for stores opened with
-    /// [`LocalOptions::manual`]; others do it themselves.
+    /// Moves full segments to archives, makes files ready and gives back what is not needed, and syncs the log with
+    /// [`Durability::Interval`]: for stores opened with [`LocalOptions::manual`], as often as that says; others do it themselves.
     ///
     /// # Errors
     /// What could not be done; it is tried again next time.
     pub fn maintain(&self) -> Result<(), LocalError> {
+        if matches!(self.shared.options.durability, Durability::Interval(_)) {
+            self.shared.sync_log()?;
+        }
         self.shared.keep_house()
     }
 
@@ -232,6 +239,8 @@ impl LocalStore {
         }
         let taken = self.writer.lock().take();
         if let Some(mut writer) = taken {
+            // An answer may panic: whoever waits is told, as by the writer's thread.
+            let last = LastWords::of(&self.shared);
             loop {
                 writer.drain();
                 let mut queue = self.shared.queue.lock();
@@ -241,6 +250,7 @@ impl LocalStore {
                 }
             }
             *self.writer.lock() = Some(writer);
+            last.unsaid();
         }
     }
 }

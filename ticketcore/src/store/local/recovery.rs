@@ -4,7 +4,7 @@
 //! The last one ends at the first place without a frame; if a later frame says that this place was on the disk when it was written,
 //! facts that were acknowledged are missing, and the store is not opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::error::{Damage, Doing, LocalError};
@@ -20,6 +20,7 @@ use super::keeper::batch_of;
 use super::shared::{Sealed, Shared, Slots, Spare};
 use super::side::SIDE;
 use super::slots::{LOG, slot_number};
+use super::writer::small;
 
 const FOLDERS: [&str; 4] = [LOG, ARCHIVES, SNAPSHOTS, SIDE];
 /// The file that the system's lock is on.
@@ -67,6 +68,8 @@ pub(super) struct Log {
     pub slots: Slots,
     /// What was cut off its end: bytes of a write that was under way when the process ended.
     pub torn: u64,
+    /// The part of the last segment that is perhaps not on the disk: from where, to where.
+    pub unsure: (u32, u32),
 }
 
 /// A file of the log.
@@ -89,6 +92,7 @@ pub(super) fn read_log(
         end: manifest.archived,
         slots: Slots::default(),
         torn: 0,
+        unsure: (0, 0),
     };
     let segments = find_segments(files, manifest, clean, &mut log.slots)?;
     let newest = segments.last_key_value().map_or(manifest.archived.segment, |(number, _)| *number);
@@ -143,6 +147,12 @@ fn find_segments(
                     return Err(Damage::new(&name, 32, what).into());
                 }
             }
+            // What is harmed in its length is no good for the log.
+            FirstBlock::Header(_) | FirstBlock::None if !size.is_multiple_of(BLOCK as u64) => {
+                if clean {
+                    files.remove(&name).doing("remove", &name)?;
+                }
+            }
             FirstBlock::Header(_) | FirstBlock::None => slots.spare.push(Spare { name, file, size }),
         }
     }
@@ -172,18 +182,23 @@ fn read_segment(
         let batch = batch_of(frame);
         match batch.after(entry.end) {
             Some(end) if end.chain == frame.head.chain => {
-                entry.push(&segment, u32::try_from(at).unwrap_or(u32::MAX), &batch, end);
+                entry.push(&segment, small(at), &batch, end);
                 Ok(())
             }
             _ => Err(damaged(at, "a batch does not follow the one before it in its journal")),
         }
+    };
+    let mut durable_to = small(BLOCK);
+    let mut visit = |at: usize, frame: &Frame<'_>| {
+        durable_to = frame.head.durable.to;
+        visit(at, frame)
     };
     let end = if mutations.stale_life {
         frames_until(&bytes, BLOCK, |_, _| true, &mut visit)?
     } else {
         frames_until(&bytes, BLOCK, of_life(life), &mut visit)?
     };
-    let at = u32::try_from(end.at.next_multiple_of(BLOCK)).unwrap_or(u32::MAX);
+    let at = small(end.at.next_multiple_of(BLOCK));
     let ends = LogEnd { segment: number, at, crc: end.crc };
     match next {
         Some(next) if next != ends => {
@@ -199,6 +214,7 @@ fn read_segment(
                 return Err(damaged(end.at, &what));
             }
             log.torn = torn_bytes(&bytes, life, end) as u64;
+            log.unsure = (durable_to, at);
         }
     }
     log.end = ends;
@@ -206,9 +222,20 @@ fn read_segment(
     Ok(())
 }
 
+/// Writes the end of the log once more and syncs it. After a sync that failed, the system may show what is not on the disk and take it for
+/// written: a second sync alone would do nothing and say that all is well.
+fn write_again(segment: &Segment, (from, to): (u32, u32)) -> Result<(), LocalError> {
+    for (from, to) in [(0, small(BLOCK)), (from, to)] {
+        let mut bytes = vec![0; to.saturating_sub(from) as usize];
+        segment.file.read_at(&mut bytes, from.into()).doing("read", &segment.name)?;
+        segment.file.write_at(&bytes, from.into()).doing("write", &segment.name)?;
+    }
+    segment.file.sync().doing("sync", &segment.name)
+}
+
 impl Shared {
     /// Makes what a new store needs, and removes what a crash has left.
-    pub fn settle_in(&self, is_new: bool) -> Result<(), LocalError> {
+    pub fn settle_in(&self, is_new: bool, unsure: (u32, u32)) -> Result<(), LocalError> {
         for folder in [LOG, ARCHIVES, SNAPSHOTS] {
             self.files.create_folder(folder).doing("make", folder)?;
         }
@@ -221,9 +248,9 @@ impl Shared {
             self.sync_folder(folder)?;
         }
         if let Some(last) = self.slots.lock().sealed.back() {
-            last.segment.file.sync().doing("sync", &last.segment.name)?;
+            write_again(&last.segment, unsure)?;
         }
-        let known: Vec<String> = manifest
+        let known: HashSet<String> = manifest
             .streams
             .iter()
             .flat_map(|(stream, entry)| entry.archives.iter().map(|a| archive_file(*stream, a.file)))

@@ -134,6 +134,11 @@ pub(super) struct Shared {
     pub trouble: Mutex<Option<String>>,
     /// One snapshot is saved at a time.
     pub saving: Mutex<()>,
+    /// Likewise one sync of the log, and one round of the keeper's work.
+    pub syncing: Mutex<()>,
+    pub keeping: Mutex<()>,
+    /// Archive files that a manifest may name which was perhaps not written: they go once another one is.
+    pub doubtful: Mutex<Vec<String>>,
     /// Side records, once somebody has asked for one.
     pub side: Mutex<Option<Side>>,
     /// Saving a snapshot has failed, and nobody knows whether the names in their folder are on the disk.
@@ -171,6 +176,9 @@ impl Shared {
             poison: OnceLock::new(),
             trouble: Mutex::default(),
             saving: Mutex::new(()),
+            syncing: Mutex::new(()),
+            keeping: Mutex::new(()),
+            doubtful: Mutex::default(),
             side: Mutex::default(),
             snapshots_in_doubt: AtomicBool::new(false),
             snapshots: Mutex::default(),
@@ -184,7 +192,17 @@ impl Shared {
     /// Returns once everything acknowledged so far is on the disk.
     pub fn sync_log(&self) -> Result<(), LocalError> {
         let active = self.active.lock().clone();
-        let Some(segment) = active else { return Ok(()) };
+        active.map_or(Ok(()), |segment| self.sync_segment(&segment))
+    }
+
+    /// Syncs a segment; an error poisons the store. One at a time: the system tells an error once, and who hears it must have said so before
+    /// another is told that all is well.
+    pub fn sync_segment(&self, segment: &Segment) -> Result<(), LocalError> {
+        let _alone = self.syncing.lock();
+        if let Some(reason) = self.poison.get() {
+            let error = Arc::new(std::io::Error::other(reason.clone()));
+            return Err(LocalError::Io { file: segment.name.clone(), doing: "sync", error });
+        }
         segment.file.sync().doing("sync", &segment.name).inspect_err(|error| self.poison(error))
     }
 

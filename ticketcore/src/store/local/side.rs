@@ -121,15 +121,17 @@ impl Side {
 
     /// Reads all records, and finishes what was under way.
     fn scan(&mut self, bytes: &[u8]) -> Result<(), LocalError> {
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
         let at = |at: u64| bytes.get(usize::try_from(at).unwrap_or(usize::MAX)..).unwrap_or_default();
         let mut unfinished = Vec::new();
         while let Some((state, id, place)) = record(self.store, at(self.end), self.end) {
             let body = at(place.at + HEAD as u64).get(..place.len as usize);
-            let last = place.end() >= bytes.len() as u64;
+            let last = place.end() >= used;
             let whole = body.is_some_and(|body| crc32c::crc32c(body) == place.crc);
             self.end = place.end();
             if state == LIVE && (whole || !last) {
-                unfinished.extend(self.places.insert(id, place).map(|older| (id, older)));
+                // An older one goes only if this one can be read.
+                unfinished.extend(self.places.insert(id, place).filter(|_| whole).map(|older| (id, older)));
             } else if body.is_none_or(|body| state == LIVE || body.iter().any(|byte| *byte != 0)) {
                 unfinished.push((id, place));
             }
@@ -158,17 +160,18 @@ impl Side {
         self.file.sync()
     }
 
-    fn save(&mut self, id: SideId, bytes: &[u8]) -> io::Result<()> {
+    fn save(&mut self, id: SideId, bytes: &[u8]) -> Result<(), LocalError> {
         let (len, crc) = (u32::try_from(bytes.len()).unwrap_or(u32::MAX), crc32c::crc32c(bytes));
         let place = Place { at: self.end, len, crc };
         let mut all = Vec::from(head(self.store, LIVE, id, len, crc));
         all.extend_from_slice(bytes);
         all.resize(all.len().next_multiple_of(ALIGN), 0);
-        self.file.write_at(&all, place.at)?;
-        self.file.sync()?;
+        // If there is no room it is as if nobody had asked: the next one is written over what there is of it.
+        self.file.write_at(&all, place.at).doing("add to", FILE)?;
+        self.file.sync().doing("write", FILE)?;
         self.end = place.end();
         match self.places.insert(id, place) {
-            Some(older) => self.wipe(id, older),
+            Some(older) => self.wipe(id, older).doing("erase", FILE),
             None => Ok(()),
         }
     }
@@ -198,7 +201,7 @@ impl Shared {
             return Err(StoreFailure::new("side records failed; open the store again"));
         }
         let outcome = with(open);
-        open.broken |= matches!(outcome, Err(LocalError::Io { .. }));
+        open.broken |= matches!(outcome, Err(LocalError::Io { doing: "write" | "erase", .. }));
         Ok(outcome?)
     }
 }
@@ -206,7 +209,7 @@ impl Shared {
 impl SideRecords for Shared {
     fn save(&self, id: SideId, bytes: &[u8]) -> Result<(), StoreFailure> {
         check_size(bytes)?;
-        self.with_side(|side| side.save(id, bytes).doing("write", FILE))
+        self.with_side(|side| side.save(id, bytes))
     }
 
     fn load(&self, id: SideId) -> Result<Option<Vec<u8>>, StoreFailure> {

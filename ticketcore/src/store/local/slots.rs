@@ -35,6 +35,7 @@ impl Shared {
         if made.is_err() {
             // Not to take what little room there is; it goes at the next opening if not now.
             let _gone = self.files.remove(&unfinished);
+            let _gone = self.files.remove(&name);
         }
         made?;
         let file = self.files.open(&name, Access::Write).doing("open", &name)?;

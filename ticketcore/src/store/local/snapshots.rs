@@ -28,12 +28,12 @@ impl Shared {
         if newest.is_some_and(|newest| newest >= snapshot.revision) {
             return Ok(());
         }
+        let file = snapshot_file(stream);
+        let end = self.end_at(stream, snapshot.revision)?;
         if self.options.durability != Durability::Strict {
             // What it was folded from must not be lost when it is not.
             self.sync_log()?;
         }
-        let file = snapshot_file(stream);
-        let end = self.end_at(stream, snapshot.revision)?;
         let Some(end) = end.filter(|end| end.tail == snapshot.tail) else {
             let what = format!("the journal does not end with a batch at {}", snapshot.revision);
             return Err(Damage::new(&file, 0, what).into());

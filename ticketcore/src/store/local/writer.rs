@@ -14,6 +14,7 @@ use super::format::manifest::End;
 use super::format::segment::LogEnd;
 use super::format::{BLOCK, chained};
 use super::index::Segment;
+use super::last_words::LastWords;
 use super::shared::{Counters, Sealed, Shared};
 use crate::id::Revision;
 use crate::store::{Appended, Batch, Completion, StoreFailure, StreamId};
@@ -21,6 +22,8 @@ use crate::sync::atomic::Ordering;
 
 /// A write is sent off once it has so many bytes, however many batches still wait.
 const GROUP_BYTES: usize = 4 << 20;
+/// Bytes of records that one batch may have.
+const BATCH_BYTES_MAX: usize = 512 << 20;
 
 /// A batch in the group that is being put together.
 struct Placed {
@@ -107,7 +110,8 @@ impl Writer {
         let records = batch.records.bytes();
         let room = frame_len(records.len());
         let full = self.group.len() + room > GROUP_BYTES && !self.group.is_empty();
-        if full || u64::from(self.at) + (self.group.len() + room) as u64 > self.size {
+        let needed = (self.group.len() + room).next_multiple_of(BLOCK) as u64;
+        if full || u64::from(self.at) + needed > self.size {
             self.flush();
         }
         if let Err(error) = self.make_room(room) {
@@ -151,6 +155,11 @@ impl Writer {
         if batch.expected == end.tail {
             let count = batch.records.count();
             let room = batch.first_revision.0.checked_add(u64::from(count)).is_some();
+            let bytes = batch.records.bytes().len();
+            if bytes > BATCH_BYTES_MAX {
+                let reason = format!("a batch has {bytes} bytes, {BATCH_BYTES_MAX} at most are taken");
+                return Err(Appended::Failed(StoreFailure::new(reason)));
+            }
             if count > 0 && batch.first_revision == end.revision.next() && room {
                 return Ok(());
             }
@@ -166,6 +175,7 @@ impl Writer {
         let mut placed = placed.filter(|placed| placed.stream == batch.stream);
         let id = match placed.find(|placed| placed.tail().seq == seq) {
             Some(placed) => Ok(Some(placed.id)),
+            None if seq == end.tail.seq => Ok(Some(end.tail.id)),
             None => self.shared.id_of(batch.stream, seq),
         };
         Err(match id {
@@ -240,7 +250,7 @@ impl Writer {
         self.unsynced.get_or_insert_with(Instant::now);
         match written {
             Err(error) => self.shared.poison(&error),
-            Ok(()) if self.shared.options.durability == Durability::Strict => self.sync(),
+            Ok(()) if self.shared.options.durability == Durability::Strict || self.is_due() => self.sync(),
             Ok(()) => {}
         }
         self.publish();
@@ -282,6 +292,7 @@ impl Writer {
         for (append, outcome) in self.answers.drain(..) {
             append.done(outcome);
         }
+        self.group.shrink_to(2 * GROUP_BYTES);
     }
 
     /// Returns once everything written is on the disk, or the store is poisoned.
@@ -290,14 +301,12 @@ impl Writer {
             return;
         }
         Counters::add(&self.shared.counters.syncs, 1);
-        match self.segment.file.sync().doing("sync", &self.segment.name) {
-            Ok(()) => {
-                self.durable = Durable { to: self.at, crc: self.crc };
-                if self.shared.newest.swap(self.segment.number, Ordering::AcqRel) != self.segment.number {
-                    self.shared.ask_keeper();
-                }
+        // If it fails, the store is poisoned.
+        if self.shared.sync_segment(&self.segment).is_ok() {
+            self.durable = Durable { to: self.at, crc: self.crc };
+            if self.shared.newest.swap(self.segment.number, Ordering::AcqRel) != self.segment.number {
+                self.shared.ask_keeper();
             }
-            Err(error) => self.shared.poison(&error),
         }
     }
 
@@ -326,6 +335,11 @@ impl Writer {
         self.sync();
     }
 
+    /// Whether what was written first may wait no longer.
+    fn is_due(&self) -> bool {
+        self.patience().is_some_and(|patience| patience.is_zero())
+    }
+
     /// How long the writer may sleep before it must sync.
     fn patience(&self) -> Option<Duration> {
         match (self.shared.options.durability, self.unsynced) {
@@ -338,12 +352,12 @@ impl Writer {
 
     /// The writer's thread.
     pub fn run(mut self) {
-        let _last = LastWords(Arc::clone(&self.shared));
+        let _last = LastWords::of(&self.shared);
         loop {
             if self.drain() {
                 continue;
             }
-            if self.patience().is_some_and(|patience| patience.is_zero()) {
+            if self.is_due() {
                 self.sync();
             }
             if self.sleep().is_break() {
@@ -368,25 +382,7 @@ impl Writer {
     }
 }
 
-/// However the writer's thread ends, nobody may wait for it any more.
-struct LastWords(Arc<Shared>);
-
-impl Drop for LastWords {
-    fn drop(&mut self) {
-        let waiting = {
-            let mut queue = self.0.queue.lock();
-            queue.dead = true;
-            std::mem::take(&mut queue.waiting)
-        };
-        if std::thread::panicking() {
-            self.0.poison.get_or_init(|| "the thread that writes has panicked".to_owned());
-        }
-        // Each is answered by being dropped.
-        drop(waiting);
-    }
-}
-
 /// Segments are shorter than 4 GiB.
-fn small(bytes: usize) -> u32 {
+pub(super) fn small(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

@@ -148,8 +148,10 @@ impl FileHandle for MemoryFile {
         }
         state.syncs += 1;
         let node = &mut state.nodes[self.node];
-        node.synced.clone_from(&node.now);
-        node.unsynced.clear();
+        // What a failed sync has dropped is not written by the next one.
+        for (at, bytes) in std::mem::take(&mut node.unsynced) {
+            write(&mut node.synced, at, &bytes);
+        }
         Ok(())
     }
 

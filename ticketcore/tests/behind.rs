@@ -1,26 +1,7 @@
 //! A node that does not know yet what another one did refuses nobody for what is not so any more, and catches up by itself.
 
-use ticketcore::testkit::{TwoNodes, rebased};
-use ticketcore::{CommandError, Hold, Order, OrderState, Refusal, SeatState};
-
-#[track_caller]
-fn refused<T: std::fmt::Debug>(outcome: Result<T, CommandError>) -> Refusal {
-    match outcome {
-        Err(CommandError::Refused(refusal)) => refusal,
-        other => panic!("not refused: {other:?}"),
-    }
-}
-
-#[track_caller]
-fn held(refusal: &Refusal) -> Vec<u32> {
-    match refusal {
-        Refusal::SeatsUnavailable(conflicts) => {
-            assert!(conflicts.iter().all(|conflict| conflict.state == SeatState::Held), "{conflicts:?}");
-            conflicts.iter().map(|conflict| conflict.seat.0).collect()
-        }
-        other => panic!("{other:?}"),
-    }
-}
+use ticketcore::testkit::{TwoNodes, held, rebased, refused};
+use ticketcore::{Hold, Order, OrderState, Refusal};
 
 #[test]
 fn a_node_that_is_behind_refuses_nothing_that_the_other_gave_back() {

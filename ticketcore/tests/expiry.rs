@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ticketcore::limits::{EXPIRE_BATCH_MAX, MANY_MAX};
 use ticketcore::manifest::{Allocation, Definition};
 use ticketcore::store::{MemoryStore, StreamId};
-use ticketcore::testkit::{ADULT, Auditor, FLOOR, START, SmallSale};
+use ticketcore::testkit::{ADULT, Auditor, FLOOR, START, SmallSale, refused};
 use ticketcore::{
     AllocationIndex, AmendRequest, Clock, CommandError, Hold, HoldRequest, Item, ManifestRequest, Refusal,
     SeatIndex, SeatState, UtcMs,
@@ -16,14 +16,6 @@ use ticketcore::{
 
 fn small(definition: &Definition) -> SmallSale {
     SmallSale::open(Arc::new(MemoryStore::new()), definition)
-}
-
-#[track_caller]
-fn refused<T: std::fmt::Debug>(outcome: Result<T, CommandError>) -> Refusal {
-    match outcome {
-        Err(CommandError::Refused(refusal)) => refusal,
-        other => panic!("not refused: {other:?}"),
-    }
 }
 
 /// One use of a hold or its order.

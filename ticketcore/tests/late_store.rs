@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ticketcore::fact::Fact;
 use ticketcore::store::{MemoryStore, Store};
-use ticketcore::testkit::{Call, FLOOR, Fault, FaultOdds, FaultyStore, SmallSale, key};
+use ticketcore::testkit::{Call, FLOOR, Fault, FaultOdds, FaultyStore, SmallSale, key, refused};
 use ticketcore::{
     BoxOffice, CommandError, EventId, Hold, HoldRequest, Pending, Refusal, Revision, SaleState, SeatConflict,
     SeatIndex, SeatState,
@@ -64,14 +64,6 @@ fn waits<T>(pending: Pending<T>) -> Pending<T> {
 fn at_once<T>(pending: Pending<T>) -> Pending<T> {
     assert!(pending.is_ready(), "waits for nothing");
     pending
-}
-
-#[track_caller]
-fn refused<T: std::fmt::Debug>(outcome: Result<T, CommandError>) -> Refusal {
-    match outcome {
-        Err(CommandError::Refused(refusal)) => refusal,
-        other => panic!("not refused: {other:?}"),
-    }
 }
 
 fn conflict(seat: u32, state: SeatState, hold: Option<&Hold>) -> SeatConflict {

@@ -4,9 +4,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ticketcore::store::Store;
+use parking_lot::Mutex;
 use ticketcore::store::local::{Durability, LocalError, LocalOptions, LocalStore, Retention};
+use ticketcore::store::{
+    Appended, Batch, BatchId, Completion, CompletionSink, Records, Store, StreamId, Tail,
+};
 use ticketcore::testkit::{MemoryDisk, conformance};
+use ticketcore::{Revision, UtcMs};
+
+/// Lets go of the store, if it has it, and passes the answer on.
+struct Last(Mutex<Option<Arc<LocalStore>>>, std::sync::mpsc::Sender<Appended>);
+impl CompletionSink for Last {
+    fn complete(&self, _: Batch, outcome: Appended) {
+        let last = self.0.lock().take();
+        drop(last);
+        self.1.send(outcome).expect("somebody waits");
+    }
+}
 
 /// A folder that goes with the test.
 struct Folder(PathBuf);
@@ -78,19 +92,6 @@ fn a_folder_of_something_else_is_left_alone() {
 
 #[test]
 fn a_last_handle_that_goes_with_an_answer_ends_the_store() {
-    use ticketcore::Revision;
-    use ticketcore::UtcMs;
-    use ticketcore::store::{Appended, Batch, BatchId, Completion, CompletionSink, Records, StreamId, Tail};
-
-    struct Last(parking_lot::Mutex<Option<Arc<LocalStore>>>, std::sync::mpsc::Sender<Appended>);
-    impl CompletionSink for Last {
-        fn complete(&self, _: Batch, outcome: Appended) {
-            let last = self.0.lock().take();
-            drop(last);
-            self.1.send(outcome).unwrap();
-        }
-    }
-
     let disk = MemoryDisk::new();
     let store = Arc::new(LocalStore::open_in(Arc::new(disk.clone()), small()).unwrap());
     let (send, receive) = std::sync::mpsc::channel();
@@ -103,7 +104,7 @@ fn a_last_handle_that_goes_with_an_answer_ends_the_store() {
         first_revision: Revision(1),
         records,
     };
-    let sink = Arc::new(Last(parking_lot::Mutex::new(Some(Arc::clone(&store))), send));
+    let sink = Arc::new(Last(Mutex::new(Some(Arc::clone(&store))), send));
     let weak = Arc::downgrade(&store);
     let completion = Completion::new(sink, batch);
     // Whichever goes last, the thread's handle or this one, the store ends and can be opened again.
@@ -116,4 +117,32 @@ fn a_last_handle_that_goes_with_an_answer_ends_the_store() {
         LocalStore::open_in(Arc::new(disk.clone()), small()).ok()
     });
     assert_eq!(again.unwrap().streams(), Ok(vec![StreamId::System]));
+}
+
+#[test]
+fn callers_of_a_store_without_threads_are_all_answered() {
+    let options =
+        LocalOptions { manual: true, durability: Durability::None, segment_bytes: 1 << 20, ..small() };
+    let store = Arc::new(LocalStore::open_in(Arc::new(MemoryDisk::new()), options).unwrap());
+    std::thread::scope(|scope| {
+        for event in 0..4 {
+            let store = Arc::clone(&store);
+            scope.spawn(move || {
+                let mut end = Tail::default();
+                for number in 1..=15_000 {
+                    let mut records = Records::default();
+                    records.push(UtcMs(1), b"fact");
+                    let id = BatchId(u128::from(number));
+                    let stream = StreamId::Event(ticketcore::EventId(event));
+                    let batch =
+                        Batch { stream, expected: end, id, first_revision: Revision(number), records };
+                    end = batch.tail();
+                    let (send, receive) = std::sync::mpsc::channel();
+                    store.submit(Completion::new(Arc::new(Last(Mutex::new(None), send)), batch));
+                    let answer = receive.recv_timeout(std::time::Duration::from_secs(20));
+                    assert_eq!(answer, Ok(Appended::Yes), "event {event}, batch {number}");
+                }
+            });
+        }
+    });
 }

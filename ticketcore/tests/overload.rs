@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use ticketcore::store::{MemoryStore, Store};
-use ticketcore::testkit::{FLOOR, Fault, FaultOdds, FaultyStore, ManualClock, START, SmallSale, key};
+use ticketcore::testkit::{Fault, FaultOdds, FaultyStore, ManualClock, START, SmallSale, key};
 use ticketcore::{
-    BoxOffice, CommandError, Done, HoldRequest, ManifestRequest, Options, Pending, PlacesRequest, Refusal,
-    SaleState,
+    BoxOffice, CommandError, Done, HoldRequest, ManifestRequest, Options, Pending, Refusal, SaleState,
 };
 
 const OVERLOADED: Refusal = Refusal::Overloaded { retry_after_ms: 100 };
@@ -40,23 +39,11 @@ fn flow(way: &FaultyStore<MemoryStore>) {
     while way.release_all() > 0 {}
 }
 
-fn block(sale: &SmallSale, round: u32) -> Pending<Done> {
-    sale.office.block_places(PlacesRequest {
-        event: sale.event,
-        by: 500.into(),
-        key: None,
-        area: FLOOR,
-        allocation: None,
-        expected: round % 2,
-        blocked: (round + 1) % 2,
-    })
-}
-
 /// Gives small commands until one is refused, and returns those that wait.
 fn fill(sale: &SmallSale) -> Vec<Pending<Done>> {
     let mut waiting = Vec::new();
     loop {
-        let pending = block(sale, u32::try_from(waiting.len()).unwrap());
+        let pending = sale.block_place(u32::try_from(waiting.len()).unwrap());
         if pending.is_ready() {
             assert_eq!(refused(pending), OVERLOADED);
             return waiting;
@@ -114,7 +101,7 @@ fn while_too_much_waits_commands_are_refused_and_then_taken_again() {
         flow(&way);
         assert!(waiting.into_iter().all(|pending| pending.wait().is_ok()));
         if sale.office.availability(sale.event).unwrap().places[0].counts.blocked == 1 {
-            block(&sale, 1).wait().unwrap();
+            sale.block_place(1).wait().unwrap();
         }
     }
     sale.assert_equals_journal();
@@ -128,7 +115,7 @@ fn what_is_larger_than_the_room_is_taken_when_nothing_else_waits() {
         sale.office.change_manifest(ManifestRequest { event: sale.event, definition })
     };
     dam(&way);
-    let first = block(&sale, 0);
+    let first = sale.block_place(0);
     assert_eq!(refused(change()), OVERLOADED);
     flow(&way);
     first.wait().unwrap();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use ticketcore::fact::SeatChange;
 use ticketcore::store::{MemoryStore, Store};
-use ticketcore::testkit::{FLOOR, Fault, FaultOdds, FaultyStore, ManualClock, START, SmallSale};
-use ticketcore::{BoxOffice, Options, Pending, PlacesRequest, SaleState, SeatIndex, SeatsRequest};
+use ticketcore::testkit::{Fault, FaultOdds, FaultyStore, ManualClock, START, SmallSale};
+use ticketcore::{BoxOffice, Options, Pending, SaleState, SeatIndex, SeatsRequest};
 
 /// Room for facts that wait.
 const ROOM: usize = 32 << 20;
@@ -56,17 +56,7 @@ fn what_waits_takes_no_more_memory_than_it_may() {
     let tiny = |sale: &SmallSale, round: u32| {
         sale.office.set_sale_state(sale.event, [SaleState::Paused, SaleState::Onsale][round as usize % 2])
     };
-    let small = |sale: &SmallSale, round: u32| {
-        sale.office.block_places(PlacesRequest {
-            event: sale.event,
-            by: 500.into(),
-            key: None,
-            area: FLOOR,
-            allocation: None,
-            expected: round % 2,
-            blocked: (round + 1) % 2,
-        })
-    };
+    let small = SmallSale::block_place;
     let large = |sale: &SmallSale, round: u32| {
         let change = [SeatChange::Block, SeatChange::Unblock][round as usize % 2];
         let seats = (0..100).map(|seat| (SeatIndex(seat), round)).collect();

@@ -8,10 +8,12 @@ use std::thread;
 
 use ticketcore::fact::{Fact, SeatChange};
 use ticketcore::manifest::{Allocation, Definition};
-use ticketcore::testkit::{ADULT, Call, FLOOR, Fault, FaultOdds, SmallSale, TwoNodes, key, rebased};
+use ticketcore::testkit::{
+    ADULT, Call, FLOOR, Fault, FaultOdds, SmallSale, TwoNodes, held, key, rebased, refused,
+};
 use ticketcore::{
-    AllocationIndex, AmendRequest, CommandError, ForceReleaseRequest, Hold, Item, ManifestRequest, Order,
-    OrderState, Pending, PlacesRequest, Refusal, SaleState, SeatIndex, SeatState, SeatsRequest, UserId,
+    AllocationIndex, AmendRequest, ForceReleaseRequest, Hold, Item, ManifestRequest, Order, OrderState,
+    Pending, PlacesRequest, Refusal, SaleState, SeatIndex, SeatState, SeatsRequest, UserId,
 };
 
 /// The outcome is not there yet.
@@ -19,25 +21,6 @@ use ticketcore::{
 fn waits<T>(pending: Pending<T>) -> Pending<T> {
     assert!(!pending.is_ready(), "answered before the rebase");
     pending
-}
-
-#[track_caller]
-fn refused<T: std::fmt::Debug>(outcome: Result<T, CommandError>) -> Refusal {
-    match outcome {
-        Err(CommandError::Refused(refusal)) => refusal,
-        other => panic!("not refused: {other:?}"),
-    }
-}
-
-#[track_caller]
-fn held(refusal: &Refusal) -> Vec<u32> {
-    match refusal {
-        Refusal::SeatsUnavailable(conflicts) => {
-            assert!(conflicts.iter().all(|conflict| conflict.state == SeatState::Held), "{conflicts:?}");
-            conflicts.iter().map(|conflict| conflict.seat.0).collect()
-        }
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]

@@ -15,7 +15,8 @@ use crate::manifest::{
 };
 use crate::office::{BoxOffice, Options, Pending};
 use crate::request::{
-    BestAvailable, CloseOrderRequest, ExtendRequest, HoldRequest, Item, OpenOrderRequest, ReleaseRequest,
+    BestAvailable, CloseOrderRequest, ExtendRequest, HoldRequest, Item, OpenOrderRequest, PlacesRequest,
+    ReleaseRequest,
 };
 use crate::sale::SaleState;
 use crate::store::{Store, StreamId};
@@ -150,6 +151,19 @@ impl SmallSale {
     pub fn hold_best(&self, user: u128, count: u32) -> Pending<Hold> {
         let item = Item::Best(BestAvailable::adjacent(count, ADULT));
         self.office.hold(HoldRequest::new(self.event, UserId::from(user), vec![item]))
+    }
+
+    /// Blocks a place of the area if `round` is even, and frees it again if it is odd.
+    pub fn block_place(&self, round: u32) -> Pending<Done> {
+        self.office.block_places(PlacesRequest {
+            event: self.event,
+            by: 500.into(),
+            key: None,
+            area: FLOOR,
+            allocation: None,
+            expected: round % 2,
+            blocked: (round + 1) % 2,
+        })
     }
 
     /// Extends a hold by the event's default time.

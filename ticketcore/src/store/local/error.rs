@@ -23,7 +23,7 @@ impl Damage {
     }
 }
 
-/// A local store can't be opened or read. Nothing was changed by trying.
+/// A local store can't be opened, read or kept.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LocalError {
     /// Another process has the store open.

@@ -132,7 +132,7 @@ impl Shared {
                 entry.archives.pop();
                 replaced.push(archive_file(*stream, old));
             }
-            self.doubtful.lock().push(archive_file(*stream, next.next_file));
+            self.doubtful.lock().push((*stream, next.next_file));
             let archive = packed.write(self, *stream, &mut next.next_file)?;
             entry.archives.push(archive);
             entry.end = archive.end;
@@ -160,14 +160,12 @@ impl Shared {
 
     /// Removes what earlier tries have left, now that the manifest says what counts.
     fn drop_doubtful(&self, manifest: &Manifest) -> Result<(), LocalError> {
-        let files = std::mem::take(&mut *self.doubtful.lock());
-        let named = |file: &String| {
-            let archives = |(stream, entry): (&StreamId, &StreamEntry)| {
-                entry.archives.iter().any(|archive| archive_file(*stream, archive.file) == *file)
-            };
-            manifest.streams.iter().any(archives)
-        };
-        for file in files.into_iter().filter(|file| !named(file)) {
+        for (stream, number) in std::mem::take(&mut *self.doubtful.lock()) {
+            let archives = manifest.streams.get(&stream).map_or(&[][..], |entry| &entry.archives);
+            if archives.iter().rev().any(|archive| archive.file == number) {
+                continue;
+            }
+            let file = archive_file(stream, number);
             match self.files.remove(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(error).doing("remove", &file);

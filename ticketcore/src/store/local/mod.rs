@@ -62,7 +62,9 @@ use writer::Writer;
 ///   [`Appended::Unknown`](super::Appended::Unknown) from then on, and reading goes on. Open the store again to learn what is there.
 /// * A full disk is met before it hurts: the log goes to files that are there already. If the next one can't be made, appends are answered
 ///   [`Appended::Failed`](super::Appended::Failed) until there is room.
-/// * Memory: 16 bytes for each batch in the log, the blocks of [`LocalOptions::cache_bytes`], and one segment while it is moved to archives.
+/// * Memory: 16 bytes for each batch in the log, the blocks of [`LocalOptions::cache_bytes`]; while a segment is moved to archives, that
+///   segment and the new archive of every stream in it (a last one below 1 MiB is written again); all side records once, when the first is
+///   asked for.
 pub struct LocalStore {
     shared: Arc<Shared>,
     writer: Arc<Mutex<Option<Writer>>>,
@@ -74,7 +76,7 @@ impl LocalStore {
     /// Opens the store in a folder, or makes one if the folder is empty or not there.
     ///
     /// # Errors
-    /// [`LocalError`]; nothing was changed then, but for leftovers of a crash.
+    /// [`LocalError`]; nothing was changed then, but for leftovers of a crash and the empty file `LOCK`.
     pub fn open(folder: impl AsRef<Path>, options: LocalOptions) -> Result<Self, LocalError> {
         let folder = folder.as_ref();
         let files = FolderFiles::create(folder).doing("make", &folder.display().to_string())?;
@@ -180,8 +182,7 @@ impl LocalStore {
     /// # Errors
     /// If the store takes nothing more because a write or a sync failed.
     pub fn sync(&self) -> Result<(), StoreFailure> {
-        self.shared.sync_log()?;
-        self.shared.poison.get().map_or(Ok(()), |reason| Err(StoreFailure::new(reason.clone())))
+        Ok(self.shared.sync_log()?)
     }
 
     /// How much of a journal is kept, in place of what [`LocalOptions::retention`] says. Durable when this returns.
@@ -245,11 +246,12 @@ impl LocalStore {
                 writer.drain();
                 let mut queue = self.shared.queue.lock();
                 if queue.waiting.is_empty() {
+                    // In this order: who comes next must find the writer.
+                    *self.writer.lock() = Some(writer);
                     queue.writing = false;
                     break;
                 }
             }
-            *self.writer.lock() = Some(writer);
             last.unsaid();
         }
     }

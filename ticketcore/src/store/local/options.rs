@@ -25,7 +25,7 @@ pub enum Durability {
 pub struct LocalOptions {
     /// What a loss of power may cost.
     pub durability: Durability,
-    /// Bytes of a segment of the log: 16 KiB to 1 GiB, in steps of 4 KiB. Two to four of them are on the disk.
+    /// Bytes of a segment of the log: 16 KiB to 1 GiB, in steps of 4 KiB. Two to four of them are on the disk while archiving keeps up with writing.
     pub segment_bytes: u32,
     /// How much is kept of journals that a snapshot covers, unless [`LocalStore::set_retention`](super::LocalStore::set_retention) says otherwise.
     pub retention: Retention,

@@ -138,7 +138,7 @@ pub(super) struct Shared {
     pub syncing: Mutex<()>,
     pub keeping: Mutex<()>,
     /// Archive files that a manifest may name which was perhaps not written: they go once another one is.
-    pub doubtful: Mutex<Vec<String>>,
+    pub doubtful: Mutex<Vec<(StreamId, u64)>>,
     /// Side records, once somebody has asked for one.
     pub side: Mutex<Option<Side>>,
     /// Saving a snapshot has failed, and nobody knows whether the names in their folder are on the disk.

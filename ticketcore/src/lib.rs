@@ -88,7 +88,7 @@ mod log;
 pub mod manifest;
 mod money;
 mod office;
-mod order;
+pub mod order;
 mod pack;
 pub mod plan;
 mod refusal;
@@ -117,7 +117,7 @@ pub use money::{BadCurrency, Currency, Money};
 pub use office::{
     BoxOffice, Changes, EventEntry, Maintained, OpenError, Options, Pending, SeatInfo, VenueEntry,
 };
-pub use order::OrderState;
+pub use order::{Identity, OrderState, PaymentSeen, RefundSeen, Word};
 pub use refusal::{Refusal, SeatConflict, SeatMismatch, SeatState};
 pub use request::*;
 pub use sale::{Activity, SaleState};

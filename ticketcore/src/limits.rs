@@ -29,6 +29,8 @@ pub const NAME_BYTES_MAX: usize = 200;
 pub const SEAT_NAME_BYTES_MAX: usize = 64;
 /// Bytes of a channel name or an access code.
 pub const CODE_BYTES_MAX: usize = 64;
+/// Bytes of a word of the outside world: a payment method, a gateway's reference or code.
+pub const WORD_BYTES_MAX: usize = 255;
 /// Bytes of an idempotency key.
 pub const KEY_BYTES_MAX: usize = 128;
 /// Seats and places one hold may keep.

@@ -5,7 +5,13 @@
 //! | open | confirmed | cancelled | expired |
 //! | confirmed, cancelled, expired | - | - | - |
 
+mod observed;
+mod word;
+
 use serde::{Deserialize, Serialize};
+
+pub use observed::{Identity, PaymentSeen, RefundSeen};
+pub use word::Word;
 
 use crate::fact::{Fact, HoldEnd};
 

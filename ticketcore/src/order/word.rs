@@ -1,0 +1,61 @@
+//! Short words of the outside world: names of payment methods and gateways, references, codes. Opaque here.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
+
+use crate::limits::{LimitExceeded, WORD_BYTES_MAX, within};
+
+/// Up to [`WORD_BYTES_MAX`] bytes of UTF-8 that mean something to a gateway or the host and nothing to the engine. Never personal data.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Word(SmallVec<[u8; 32]>);
+
+impl Word {
+    /// Checks the length.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`] if the text is longer than [`WORD_BYTES_MAX`].
+    pub fn new(text: &str) -> Result<Self, LimitExceeded> {
+        within("word", text.len() as u64, 0, WORD_BYTES_MAX as u64)?;
+        Ok(Self(SmallVec::from_slice(text.as_bytes())))
+    }
+
+    /// What fits of a text, cut at a character's border: for codes and messages that only explain.
+    #[must_use]
+    pub fn cut(text: &str) -> Self {
+        Self(SmallVec::from_slice(&text.as_bytes()[..text.floor_char_boundary(WORD_BYTES_MAX)]))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Checked when it was made.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Word {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+        Word::new(&text).map_err(serde::de::Error::custom)
+    }
+}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::fact::{Fact, HoldEnd, Lines, Stamp};
 use crate::id::{EventId, HoldId, HoldNumber, OrderId, Revision, TicketId, UserId};
 use crate::manifest::ManifestChange;
-use crate::order::OrderState;
+use crate::order::{Effect, EndReason, ExtraLine, OrderState, Payment, Place, Refund, Terms, Ticket};
 use crate::refusal::Refusal;
 use crate::time::UtcMs;
 
@@ -86,6 +86,46 @@ impl Order {
     }
 }
 
+/// All that is known of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderDetails {
+    /// The order.
+    pub order: Order,
+    /// How it is paid; `None` if the host sees to that.
+    pub terms: Option<Terms>,
+    /// What comes on top of the tickets.
+    pub extra: Vec<ExtraLine>,
+    /// All there is to pay, in minor units; 0 if the host sees to that.
+    pub amount_minor: i64,
+    /// Payment attempts, in order.
+    pub payments: Vec<Payment>,
+    /// Refunds, in order.
+    pub refunds: Vec<Refund>,
+    /// Every ticket there has ever been, in order of their numbers.
+    pub tickets: Vec<(Place, Ticket)>,
+    /// Why it ended, if it did not end as it should.
+    pub reason: Option<EndReason>,
+    /// Money that a lost dispute took away, in minor units.
+    pub disputed_minor: i64,
+    /// What must be done next, if anything.
+    pub next: Option<Effect>,
+}
+
+/// A step of an order was taken, or was not needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stepped {
+    /// The order.
+    pub order: OrderId,
+    /// Where it stands now.
+    pub state: OrderState,
+    /// The revision of the step; `None` if there was nothing to do.
+    pub revision: Option<Revision>,
+    /// The number of the payment attempt or refund it was about; 0 if about neither.
+    pub number: u32,
+    /// Whether this is the answer to an earlier request with the same key.
+    pub replayed: bool,
+}
+
 /// A command was carried out and there is nothing more to say about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
@@ -102,6 +142,8 @@ pub(crate) enum Reply {
     Logged(Logged),
     /// An order as it was before the command.
     Order(Box<Order>),
+    /// An order that needs no step.
+    Stepped(Stepped),
     /// There was nothing to do.
     Done(Done),
 }
@@ -162,7 +204,7 @@ impl FromAnswer for Order {
         let Logged { event, stamp, fact, replayed } = match reply {
             Reply::Logged(logged) => logged,
             Reply::Order(order) => return Some(*order),
-            Reply::Done(_) => return None,
+            Reply::Done(_) | Reply::Stepped(_) => return None,
         };
         let order = |number: HoldNumber, user, state, lines: &Lines, payment_deadline| Order {
             id: OrderId { event, number },
@@ -178,10 +220,35 @@ impl FromAnswer for Order {
             Fact::OrderOpened(f) => {
                 order(f.hold, f.user, OrderState::Open, &f.lines, Some(f.payment_deadline))
             }
+            Fact::CheckoutOpened(f) => {
+                let f = &f.opened;
+                order(f.hold, f.user, OrderState::Open, &f.lines, Some(f.payment_deadline))
+            }
             Fact::OrderConfirmed(f) => order(f.order, f.user, OrderState::Confirmed, &f.lines, None),
             Fact::OrderCancelled(f) => order(f.order, f.user, OrderState::Cancelled, &f.lines, None),
             _ => return None,
         })
+    }
+}
+
+impl FromAnswer for Stepped {
+    fn from_answer(reply: Reply) -> Option<Self> {
+        let Logged { event, stamp, fact, replayed } = match reply {
+            Reply::Logged(logged) => logged,
+            Reply::Stepped(stepped) => return Some(stepped),
+            Reply::Order(order) => {
+                let Order { id, state, .. } = *order;
+                return Some(Self { order: id, state, revision: None, number: 0, replayed: false });
+            }
+            Reply::Done(_) => return None,
+        };
+        let (number, state, about) = match &*fact {
+            Fact::OrderStepped(stepped) => (stepped.order, stepped.state, stepped.step.number()),
+            Fact::OrderConfirmed(confirmed) => (confirmed.order, OrderState::Confirmed, 0),
+            _ => return None,
+        };
+        let order = OrderId { event, number };
+        Some(Self { order, state, revision: Some(stamp.revision), number: about, replayed })
     }
 }
 
@@ -190,7 +257,7 @@ impl FromAnswer for Done {
         let Logged { stamp, fact, replayed, .. } = match reply {
             Reply::Logged(logged) => logged,
             Reply::Done(done) => return Some(done),
-            Reply::Order(_) => return None,
+            Reply::Order(_) | Reply::Stepped(_) => return None,
         };
         let done = Some(Done { revision: Some(stamp.revision), replayed });
         match &*fact {
@@ -204,6 +271,7 @@ impl FromAnswer for Done {
             Fact::SaleStateChanged { .. }
             | Fact::SeatsChanged(_)
             | Fact::PlacesChanged(_)
+            | Fact::PaymentRulesSet(_)
             | Fact::AllocationReleased { .. } => done,
             _ => None,
         }

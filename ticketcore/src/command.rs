@@ -5,6 +5,10 @@ use crate::event::ShardSet;
 use crate::fact::Keyed;
 use crate::id::{AllocationIndex, HoldNumber, UserId};
 use crate::key::{Fingerprinted, IdempotencyKey, Operation};
+use crate::order::{
+    CheckoutRequest, ExchangeRequest, ObserveRequest, PayRequest, PaymentRulesRequest, RedeemRequest,
+    StaffOrderRequest, TransferRequest,
+};
 use crate::request::{
     AmendRequest, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, ManifestRequest,
     OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
@@ -26,6 +30,14 @@ pub(crate) enum Command {
     ReleaseAllocation(AllocationIndex),
     SaleState(SaleStateRequest),
     Manifest(Box<ManifestRequest>),
+    PaymentRules(Box<PaymentRulesRequest>),
+    Checkout(Box<CheckoutRequest>),
+    Pay(Box<PayRequest>),
+    Observe(Box<ObserveRequest>),
+    StaffOrder(Box<StaffOrderRequest>),
+    Transfer(Box<TransferRequest>),
+    Exchange(Box<ExchangeRequest>),
+    Redeem(Box<RedeemRequest>),
     /// Maintenance: end an overdue hold.
     Expire(HoldNumber),
     /// Maintenance: release an allocation whose time has come.
@@ -65,10 +77,18 @@ impl Command {
             Command::Seats(r) => ShardSet::One(r.by.shard()),
             Command::ForceRelease(r) => ShardSet::two(r.by.shard(), r.hold.number.shard()),
             Command::Expire(number) => ShardSet::One(number.shard()),
+            Command::Checkout(r) => ShardSet::One(r.user.shard()),
+            Command::Pay(r) => ShardSet::One(r.user.shard()),
+            Command::Exchange(r) => ShardSet::One(r.user.shard()),
+            Command::Observe(r) => ShardSet::One(r.order.number.shard()),
+            Command::StaffOrder(r) => ShardSet::two(r.by.shard(), r.order.number.shard()),
+            Command::Transfer(r) => ShardSet::two(r.user.shard(), r.order.number.shard()),
+            Command::Redeem(r) => ShardSet::two(r.by.shard(), r.ticket.order.number.shard()),
             Command::Places(_)
             | Command::ReleaseAllocation(_)
             | Command::ReleaseDue(_)
             | Command::SaleState(_)
+            | Command::PaymentRules(_)
             | Command::Manifest(_) => ShardSet::All,
         }
     }
@@ -102,6 +122,12 @@ impl Command {
             Command::OpenOrder(r) => keyed!(r, r.user, Operation::OpenOrder),
             Command::ConfirmOrder(r) => keyed!(r, r.user, Operation::ConfirmOrder),
             Command::CancelOrder(r) => keyed!(r, r.user, Operation::CancelOrder),
+            Command::Checkout(r) => keyed!(&**r, r.user, Operation::OpenOrder),
+            Command::Pay(r) => keyed!(&**r, r.user, Operation::Order),
+            Command::Transfer(r) => keyed!(&**r, r.user, Operation::Order),
+            Command::Exchange(r) => keyed!(&**r, r.user, Operation::Order),
+            Command::StaffOrder(r) => keyed!(&**r, r.by, Operation::StaffOrder),
+            Command::Redeem(r) => keyed!(&**r, r.by, Operation::Redeem),
             Command::Seats(r) => keyed!(&**r, r.by, Operation::Staff),
             Command::Places(r) => keyed!(r, r.by, Operation::Staff),
             Command::ForceRelease(r) => keyed!(r, r.by, Operation::Staff),

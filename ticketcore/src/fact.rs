@@ -10,6 +10,7 @@ use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, Use
 use crate::key::IdempotencyKey;
 pub use crate::lines::{AreaLine, Lines, SeatLine};
 use crate::manifest::{Definition, ManifestChange};
+pub use crate::order::{CheckoutOpened, OrderStep, OrderStepped, PaymentRules};
 use crate::pack::append_fact;
 use crate::sale::SaleState;
 use crate::time::UtcMs;
@@ -230,6 +231,12 @@ pub enum Fact {
         /// The allocation.
         allocation: AllocationIndex,
     },
+    /// How orders are paid from now on.
+    PaymentRulesSet(Box<PaymentRules>),
+    /// See [`CheckoutOpened`].
+    CheckoutOpened(Box<CheckoutOpened>),
+    /// See [`OrderStepped`].
+    OrderStepped(Box<OrderStepped>),
 }
 
 /// The format byte in front of every encoded fact.

@@ -9,6 +9,9 @@ use smallvec::SmallVec;
 use crate::fact::append_encoded;
 use crate::id::UserId;
 use crate::limits::{KEY_BYTES_MAX, LimitExceeded, within};
+use crate::order::{
+    CheckoutRequest, ExchangeRequest, PayRequest, RedeemRequest, StaffOrderRequest, TransferRequest,
+};
 use crate::request::{
     AmendRequest, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, Item, OpenOrderRequest,
     PlacesRequest, ReleaseRequest, SeatsRequest,
@@ -101,6 +104,12 @@ pub enum Operation {
     ConfirmOrder,
     CancelOrder,
     Staff,
+    /// What a buyer does to his order: pay, transfer, exchange.
+    Order,
+    /// What staff or the host does to an order.
+    StaffOrder,
+    /// At the door.
+    Redeem,
 }
 
 /// The 64-bit name of (user, operation, key) in an event's idempotency table: SipHash-1-3 under the event's own
@@ -144,7 +153,10 @@ macro_rules! fingerprinted_as {
         })*
     };
 }
-fingerprinted_as!(1 SeatsRequest, 2 PlacesRequest, 3 ForceReleaseRequest);
+fingerprinted_as!(
+    1 SeatsRequest, 2 PlacesRequest, 3 ForceReleaseRequest, 4 PayRequest, 5 TransferRequest, 6 ExchangeRequest,
+    7 StaffOrderRequest, 8 RedeemRequest, 9 CheckoutRequest
+);
 
 impl Fingerprinted for HoldRequest {
     /// Named seats, which are asked for most, by SipHash-1-3 of fixed fields; all else by its encoding.

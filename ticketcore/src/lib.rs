@@ -103,7 +103,7 @@ mod varint;
 mod view;
 pub mod wheel;
 
-pub use answer::{CommandError, Done, Hold, Order};
+pub use answer::{CommandError, Done, Hold, Order, OrderDetails, Stepped};
 #[cfg(feature = "testkit")]
 pub use canary::Canary;
 pub use id::{
@@ -115,10 +115,10 @@ pub use invariant::{Invariant, Violation};
 pub use key::{IdempotencyKey, Operation};
 pub use money::{BadCurrency, Currency, Money};
 pub use office::{
-    BoxOffice, Changes, EventEntry, Maintained, OpenError, Options, Pending, SeatInfo, VenueEntry,
+    BoxOffice, Changes, DueOrder, EventEntry, Maintained, OpenError, Options, Pending, SeatInfo, VenueEntry,
 };
-pub use order::{Identity, OrderState, PaymentSeen, RefundSeen, Word};
-pub use refusal::{Refusal, SeatConflict, SeatMismatch, SeatState};
+pub use order::{OrderState, Word};
+pub use refusal::{NotAdmitted, Refusal, SeatConflict, SeatMismatch, SeatState};
 pub use request::*;
 pub use sale::{Activity, SaleState};
 pub use time::{Clock, SystemClock, UtcMs};

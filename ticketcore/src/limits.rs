@@ -31,6 +31,14 @@ pub const SEAT_NAME_BYTES_MAX: usize = 64;
 pub const CODE_BYTES_MAX: usize = 64;
 /// Bytes of a word of the outside world: a payment method, a gateway's reference or code.
 pub const WORD_BYTES_MAX: usize = 255;
+/// Payment attempts one order may have.
+pub const ATTEMPTS_PER_ORDER_MAX: usize = 16;
+/// Refunds one order may have.
+pub const REFUNDS_PER_ORDER_MAX: usize = 256;
+/// Definite failures of one refund after which it is stuck.
+pub const REFUND_TRIES_MAX: u32 = 8;
+/// Lines beside the tickets that one order may have.
+pub const EXTRA_LINES_MAX: usize = 32;
 /// Bytes of an idempotency key.
 pub const KEY_BYTES_MAX: usize = 128;
 /// Seats and places one hold may keep.

@@ -78,6 +78,29 @@ impl Lines {
         Some(total)
     }
 
+    /// Puts lines that were collected in any order into theirs, and area lines that differ in number alone together.
+    pub(crate) fn put_in_order(&mut self) {
+        self.seats.sort_unstable_by_key(|line| line.seat);
+        self.put_areas_in_order();
+    }
+
+    /// As [`put_in_order`](Self::put_in_order), for lines whose seats are in order.
+    pub(crate) fn put_areas_in_order(&mut self) {
+        if self.areas.len() < 2 {
+            return;
+        }
+        let key = |line: &AreaLine| (line.area, line.allocation, line.ticket_type, line.price_minor);
+        self.areas.sort_unstable_by_key(key);
+        let mut merged: Vec<AreaLine> = Vec::new();
+        for line in self.areas.drain(..) {
+            match merged.last_mut() {
+                Some(last) if key(last) == key(&line) => last.quantity += line.quantity,
+                _ => merged.push(line),
+            }
+        }
+        self.areas = merged;
+    }
+
     /// Appends the compact form.
     pub(crate) fn pack(&self, into: &mut impl Sink) {
         let mut put = |value| into.number(value);

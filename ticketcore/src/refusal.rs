@@ -8,7 +8,7 @@ use crate::id::{
 };
 use crate::limits::LimitExceeded;
 use crate::manifest::ManifestError;
-use crate::order::OrderState;
+use crate::order::{OrderState, TicketStatus};
 use crate::sale::{Activity, SaleState};
 use crate::time::UtcMs;
 
@@ -67,6 +67,55 @@ pub enum Refusal {
     OrderState {
         /// Its state.
         state: OrderState,
+    },
+    /// The order has no such payment attempt.
+    #[error("unknown_payment: attempt {attempt}")]
+    UnknownPayment {
+        /// The attempt asked for.
+        attempt: u32,
+    },
+    /// The order has no such refund.
+    #[error("unknown_refund: refund {refund}")]
+    UnknownRefund {
+        /// The refund asked for.
+        refund: u32,
+    },
+    /// The order has no such ticket, or it is somebody else's.
+    #[error("unknown_ticket: ticket {ticket}")]
+    UnknownTicket {
+        /// Its place in the order.
+        ticket: u32,
+    },
+    /// A ticket that is not valid can't be transferred, exchanged or refunded.
+    #[error("ticket_not_valid: ticket {ticket} is {status:?}")]
+    TicketNotValid {
+        /// Its place in the order.
+        ticket: u32,
+        /// What it is.
+        status: TicketStatus,
+    },
+    /// The door stays shut.
+    #[error("not_admitted: {0:?}")]
+    NotAdmitted(NotAdmitted),
+    /// More money would go back than is left.
+    #[error("refund_too_large: {left_minor} left")]
+    RefundTooLarge {
+        /// What is left, in minor units.
+        left_minor: i64,
+    },
+    /// The order is not paid as its terms want.
+    #[error("not_paid: {amount_minor} to pay")]
+    NotPaid {
+        /// What is to be paid, in minor units.
+        amount_minor: i64,
+    },
+    /// Tickets can only be exchanged for others of the same price.
+    #[error("price_differs: {paid_minor} paid, {asked_minor} asked for")]
+    PriceDiffers {
+        /// What the tickets given back cost, in minor units.
+        paid_minor: i64,
+        /// What those asked for cost.
+        asked_minor: i64,
     },
     /// The hold's effective deadline has passed.
     #[error("hold_expired: at {deadline}")]
@@ -226,6 +275,14 @@ codes! {
     Refusal::SaleState { .. } => "sale_state",
     Refusal::SaleTransition { .. } => "sale_transition",
     Refusal::OrderState { .. } => "order_state",
+    Refusal::UnknownPayment { .. } => "unknown_payment",
+    Refusal::UnknownRefund { .. } => "unknown_refund",
+    Refusal::UnknownTicket { .. } => "unknown_ticket",
+    Refusal::TicketNotValid { .. } => "ticket_not_valid",
+    Refusal::NotAdmitted(_) => "not_admitted",
+    Refusal::RefundTooLarge { .. } => "refund_too_large",
+    Refusal::NotPaid { .. } => "not_paid",
+    Refusal::PriceDiffers { .. } => "price_differs",
     Refusal::HoldExpired { .. } => "hold_expired",
     Refusal::HoldPinned { .. } => "hold_pinned",
     Refusal::StaleHold { .. } => "stale_hold",
@@ -251,6 +308,29 @@ codes! {
     Refusal::BestAvailableMiss { .. } => "best_available_miss",
     Refusal::OrphanSeat(_) => "orphan_seat",
     Refusal::QuotaExhausted { .. } => "quota_exhausted",
+}
+
+/// Why a ticket does not let its bearer through. A closed list, the same for every scanner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotAdmitted {
+    /// The order of the ticket is not confirmed.
+    NotSold,
+    /// The code is of an earlier issue: the ticket has a new holder.
+    Superseded,
+    /// It was refunded, or its sale was undone.
+    Refunded,
+    /// It was exchanged for another.
+    Exchanged,
+    /// Its payment is disputed.
+    Disputed,
+    /// Somebody is inside with it.
+    AlreadyInside {
+        /// Since when.
+        since: UtcMs,
+    },
+    /// Nobody is inside with it.
+    NotInside,
 }
 
 /// A seat that can't be held now.

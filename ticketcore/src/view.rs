@@ -211,6 +211,10 @@ impl View {
             Fact::OrderOpened(opened) => {
                 state.open_orders.insert(opened.hold, opened.payment_deadline).is_none()
             }
+            Fact::CheckoutOpened(f) => {
+                state.open_orders.insert(f.opened.hold, f.opened.payment_deadline).is_none()
+            }
+            Fact::OrderStepped(f) => state.step(f),
             Fact::OrderConfirmed(f) => state.end_hold(f.order) && state.shift_lines(&f.lines, Held, Sold),
             Fact::OrderCancelled(f) => state.end_hold(f.order) && state.shift_lines(&f.lines, Held, Free),
             Fact::SeatsChanged(changed) => changed.seats.iter().all(|&seat| match changed.change {
@@ -223,7 +227,7 @@ impl View {
                 state.sale_state = *to;
                 true
             }
-            Fact::AllocationReleased { .. } => true,
+            Fact::AllocationReleased { .. } | Fact::PaymentRulesSet(_) => true,
             Fact::ManifestChanged(change) => match state.manifest.changed(change) {
                 Ok(manifest) => {
                     for &seat in &change.dropped {

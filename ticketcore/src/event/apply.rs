@@ -7,18 +7,18 @@ use std::sync::Arc;
 use super::keys::generation;
 use super::pool::PoolName;
 use super::scope::{Layout, Scope, State};
-use super::shard::{HoldRecord, OrderRecord};
+use super::shard::HoldRecord;
 use super::stripe::SeatSlot;
 use super::touched::{each_quota, key_of, pool_counts};
 use crate::fact::{
-    Fact, HoldAmended, HoldEnded, HoldExtended, HoldPlaced, Lines, OrderOpened, PlacesChanged, SeatChange,
-    SeatsChanged, Stamp,
+    CheckoutOpened, Fact, HoldAmended, HoldEnded, HoldExtended, HoldPlaced, Lines, OrderOpened, OrderStepped,
+    PlacesChanged, SeatChange, SeatsChanged, Stamp,
 };
-use crate::id::{AllocationIndex, HoldNumber, QuotaIndex};
+use crate::id::{AllocationIndex, HoldNumber, QuotaIndex, SHARDS};
 use crate::invariant::{Invariant, Violation};
 use crate::key::key_tag;
 use crate::manifest::ManifestChange;
-use crate::order::OrderState;
+use crate::order::{Move, OrderRecord, StepKind};
 use crate::refusal::{SeatConflict, SeatState};
 use crate::time::UtcMs;
 
@@ -58,9 +58,20 @@ pub(crate) fn apply(
     match fact {
         Fact::HoldPlaced(placed) => apply.hold_placed(placed),
         Fact::HoldEnded(ended) => apply.hold_ended(ended),
-        Fact::OrderOpened(opened) => apply.order_opened(opened),
-        Fact::OrderConfirmed(confirmed) => apply.order_closed(confirmed.order, fact, &confirmed.lines),
-        Fact::OrderCancelled(cancelled) => apply.order_closed(cancelled.order, fact, &cancelled.lines),
+        Fact::OrderOpened(opened) => apply.order_opened(opened, None),
+        Fact::CheckoutOpened(checkout) => apply.order_opened(&checkout.opened, Some(checkout)),
+        Fact::OrderConfirmed(confirmed) => {
+            apply.order_closed(confirmed.order, StepKind::Confirmed, Move::HeldToSold(&confirmed.lines))
+        }
+        Fact::OrderCancelled(cancelled) => {
+            apply.order_closed(cancelled.order, StepKind::Cancelled, Move::HeldToFree(&cancelled.lines))
+        }
+        Fact::OrderStepped(stepped) => apply.order_stepped(stepped),
+        Fact::PaymentRulesSet(rules) => {
+            let layout = Layout { payment_rules: Arc::new(**rules), ..apply.scope.layout.clone() };
+            state.replace_layout(apply.scope, Arc::new(layout));
+            Ok(())
+        }
         Fact::HoldAmended(amended) => apply.hold_amended(amended),
         Fact::HoldExtended(extended) => apply.hold_extended(extended),
         Fact::SeatsChanged(changed) => apply.seats_changed(changed),
@@ -68,6 +79,7 @@ pub(crate) fn apply(
         Fact::SaleStateChanged { to } => {
             let layout = Layout { sale_state: *to, ..apply.scope.layout.clone() };
             state.replace_layout(apply.scope, Arc::new(layout));
+            (0..SHARDS).for_each(|at| apply.scope.shard(at).note_all_due());
             Ok(())
         }
         Fact::AllocationReleased { allocation } => apply.allocation_released(*allocation),
@@ -91,7 +103,7 @@ impl Apply<'_, '_> {
 
     fn hold_placed(&mut self, placed: &HoldPlaced) -> Applied {
         let number = HoldNumber::new(self.stamp.revision, placed.user.shard());
-        self.take(number, &placed.lines)?;
+        self.take(number, &placed.lines, SeatState::Held)?;
         let deadline = self.stamp.at.plus_ms(placed.ttl_ms);
         let (stamp, places) = (self.stamp, i64::from(placed.lines.places()));
         let shard = self.scope.shard(number.shard());
@@ -115,8 +127,8 @@ impl Apply<'_, '_> {
 
     fn hold_amended(&mut self, amended: &HoldAmended) -> Applied {
         let number = amended.hold;
-        self.give(number, &amended.removed)?;
-        self.take(number, &amended.added)?;
+        self.give(number, &amended.removed, SeatState::Held)?;
+        self.take(number, &amended.added, SeatState::Held)?;
         let grown = i64::from(amended.added.places()) - i64::from(amended.removed.places());
         let revision = self.stamp.revision;
         let shard = self.scope.shard(number.shard());
@@ -146,15 +158,15 @@ impl Apply<'_, '_> {
     }
 
     fn hold_ended(&mut self, ended: &HoldEnded) -> Applied {
-        self.give(ended.hold, &ended.lines)?;
+        self.give(ended.hold, &ended.lines, SeatState::Held)?;
         let hold = self.remove_hold(ended.hold)?;
         if !hold.pinned {
             return Ok(());
         }
-        self.change_order(ended.hold, &Fact::HoldEnded(ended.clone()), ended.lines.clone())
+        self.change_order(ended.hold, StepKind::Expired, &ended.lines)
     }
 
-    fn order_opened(&mut self, opened: &OrderOpened) -> Applied {
+    fn order_opened(&mut self, opened: &OrderOpened, checkout: Option<&CheckoutOpened>) -> Applied {
         let stamp = self.stamp;
         let shard = self.scope.shard(opened.hold.shard());
         if shard.orders.contains_key(&opened.hold) {
@@ -171,50 +183,100 @@ impl Apply<'_, '_> {
         hold.version = stamp.revision;
         shard.schedule(opened.hold);
         self.state.due_at(opened.payment_deadline);
-        let order = OrderRecord {
-            user: opened.user,
-            state: OrderState::Open,
-            lines: Lines::default(),
-            version: stamp.revision,
-            generation: generation(stamp.at),
-        };
+        let order = OrderRecord::opened(opened.user, stamp.revision, generation(stamp.at), checkout);
         shard.orders.insert(opened.hold, Box::new(order));
+        if checkout.is_some() {
+            shard.note_due(opened.hold);
+        }
         Ok(())
     }
 
-    fn order_closed(&mut self, number: HoldNumber, fact: &Fact, lines: &Lines) -> Applied {
-        let sold = matches!(fact, Fact::OrderConfirmed(_));
-        if sold {
-            let at = self.stamp.at;
-            let deadline = self.scope.shard(number.shard()).holds.get(&number).map(|hold| hold.deadline);
-            if deadline.is_none_or(|deadline| deadline <= at) {
-                return Err(self.broken(Invariant::I4DeadIsDead, format!("{number:?} is overdue")));
-            }
-            self.sell(number, lines)?;
-        } else {
-            self.give(number, lines)?;
-        }
-        let hold = self.remove_hold(number)?;
-        if sold {
-            let places = i64::from(lines.places());
-            self.scope.shard(number.shard()).add_usage(hold.user, 0, places);
-        }
-        self.change_order(number, fact, hold.lines)
+    fn order_closed(&mut self, number: HoldNumber, kind: StepKind, moved: Move<'_>) -> Applied {
+        self.move_places(number, moved)?;
+        self.change_order(number, kind, moved.lines())
     }
 
-    fn change_order(&mut self, number: HoldNumber, fact: &Fact, lines: Lines) -> Applied {
+    fn change_order(&mut self, number: HoldNumber, kind: StepKind, lines: &Lines) -> Applied {
+        self.with_order(number, |order, _| order.close(kind, lines))
+    }
+
+    fn order_stepped(&mut self, stepped: &OrderStepped) -> Applied {
+        let number = stepped.order;
+        for moved in stepped.step.moves() {
+            self.move_places(number, moved)?;
+        }
+        if let Some(deadline) = stepped.step.deadline() {
+            let revision = self.stamp.revision;
+            let shard = self.scope.shard(number.shard());
+            let Some(hold) = shard.holds.get_mut(&number) else {
+                return Err(self.broken(Invariant::I8SameFacts, "a pinned hold is not there"));
+            };
+            hold.deadline = deadline;
+            hold.version = revision;
+            shard.schedule(number);
+            self.state.due_at(deadline);
+        }
+        self.with_order(number, |order, at| {
+            order.step(&stepped.step, at)?;
+            if order.state == stepped.state { Ok(()) } else { Err("the order stands elsewhere") }
+        })
+    }
+
+    /// Changes an order; a change that does not fit breaks the promise that an order has one life.
+    fn with_order(
+        &mut self,
+        number: HoldNumber,
+        change: impl FnOnce(&mut OrderRecord, UtcMs) -> Result<(), &'static str>,
+    ) -> Applied {
         let stamp = self.stamp;
-        let order = self.scope.shard(number.shard()).orders.get_mut(&number);
-        let next = OrderState::after(order.as_ref().map(|order| order.state), fact);
-        match (order, next) {
-            (Some(order), Some(next)) => {
-                order.state = next;
-                order.lines = lines;
-                order.version = stamp.revision;
-                order.generation = generation(stamp.at);
-                Ok(())
+        let shard = self.scope.shard(number.shard());
+        let Some(order) = shard.orders.get_mut(&number) else {
+            return Err(self.broken(Invariant::I12OneOrder, format!("there is no order {number:?}")));
+        };
+        if let Err(misfit) = change(order, stamp.at) {
+            return Err(self.broken(Invariant::I12OneOrder, format!("{number:?}: {misfit}")));
+        }
+        order.version = stamp.revision;
+        order.generation = generation(stamp.at);
+        if order.account.is_some() {
+            shard.note_due(number);
+        }
+        Ok(())
+    }
+
+    /// Places of an order go where a step moves them; what its user holds and owns follows.
+    fn move_places(&mut self, number: HoldNumber, moved: Move<'_>) -> Applied {
+        let places = i64::from(moved.lines().places());
+        let owned = match moved {
+            Move::HeldToFree(lines) => {
+                self.give(number, lines, SeatState::Held)?;
+                self.remove_hold(number)?;
+                return Ok(());
             }
-            _ => Err(self.broken(Invariant::I12OneOrder, format!("{number:?} can't change like that"))),
+            Move::HeldToSold(lines) => {
+                let at = self.stamp.at;
+                let deadline = self.scope.shard(number.shard()).holds.get(&number).map(|hold| hold.deadline);
+                if deadline.is_none_or(|deadline| deadline <= at) {
+                    return Err(self.broken(Invariant::I4DeadIsDead, format!("{number:?} is overdue")));
+                }
+                self.pass(number, lines, SeatState::Held, (SeatState::Sold, number.0))?;
+                self.remove_hold(number)?;
+                places
+            }
+            Move::SoldToFree(lines) => {
+                self.give(number, lines, SeatState::Sold)?;
+                -places
+            }
+            Move::FreeToSold(lines) => {
+                self.take(number, lines, SeatState::Sold)?;
+                places
+            }
+        };
+        let shard = self.scope.shard(number.shard());
+        let user = shard.orders.get(&number).map(|order| order.user);
+        match user {
+            Some(user) if shard.add_usage(user, 0, owned) => Ok(()),
+            _ => Err(self.broken(Invariant::I10Limits, format!("{number:?} gives back more than is owned"))),
         }
     }
 
@@ -231,10 +293,10 @@ impl Apply<'_, '_> {
         }
     }
 
-    /// Free seats and places become held by `number`.
-    fn take(&mut self, number: HoldNumber, lines: &Lines) -> Applied {
-        let (free, held) = ((SeatState::Free, 0), (SeatState::Held, number.0));
-        if let Err(SeatConflict { seat, state, .. }) = self.scope.pass_seats(&lines.seats, free, held) {
+    /// Free seats and places become held or sold by `number`.
+    fn take(&mut self, number: HoldNumber, lines: &Lines, to: SeatState) -> Applied {
+        let (free, taken) = ((SeatState::Free, 0), (to, number.0));
+        if let Err(SeatConflict { seat, state, .. }) = self.scope.pass_seats(&lines.seats, free, taken) {
             let what = format!("seat {} is {state:?} and goes to {number:?}", seat.0);
             return Err(self.broken(Invariant::I1OneOwner, what));
         }
@@ -250,8 +312,8 @@ impl Apply<'_, '_> {
     }
 
     /// Seats and places of `number` become free.
-    fn give(&mut self, number: HoldNumber, lines: &Lines) -> Applied {
-        self.pass(number, lines, (SeatState::Free, 0))?;
+    fn give(&mut self, number: HoldNumber, lines: &Lines, from: SeatState) -> Applied {
+        self.pass(number, lines, from, (SeatState::Free, 0))?;
         let layout = self.scope.layout;
         let areas = lines
             .areas
@@ -265,15 +327,10 @@ impl Apply<'_, '_> {
         }
     }
 
-    /// Seats of hold `number` become sold by it.
-    fn sell(&mut self, number: HoldNumber, lines: &Lines) -> Applied {
-        self.pass(number, lines, (SeatState::Sold, number.0))
-    }
-
-    fn pass(&mut self, number: HoldNumber, lines: &Lines, to: (SeatState, u64)) -> Applied {
-        let held = (SeatState::Held, number.0);
-        self.scope.pass_seats(&lines.seats, held, to).map_err(|SeatConflict { seat, state, .. }| {
-            let what = format!("seat {} is {state:?}, not held by {number:?}", seat.0);
+    fn pass(&mut self, number: HoldNumber, lines: &Lines, from: SeatState, to: (SeatState, u64)) -> Applied {
+        let passed = self.scope.pass_seats(&lines.seats, (from, number.0), to);
+        passed.map_err(|SeatConflict { seat, state, .. }| {
+            let what = format!("seat {} is {state:?}, not {from:?} by {number:?}", seat.0);
             self.broken(Invariant::I1OneOwner, what)
         })
     }

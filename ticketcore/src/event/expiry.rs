@@ -82,6 +82,7 @@ impl EventCore {
             Refusal::SeatsUnavailable(conflicts) if !owners.is_empty() => {
                 self.expire_owners(owners, now, conflicts)
             }
+            _ if !owners.is_empty() => self.expire_owners(owners, now, &mut []),
             _ => self.expire_for_counters(now, expired),
         };
         if matches!(way, Way::Clearer) {

@@ -1,20 +1,23 @@
 //! Reads of the live state by those who may see it. What they return must wait until it is durable.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::EventCore;
 use super::decide::{Instead, decide};
 use super::scope::{ShardSet, with_shards};
+use super::shard::is_remembered;
 use super::stripe::SeatSlot;
-use crate::answer::{CommandError, Hold, Order};
+use crate::answer::{CommandError, Hold, Order, OrderDetails};
 use crate::command::Command;
 use crate::fact::Fact;
-use crate::id::{HoldId, OrderId, SeatIndex, UserId};
+use crate::id::{HoldId, HoldNumber, OrderId, SHARDS, SeatIndex, UserId};
 use crate::log::{Slot, Told, Wake};
 use crate::manifest::ManifestChange;
-use crate::order::OrderState;
+use crate::order::{Effect, OrderState};
 use crate::refusal::Refusal;
 use crate::request::ManifestRequest;
+use crate::sale::SaleState;
 use crate::sync::atomic::Ordering;
 
 /// Where an open event stands.
@@ -112,11 +115,11 @@ impl EventCore {
         with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
             let shard = scope.shard(id.number.shard());
             let order = shard.orders.get(&id.number);
-            let order = order.filter(|order| order.user == user && order.is_remembered(at));
+            let order = order.filter(|order| order.user == user && is_remembered(order, at));
             let order = order.ok_or(Refusal::UnknownOrder)?;
             let hold = shard.holds.get(&id.number);
             let lines = hold.map_or(&order.lines, |hold| &hold.lines);
-            let payment_deadline = hold.filter(|_| order.state == OrderState::Open).map(|hold| hold.deadline);
+            let payment_deadline = hold.filter(|_| order.state.is_live()).map(|hold| hold.deadline);
             Ok(Order {
                 id,
                 user,
@@ -126,6 +129,51 @@ impl EventCore {
                 payment_deadline,
                 version: order.version,
                 replayed: false,
+            })
+        })
+    }
+
+    /// Orders with something to be done about them.
+    pub fn due_orders(&self, after: HoldNumber, limit: usize) -> Vec<(HoldNumber, UserId, Effect)> {
+        let mut due = Vec::new();
+        for at in 0..SHARDS {
+            with_shards(&self.state, ShardSet::One(at), |scope| {
+                let cancelled = scope.layout.sale_state == SaleState::Cancelled;
+                let shard = scope.look(at);
+                let later = shard.due.range((Bound::Excluded(after), Bound::Unbounded)).take(limit);
+                due.extend(later.filter_map(|number| {
+                    let order = shard.orders.get(number)?;
+                    Some((*number, order.user, order.next_effect(cancelled)?))
+                }));
+            });
+        }
+        due.sort_unstable_by_key(|(number, ..)| *number);
+        due.truncate(limit);
+        due
+    }
+
+    /// All that is known of an order.
+    pub fn order_details(&self, id: OrderId) -> Result<OrderDetails, Refusal> {
+        let user = with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
+            scope.look(id.number.shard()).orders.get(&id.number).map(|order| order.user)
+        });
+        let order = self.find_order(id, user.ok_or(Refusal::UnknownOrder)?)?;
+        with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
+            let cancelled = scope.layout.sale_state == SaleState::Cancelled;
+            let record = scope.look(id.number.shard()).orders.get(&id.number).ok_or(Refusal::UnknownOrder)?;
+            let tickets = 0..if record.state == OrderState::Confirmed { record.ticket_count() } else { 0 };
+            let account = record.account.as_deref().cloned().unwrap_or_default();
+            Ok(OrderDetails {
+                order,
+                terms: account.terms,
+                amount_minor: account.amount_minor,
+                tickets: tickets.filter_map(|at| record.place(at).zip(record.ticket(at))).collect(),
+                next: record.next_effect(cancelled),
+                extra: account.extra,
+                payments: account.payments,
+                refunds: account.refunds,
+                reason: account.reason,
+                disputed_minor: account.disputed_minor,
             })
         })
     }

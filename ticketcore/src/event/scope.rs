@@ -15,6 +15,7 @@ use super::touched::PoolCounts;
 use crate::fact::SeatLine;
 use crate::id::{AllocationIndex, SHARDS, SeatIndex};
 use crate::manifest::{Manifest, STRIPE_SEATS};
+use crate::order::PaymentRules;
 use crate::refusal::{SeatConflict, SeatState};
 use crate::sale::SaleState;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -30,13 +31,16 @@ pub(crate) struct Layout {
     pub released: u64,
     pub stripes: Arc<Stripes>,
     pub pools: Arc<Pools>,
+    /// How orders are paid.
+    pub payment_rules: Arc<PaymentRules>,
 }
 
 impl Layout {
     pub fn new(manifest: Arc<Manifest>) -> Self {
         let stripes = Arc::new(Stripes::new(&manifest));
         let pools = Arc::new(Pools::new(&manifest));
-        Self { manifest, sale_state: SaleState::Draft, released: 0, stripes, pools }
+        let payment_rules = Arc::new(PaymentRules::default());
+        Self { manifest, sale_state: SaleState::Draft, released: 0, stripes, pools, payment_rules }
     }
 
     pub const fn is_released(&self, allocation: AllocationIndex) -> bool {

@@ -1,5 +1,6 @@
 //! User shards: all that belongs to one user lives in one of them, under one lock.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -9,7 +10,8 @@ use super::keys::{KeyTable, generation, oldest_generation};
 use super::scope::Layout;
 use crate::fact::Lines;
 use crate::id::{HoldNumber, Revision, UserId};
-use crate::order::OrderState;
+use crate::order::{OrderRecord, OrderState};
+use crate::sale::SaleState;
 use crate::time::UtcMs;
 use crate::wheel::{TimingWheel, WheelKey};
 
@@ -29,23 +31,12 @@ pub(crate) struct HoldRecord {
     pub timer: WheelKey,
 }
 
-/// An order. Its lines are in the hold while it is open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OrderRecord {
-    pub user: UserId,
-    pub state: OrderState,
-    pub lines: Lines,
-    pub version: Revision,
-    /// The generation of logged time of the last fact about it.
-    pub generation: u64,
-}
-
-impl OrderRecord {
-    /// Whether it is still remembered at `at`: an order that ended without a sale goes with the generation in which it ended.
-    pub fn is_remembered(&self, at: UtcMs) -> bool {
-        matches!(self.state, OrderState::Open | OrderState::Confirmed)
-            || self.generation >= oldest_generation(at)
-    }
+/// Whether an order is still remembered at `at`: one that ended without a sale goes with the generation in which it ended, unless money of
+/// it is still on its way.
+pub(crate) fn is_remembered(order: &OrderRecord, at: UtcMs) -> bool {
+    !matches!(order.state, OrderState::Cancelled | OrderState::Expired)
+        || order.generation >= oldest_generation(at)
+        || !order.is_settled()
 }
 
 /// Tickets of one user.
@@ -72,6 +63,8 @@ pub(crate) struct Shard {
     pub users: HashMap<UserId, Usage>,
     pub holds: HashMap<HoldNumber, HoldRecord>,
     pub orders: HashMap<HoldNumber, Box<OrderRecord>>,
+    /// Orders with something to be done about them, or with news awaited. Derived from the orders.
+    pub due: BTreeSet<HoldNumber>,
     pub wheel: TimingWheel<HoldNumber>,
     pub gate: Gate,
     /// The event's layout: a copy for this shard alone.
@@ -87,6 +80,7 @@ impl Shard {
             users: HashMap::new(),
             holds: HashMap::new(),
             orders: HashMap::new(),
+            due: BTreeSet::new(),
             wheel: TimingWheel::new(UtcMs(0)),
             gate: Gate::Open,
             generation: 0,
@@ -129,6 +123,23 @@ impl Shard {
         }
     }
 
+    /// Notes whether something is to be done about an order.
+    pub fn note_due(&mut self, number: HoldNumber) {
+        let cancelled = self.layout.sale_state == SaleState::Cancelled;
+        let due = self.orders.get(&number).is_some_and(|order| order.next_effect(cancelled).is_some());
+        if due {
+            self.due.insert(number);
+        } else if !self.due.is_empty() {
+            self.due.remove(&number);
+        }
+    }
+
+    /// Notes it of every order, after the sale state changed.
+    pub fn note_all_due(&mut self) {
+        let numbers: Vec<HoldNumber> = self.orders.keys().copied().collect();
+        numbers.into_iter().for_each(|number| self.note_due(number));
+    }
+
     /// Once per generation of logged time: forgets old keys, and orders that ended without a sale.
     pub fn forget(&mut self, at: UtcMs) {
         let now = generation(at);
@@ -137,7 +148,7 @@ impl Shard {
         }
         self.generation = now;
         self.keys.forget(at);
-        self.orders.retain(|_, order| order.is_remembered(at));
+        self.orders.retain(|_, order| is_remembered(order, at));
         self.holds.shrink_to_fit();
         self.orders.shrink_to_fit();
         self.users.shrink_to_fit();

@@ -8,7 +8,7 @@ use super::keys::{generation, oldest_generation};
 use super::open::{Folded, OpenError, fold};
 use super::pool::PoolName;
 use super::scope::{Layout, ShardSet, State, with_shards};
-use super::shard::{HoldRecord, OrderRecord};
+use super::shard::{HoldRecord, is_remembered};
 use super::stripe::SeatSlot;
 use super::{EventCore, touched::pool_counts};
 use crate::fact::{Lines, Stamp, decode_versioned, encode_versioned};
@@ -16,7 +16,7 @@ use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SHARDS, SeatIn
 use crate::invariant::{Invariant, Violation};
 use crate::key::fingerprint;
 use crate::manifest::Manifest;
-use crate::order::OrderState;
+use crate::order::{Account, OrderRecord, OrderState, PaymentRules};
 use crate::refusal::SeatState;
 use crate::sale::SaleState;
 use crate::store::{Snapshot, Store, StreamId};
@@ -24,7 +24,9 @@ use crate::time::UtcMs;
 use crate::view::{Restored, View};
 
 /// The format byte in front of every encoded snapshot of an event.
-const SNAPSHOT_FORMAT: u8 = 1;
+const SNAPSHOT_FORMAT: u8 = 2;
+/// The format that has no [`More`].
+const SNAPSHOT_FORMAT_1: u8 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Body {
@@ -39,6 +41,14 @@ struct Body {
     orders: Vec<OrderBody>,
     /// Shard, generation, tag, revision; by revision.
     keys: Vec<(u8, u64, u64, Revision)>,
+}
+
+/// What came with the second format.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct More {
+    payment_rules: PaymentRules,
+    /// Money and tickets of orders that have such, by number.
+    accounts: Vec<(HoldNumber, Account)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,7 +76,7 @@ struct OrderBody {
 /// The state in canonical form. Locks every shard.
 pub(super) fn encode(state: &State, revision: Revision, logged: UtcMs) -> Vec<u8> {
     let oldest = oldest_generation(logged);
-    let body = with_shards(state, ShardSet::All, |scope| {
+    let whole = with_shards(state, ShardSet::All, |scope| {
         let layout = scope.layout;
         let blocked = |name| match name {
             PoolName::Area(area, allocation) => {
@@ -75,6 +85,7 @@ pub(super) fn encode(state: &State, revision: Revision, logged: UtcMs) -> Vec<u8
             }
             PoolName::Quota(_) => None,
         };
+        let mut more = More { payment_rules: *layout.payment_rules, ..More::default() };
         let mut body = Body {
             revision,
             at: logged,
@@ -88,7 +99,7 @@ pub(super) fn encode(state: &State, revision: Revision, logged: UtcMs) -> Vec<u8
             keys: Vec::new(),
         };
         for at in 0..SHARDS {
-            let shard = scope.shard(at);
+            let shard = scope.look(at);
             body.holds.extend(shard.holds.iter().map(|(number, hold)| HoldBody {
                 number: *number,
                 user: hold.user,
@@ -100,8 +111,9 @@ pub(super) fn encode(state: &State, revision: Revision, logged: UtcMs) -> Vec<u8
                 version: hold.version,
             }));
             // What is too old counts as forgotten, whether its memory has been given back or not.
-            let orders = shard.orders.iter().filter(|(_, order)| order.is_remembered(logged));
-            body.orders.extend(orders.map(|(number, order)| OrderBody {
+            let orders = || shard.orders.iter().filter(|(_, order)| is_remembered(order, logged));
+            more.accounts.extend(orders().filter_map(|(n, o)| Some((*n, o.account.as_deref()?.clone()))));
+            body.orders.extend(orders().map(|(number, order)| OrderBody {
                 number: *number,
                 user: order.user,
                 state: order.state,
@@ -117,10 +129,11 @@ pub(super) fn encode(state: &State, revision: Revision, logged: UtcMs) -> Vec<u8
         body.holds.sort_unstable_by_key(|hold| hold.number);
         body.orders.sort_unstable_by_key(|order| order.number);
         body.keys.sort_unstable_by_key(|key| key.3);
-        body
+        more.accounts.sort_unstable_by_key(|account| account.0);
+        (body, more)
     });
     let mut bytes = Vec::new();
-    encode_versioned(SNAPSHOT_FORMAT, &body, &mut bytes);
+    encode_versioned(SNAPSHOT_FORMAT, &whole, &mut bytes);
     seal(&mut bytes);
     bytes
 }
@@ -141,7 +154,12 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
     let broken = |what: String| Violation::new(Invariant::I8SameFacts, snapshot.revision, what);
     let bytes = unseal(&snapshot.bytes)
         .ok_or_else(|| broken("the snapshot is damaged: its checksum does not match".to_owned()))?;
-    let body: Body = decode_versioned(SNAPSHOT_FORMAT, bytes).map_err(|error| broken(error.to_string()))?;
+    let whole = if bytes.first() == Some(&SNAPSHOT_FORMAT_1) {
+        decode_versioned(SNAPSHOT_FORMAT_1, bytes).map(|body| (body, More::default()))
+    } else {
+        decode_versioned(SNAPSHOT_FORMAT, bytes)
+    };
+    let (body, more): (Body, More) = whole.map_err(|error| broken(error.to_string()))?;
     if body.revision != snapshot.revision {
         return Err(broken(format!("the snapshot says {}", body.revision)));
     }
@@ -151,19 +169,24 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
         return Err(broken("the snapshot has other seats than its manifest".to_owned()));
     }
     let stamp = Stamp { revision: body.revision, at: body.at };
-    sound(&body.seats, &body.holds, &body.orders, &manifest)
+    let orders = records(body.orders, more.accounts)
+        .ok_or_else(|| broken("the snapshot has an account without an order".to_owned()))?;
+    let sold: Vec<Lines> = orders.iter().map(|(_, order)| order.sold()).collect();
+    sound(&body.seats, &body.holds, &orders, &sold, &manifest)
         .and_then(|()| keys_are_sound(&body.keys, stamp))
         .map_err(|what| broken(format!("the snapshot has {what}")))?;
-    let layout =
-        Layout { sale_state: body.sale_state, released: body.released, ..Layout::new(Arc::clone(&manifest)) };
+    let layout = Layout {
+        sale_state: body.sale_state,
+        released: body.released,
+        payment_rules: Arc::new(more.payment_rules),
+        ..Layout::new(Arc::clone(&manifest))
+    };
     for (at, slot) in body.seats.iter().enumerate() {
         let seat = SeatIndex::of(at);
         layout.stripes.write(&mut layout.stripes.lock(at / crate::manifest::STRIPE_SEATS), seat, *slot);
     }
     let kept = body.holds.iter().map(|hold| &hold.lines);
-    let sold: Vec<&Lines> =
-        body.orders.iter().filter(|o| o.state == OrderState::Confirmed).map(|o| &o.lines).collect();
-    for lines in kept.chain(sold.iter().copied()) {
+    for lines in kept.chain(&sold) {
         let mut counts = pool_counts(&manifest, lines).into_iter();
         if !counts.all(|(pool, count)| layout.pools.force_take(pool, count)) {
             return Err(broken("the snapshot's pools do not add up".to_owned()));
@@ -187,18 +210,34 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
             .collect(),
         blocked_places: body.blocked_places.clone(),
         holds: body.holds.iter().map(|h| (h.number, &h.lines, h.pinned.then_some(h.deadline))).collect(),
-        sold,
+        sold: sold.iter().collect(),
     })?;
     let state = State::new(layout);
-    restore_shards(&state, body.holds, body.orders, &body.keys);
+    restore_shards(&state, body.holds, orders, &body.keys);
     Ok(Folded { state, view, revision: body.revision, at: body.at })
+}
+
+/// Orders with their accounts; `None` if an account has no order. Both are in order of their numbers.
+fn records(
+    orders: Vec<OrderBody>,
+    accounts: Vec<(HoldNumber, Account)>,
+) -> Option<Vec<(HoldNumber, OrderRecord)>> {
+    let mut accounts = accounts.into_iter().peekable();
+    let record = |order: OrderBody| {
+        let OrderBody { number, user, state, lines, version, generation } = order;
+        let account = accounts.next_if(|(of, _)| *of == number).map(|(_, account)| Box::new(account));
+        (number, OrderRecord { user, state, lines, version, generation, account })
+    };
+    let records = orders.into_iter().map(record).collect();
+    accounts.next().is_none().then_some(records)
 }
 
 /// Whether what refers to something refers to what is there, and seats and their owners agree; else what does not.
 fn sound(
     seats: &[SeatSlot],
     holds: &[HoldBody],
-    orders: &[OrderBody],
+    orders: &[(HoldNumber, OrderRecord)],
+    sold: &[Lines],
     manifest: &Manifest,
 ) -> Result<(), &'static str> {
     let allocations = manifest.allocations().len();
@@ -213,8 +252,7 @@ fn sound(
     };
     let mut owned = vec![None; seats.len()];
     let held = holds.iter().map(|hold| (hold.number, hold.user, &hold.lines, SeatState::Held));
-    let confirmed = orders.iter().filter(|order| order.state == OrderState::Confirmed);
-    let sold = confirmed.map(|order| (order.number, order.user, &order.lines, SeatState::Sold));
+    let sold = orders.iter().zip(sold).map(|((number, o), lines)| (*number, o.user, lines, SeatState::Sold));
     for (number, user, lines, state) in held.chain(sold) {
         if !known(lines) || number.shard() != user.shard() {
             return Err("lines of what is not there");
@@ -246,23 +284,15 @@ fn keys_are_sound(keys: &[(u8, u64, u64, Revision)], end: Stamp) -> Result<(), &
 fn restore_shards(
     state: &State,
     holds: Vec<HoldBody>,
-    orders: Vec<OrderBody>,
+    orders: Vec<(HoldNumber, OrderRecord)>,
     keys: &[(u8, u64, u64, Revision)],
 ) {
     with_shards(state, ShardSet::All, |scope| {
-        for order in orders {
-            let shard = scope.shard(order.number.shard());
-            if order.state == OrderState::Confirmed {
-                shard.add_usage(order.user, 0, i64::from(order.lines.places()));
-            }
-            let record = OrderRecord {
-                user: order.user,
-                state: order.state,
-                lines: order.lines,
-                version: order.version,
-                generation: order.generation,
-            };
-            shard.orders.insert(order.number, Box::new(record));
+        for (number, order) in orders {
+            let shard = scope.shard(number.shard());
+            shard.add_usage(order.user, 0, i64::from(order.sold().places()));
+            shard.orders.insert(number, Box::new(order));
+            shard.note_due(number);
         }
         for hold in holds {
             let shard = scope.shard(hold.number.shard());
@@ -315,7 +345,8 @@ pub(crate) fn folded_bytes(store: &dyn Store, stream: StreamId) -> Result<Vec<u8
 #[cfg(feature = "testkit")]
 pub(crate) fn state_difference(live: &[u8], folded: &[u8]) -> String {
     let lines = |bytes: &[u8]| -> Vec<String> {
-        let text = match decode_versioned::<Body>(SNAPSHOT_FORMAT, unseal(bytes).unwrap_or_default()) {
+        let text = match decode_versioned::<(Body, More)>(SNAPSHOT_FORMAT, unseal(bytes).unwrap_or_default())
+        {
             Ok(body) => format!("{body:#?}"),
             Err(error) => error.to_string(),
         };

@@ -17,7 +17,13 @@ pub(crate) fn shards_of(fact: &Fact) -> ShardSet {
         | Fact::ManifestChanged(_)
         | Fact::SaleStateChanged { .. }
         | Fact::PlacesChanged(_)
+        | Fact::PaymentRulesSet(_)
         | Fact::AllocationReleased { .. } => ShardSet::All,
+        Fact::CheckoutOpened(checkout) => ShardSet::One(checkout.opened.hold.shard()),
+        Fact::OrderStepped(stepped) => match &stepped.by {
+            Some((by, _)) => ShardSet::two(by.shard(), stepped.order.shard()),
+            None => ShardSet::One(stepped.order.shard()),
+        },
         Fact::HoldPlaced(placed) => ShardSet::One(placed.user.shard()),
         Fact::HoldEnded(ended) => match &ended.by {
             Some((by, _)) => ShardSet::two(by.shard(), ended.hold.shard()),
@@ -45,6 +51,9 @@ pub(crate) fn seats_of(fact: &Fact) -> Vec<SeatIndex> {
         Fact::HoldEnded(ended) => of(&ended.lines),
         Fact::OrderConfirmed(confirmed) => of(&confirmed.lines),
         Fact::OrderCancelled(cancelled) => of(&cancelled.lines),
+        Fact::OrderStepped(stepped) => {
+            stepped.step.moves().iter().flat_map(|step| of(step.lines())).collect()
+        }
         Fact::SeatsChanged(changed) => changed.seats.clone(),
         _ => Vec::new(),
     }
@@ -62,11 +71,14 @@ pub(crate) fn key_of(fact: &Fact) -> Option<(UserId, Operation, &Keyed)> {
         Fact::OrderOpened(f) => f.keyed.as_ref().map(|k| (f.user, Operation::OpenOrder, k)),
         Fact::OrderConfirmed(f) => f.keyed.as_ref().map(|k| (f.user, Operation::ConfirmOrder, k)),
         Fact::OrderCancelled(f) => f.keyed.as_ref().map(|k| (f.user, Operation::CancelOrder, k)),
+        Fact::CheckoutOpened(f) => f.opened.keyed.as_ref().map(|k| (f.opened.user, Operation::OpenOrder, k)),
+        Fact::OrderStepped(f) => f.by.as_ref().map(|(by, k)| (*by, f.step.operation(), k)),
         Fact::SeatsChanged(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
         Fact::PlacesChanged(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
         Fact::EventDefined(_)
         | Fact::ManifestChanged(_)
         | Fact::SaleStateChanged { .. }
+        | Fact::PaymentRulesSet(_)
         | Fact::AllocationReleased { .. } => None,
     }
 }

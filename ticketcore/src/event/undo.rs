@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use super::scope::{Layout, Scope, State};
-use super::shard::{HoldRecord, OrderRecord, Usage};
+use super::shard::{HoldRecord, Usage};
 use super::stripe::SeatSlot;
 use super::touched::{key_of, pool_counts, seats_of};
 use crate::fact::{Fact, Lines, Stamp};
-use crate::id::{HoldNumber, SeatIndex, UserId};
+use crate::id::{HoldNumber, SHARDS, SeatIndex, UserId};
 use crate::key::key_tag;
+use crate::order::{Move, OrderRecord};
 
 /// What a fact changed, as it was before.
 pub(crate) struct Undo {
@@ -60,6 +61,17 @@ impl Undo {
                 undo.given = ended.lines.clone();
             }
             Fact::OrderOpened(opened) => undo.records(scope, opened.hold, opened.user),
+            Fact::CheckoutOpened(f) => undo.records(scope, f.opened.hold, f.opened.user),
+            Fact::OrderStepped(stepped) => {
+                undo.records(scope, stepped.order, stepped.user);
+                for moved in stepped.step.moves() {
+                    match moved {
+                        Move::HeldToFree(lines) | Move::SoldToFree(lines) => undo.given = lines.clone(),
+                        Move::FreeToSold(lines) => undo.taken = lines.clone(),
+                        Move::HeldToSold(_) => {}
+                    }
+                }
+            }
             Fact::OrderConfirmed(confirmed) => undo.records(scope, confirmed.order, confirmed.user),
             Fact::OrderCancelled(cancelled) => {
                 undo.records(scope, cancelled.order, cancelled.user);
@@ -73,6 +85,7 @@ impl Undo {
             Fact::SaleStateChanged { .. }
             | Fact::AllocationReleased { .. }
             | Fact::ManifestChanged(_)
+            | Fact::PaymentRulesSet(_)
             | Fact::EventDefined(_) => undo.layout = Some(state.layout.load_full()),
         }
         undo.seats = seats_of(fact).into_iter().map(|seat| (seat, scope.seat(seat))).collect();
@@ -93,6 +106,7 @@ impl Undo {
     pub fn restore(mut self, state: &State, scope: &mut Scope<'_>, stamp: Stamp, seats: bool) {
         if let Some(layout) = self.layout {
             state.replace_layout(scope, layout);
+            (0..SHARDS).for_each(|at| scope.shard(at).note_all_due());
             return;
         }
         if let Some((user, tag)) = self.key {
@@ -113,6 +127,7 @@ impl Undo {
                 Some(order) => orders.insert(number, order),
                 None => orders.remove(&number),
             };
+            scope.shard(number.shard()).note_due(number);
         }
         let pools = &scope.layout.pools;
         let counts = |lines| pool_counts(&scope.layout.manifest, lines).into_iter();

@@ -18,10 +18,10 @@ use crate::sale::SaleState;
 use crate::store::{Batch, BatchId, Records, StreamId, Tail};
 
 /// A request is checked before its event is looked up.
-type Checked = Result<(EventId, Command), Refusal>;
+pub(super) type Checked = Result<(EventId, Command), Refusal>;
 
 impl BoxOffice {
-    fn send<T: FromAnswer>(&self, checked: Checked) -> Pending<T> {
+    pub(super) fn send<T: FromAnswer>(&self, checked: Checked) -> Pending<T> {
         match checked {
             Ok((event, command)) => self.office.submit(event, command),
             Err(refusal) => Pending::failed(refusal.into()),
@@ -30,7 +30,7 @@ impl BoxOffice {
 
     /// Sends commands of one kind together: all are decided before any is sent to the store, so that one append carries them.
     /// Outcomes come in the order of the requests; each stands alone.
-    fn send_many<T: FromAnswer>(&self, checked: Vec<Checked>) -> Vec<Pending<T>> {
+    pub(super) fn send_many<T: FromAnswer>(&self, checked: Vec<Checked>) -> Vec<Pending<T>> {
         if let Err(limit) = within("requests", checked.len() as u64, 0, limits::MANY_MAX as u64) {
             let refusal = Refusal::Limit(limit);
             return checked.iter().map(|_| Pending::failed(refusal.clone().into())).collect();

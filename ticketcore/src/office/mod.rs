@@ -3,6 +3,7 @@
 mod catalogue;
 mod commands;
 mod maintenance;
+mod orders;
 mod pending;
 mod queries;
 mod registry;
@@ -15,6 +16,7 @@ use hashbrown::HashMap;
 
 pub use catalogue::{EventEntry, VenueEntry};
 pub use maintenance::Maintained;
+pub use orders::DueOrder;
 pub use pending::Pending;
 pub use queries::{Changes, SeatInfo};
 

@@ -11,6 +11,7 @@ use crate::answer::{CommandError, Hold, Order};
 use crate::fact::{Fact, Lines, SeatChange};
 use crate::id::{AllocationIndex, AreaIndex, EventId, HoldId, OrderId, Revision, SeatIndex, UserId};
 use crate::manifest::Manifest;
+use crate::order::Move;
 use crate::refusal::SeatState;
 use crate::store::{ReadError, StreamId};
 use crate::view::Availability;
@@ -221,7 +222,19 @@ impl Found {
             | Fact::ManifestChanged(_)
             | Fact::SaleStateChanged { .. }
             | Fact::AllocationReleased { .. } => self.reload = true,
-            Fact::HoldExtended(_) | Fact::OrderOpened(_) => {}
+            Fact::OrderStepped(f) => {
+                for moved in f.step.moves() {
+                    let to = match moved {
+                        Move::HeldToSold(_) | Move::FreeToSold(_) => SeatState::Sold,
+                        Move::HeldToFree(_) | Move::SoldToFree(_) => SeatState::Free,
+                    };
+                    self.lines(moved.lines(), to);
+                }
+            }
+            Fact::HoldExtended(_)
+            | Fact::OrderOpened(_)
+            | Fact::CheckoutOpened(_)
+            | Fact::PaymentRulesSet(_) => {}
         }
     }
 }

@@ -1,57 +1,45 @@
-//! The order machine: what a hold becomes at checkout.
+//! Orders: what a hold becomes at checkout. A pure, idempotent state machine.
 //!
-//! | state | `OrderConfirmed` | `OrderCancelled` | deadline passes |
-//! |---|---|---|---|
-//! | open | confirmed | cancelled | expired |
-//! | confirmed, cancelled, expired | - | - | - |
+//! * [`TRANSITIONS`] is the table of what may happen when; [`OrderStep`] is what happens, as facts say it.
+//! * What must be done next ([`Effect`]) is derived from an order's state. Nothing is remembered about it elsewhere.
+//! * The gateway's answers come in as observations ([`PaymentSeen`], [`RefundSeen`]). One that comes twice, late or out of order changes
+//!   nothing; one that never comes leaves its attempt unresolved, which is a third outcome and no failure.
+//! * Money is counted in minor units of the event's currency, in integers.
 
+mod effect;
+mod machine;
 mod observed;
+mod payment;
+mod record;
+mod request;
+mod state;
+mod step;
+mod table;
+mod terms;
+mod tickets;
 mod word;
 
-use serde::{Deserialize, Serialize};
-
+pub use effect::{Charge, Effect};
 pub use observed::{Identity, PaymentSeen, RefundSeen};
+pub use payment::{Payment, PaymentState, Refund, RefundState};
+pub(crate) use record::{Account, OrderRecord};
+pub use request::{
+    CheckoutRequest, ExchangeRequest, News, ObserveRequest, PayRequest, PaymentRulesRequest, RedeemRequest,
+    RefundWhat, StaffAction, StaffOrderRequest, TransferRequest,
+};
+pub use state::OrderState;
+pub use step::{CheckoutOpened, EndReason, Move, OrderStep, OrderStepped, Way};
+pub use table::{StepKind, TRANSITIONS, Transition, transition};
+pub use terms::{CaptureMode, ExtraLine, LateMoney, OnDecline, PaymentRules, Terms};
+pub use tickets::{Place, Ticket, TicketStatus};
 pub use word::Word;
 
-use crate::fact::{Fact, HoldEnd};
-
-/// Where an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OrderState {
-    /// Opened: it pins its hold until the payment deadline.
-    Open,
-    /// Paid: its seats are sold and its tickets exist. Final.
-    Confirmed,
-    /// Cancelled before it was confirmed: its seats are free. Final.
-    Cancelled,
-    /// Its payment deadline passed: its seats are free. Final.
-    Expired,
+/// A count of things that are few.
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
 }
 
-impl OrderState {
-    /// Every state.
-    pub const ALL: [OrderState; 4] =
-        [OrderState::Open, OrderState::Confirmed, OrderState::Cancelled, OrderState::Expired];
-
-    /// The state after `fact`, which is about this order; `None` if the fact is illegal in this state.
-    /// `None` as the old state means that there is no order yet.
-    #[must_use]
-    pub fn after(before: Option<OrderState>, fact: &Fact) -> Option<OrderState> {
-        match (before, fact) {
-            (None, Fact::OrderOpened(_)) => Some(OrderState::Open),
-            (Some(OrderState::Open), Fact::OrderConfirmed(_)) => Some(OrderState::Confirmed),
-            (Some(OrderState::Open), Fact::OrderCancelled(_)) => Some(OrderState::Cancelled),
-            (Some(OrderState::Open), Fact::HoldEnded(ended)) if ended.end == HoldEnd::Expired => {
-                Some(OrderState::Expired)
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether nothing can change any more.
-    #[must_use]
-    pub const fn is_final(self) -> bool {
-        !matches!(self, OrderState::Open)
-    }
+/// Entry `number`, from 1.
+fn nth<T>(list: &mut [T], number: u32) -> Option<&mut T> {
+    list.get_mut(usize::try_from(number).ok()?.checked_sub(1)?)
 }

@@ -4,6 +4,7 @@ use crate::fact::{Fact, Lines, SeatChange, Stamp};
 use crate::id::{AreaIndex, Revision, SeatIndex};
 use crate::invariant::{Invariant, Violation};
 use crate::manifest::Manifest;
+use crate::order::Move;
 use crate::refusal::{Refusal, SeatState};
 
 /// Seats and places of one small event at every revision. Takes memory for all of them: for journals of some thousand facts.
@@ -123,7 +124,17 @@ impl Moment {
             | Fact::SaleStateChanged { .. }
             | Fact::HoldExtended(_)
             | Fact::OrderOpened(_)
+            | Fact::CheckoutOpened(_)
+            | Fact::PaymentRulesSet(_)
             | Fact::AllocationReleased { .. } => Ok(()),
+            Fact::OrderStepped(stepped) => {
+                stepped.step.moves().into_iter().try_for_each(|moved| match moved {
+                    Move::HeldToSold(lines) => self.lines(stamp, lines, Held, Sold),
+                    Move::HeldToFree(lines) => self.lines(stamp, lines, Held, Free),
+                    Move::SoldToFree(lines) => self.lines(stamp, lines, Sold, Free),
+                    Move::FreeToSold(lines) => self.lines(stamp, lines, Free, Sold),
+                })
+            }
         }
     }
 

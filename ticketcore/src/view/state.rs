@@ -6,9 +6,10 @@ use hashbrown::HashMap;
 
 use super::SEATS_PER_MAP_WORD;
 use super::counts::{Counts, PlaceCounts};
-use crate::fact::Lines;
+use crate::fact::{Lines, OrderStepped};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, SectionIndex};
 use crate::manifest::{Manifest, quota_indices};
+use crate::order::Move;
 use crate::refusal::SeatState;
 use crate::sale::SaleState;
 use crate::sync::ArcSwap;
@@ -37,6 +38,22 @@ impl ViewState {
         self.open_orders.remove(&number);
         self.holds = self.holds.wrapping_sub(1);
         self.holds != u32::MAX
+    }
+
+    /// What a step of an order moves.
+    pub fn step(&mut self, stepped: &OrderStepped) -> bool {
+        use SeatState::{Free, Held, Sold};
+        if let (Some(deadline), Some(open)) =
+            (stepped.step.deadline(), self.open_orders.get_mut(&stepped.order))
+        {
+            *open = deadline;
+        }
+        stepped.step.moves().into_iter().all(|moved| match moved {
+            Move::HeldToSold(lines) => self.end_hold(stepped.order) && self.shift_lines(lines, Held, Sold),
+            Move::HeldToFree(lines) => self.end_hold(stepped.order) && self.shift_lines(lines, Held, Free),
+            Move::SoldToFree(lines) => self.shift_lines(lines, Sold, Free),
+            Move::FreeToSold(lines) => self.shift_lines(lines, Free, Sold),
+        })
     }
 
     pub fn shift_lines(&mut self, lines: &Lines, from: SeatState, to: SeatState) -> bool {

@@ -140,8 +140,7 @@ impl Decide<'_, '_> {
         }
         sort_seats(lines);
         if lines.areas.len() > 1 {
-            lines.areas.sort_unstable_by_key(area_key);
-            merge_areas(lines);
+            lines.put_areas_in_order();
         }
         if orphan_rule {
             let orphans = orphans(self.scope, lines, basket.removed);
@@ -323,31 +322,11 @@ fn sort_seats(lines: &mut Lines) {
     }
 }
 
-fn area_key(line: &AreaLine) -> (AreaIndex, Option<AllocationIndex>, TicketTypeIndex, i64) {
-    (line.area, line.allocation, line.ticket_type, line.price_minor)
-}
-
-fn merge_areas(lines: &mut Lines) {
-    if lines.areas.len() < 2 {
-        return;
-    }
-    let mut merged: Vec<AreaLine> = Vec::new();
-    for line in lines.areas.drain(..) {
-        match merged.last_mut() {
-            Some(last) if area_key(last) == area_key(&line) => last.quantity += line.quantity,
-            _ => merged.push(line),
-        }
-    }
-    lines.areas = merged;
-}
-
 /// `kept` and `added` together, in the order of [`Lines`].
 pub(super) fn join(kept: Lines, added: &Lines) -> Lines {
     let mut all = kept;
     all.seats.extend_from_slice(&added.seats);
-    all.seats.sort_unstable_by_key(|line| line.seat);
     all.areas.extend_from_slice(&added.areas);
-    all.areas.sort_unstable_by_key(area_key);
-    merge_areas(&mut all);
+    all.put_in_order();
     all
 }

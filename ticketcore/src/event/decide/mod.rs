@@ -2,10 +2,14 @@
 //! changes nothing else. See `docs/SEMANTICS.md`, from which it is written.
 
 mod basket;
+mod checkout;
 mod hold;
 mod known;
+mod late;
+mod news;
 mod order;
 mod orphan;
+mod sold;
 mod staff;
 
 use std::sync::Arc;
@@ -81,6 +85,14 @@ pub(crate) fn decide(
         Command::ReleaseDue(allocation) => decide.release_due(*allocation),
         Command::SaleState(request) => decide.sale_state(request.to),
         Command::Manifest(request) => decide.manifest(request),
+        Command::PaymentRules(request) => decide.payment_rules(request),
+        Command::Checkout(request) => decide.checkout(request, keyed),
+        Command::Pay(request) => decide.pay(request, keyed),
+        Command::Observe(request) => decide.observe(request),
+        Command::StaffOrder(request) => decide.staff_order(request, keyed),
+        Command::Transfer(request) => decide.transfer(request, keyed),
+        Command::Exchange(request) => decide.exchange(request, keyed),
+        Command::Redeem(request) => decide.redeem(request, keyed),
     }
 }
 

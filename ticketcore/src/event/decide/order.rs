@@ -3,10 +3,10 @@
 use super::{Decide, Decided, Instead};
 use crate::answer::{Order, Reply};
 use crate::command::CommandKey;
-use crate::event::shard::OrderRecord;
-use crate::fact::{Fact, Lines, OrderCancelled, OrderConfirmed, OrderOpened};
+use crate::event::shard::is_remembered;
+use crate::fact::{Fact, Keyed, Lines, OrderCancelled, OrderConfirmed, OrderOpened};
 use crate::id::{HoldNumber, OrderId, UserId};
-use crate::order::OrderState;
+use crate::order::{OrderRecord, OrderState, StepKind};
 use crate::refusal::Refusal;
 use crate::request::{CloseOrderRequest, OpenOrderRequest};
 use crate::sale::Activity;
@@ -37,10 +37,10 @@ impl Decide<'_, '_> {
     }
 
     /// The answer when a hold that has become an order is ordered again.
-    fn existing(&self, number: HoldNumber, order: &OrderRecord) -> Instead {
+    pub(super) fn existing(&self, number: HoldNumber, order: &OrderRecord) -> Instead {
         match order.state {
             OrderState::Confirmed => Instead::Answer(self.as_it_is(number, order, order.lines.clone(), None)),
-            OrderState::Open => match self.own_hold(number, order.user) {
+            state if state.is_live() => match self.own_hold(number, order.user) {
                 Ok(hold) => match self.not_overdue(hold) {
                     Ok(()) => {
                         Instead::Answer(self.as_it_is(number, order, hold.lines.clone(), Some(hold.deadline)))
@@ -49,9 +49,7 @@ impl Decide<'_, '_> {
                 },
                 Err(unknown) => Instead::Refused(unknown),
             },
-            state @ (OrderState::Cancelled | OrderState::Expired) => {
-                Instead::Refused(Refusal::OrderState { state })
-            }
+            state => Instead::Refused(Refusal::OrderState { state }),
         }
     }
 
@@ -66,16 +64,31 @@ impl Decide<'_, '_> {
             return Err(Instead::Answer(self.as_it_is(number, order, order.lines.clone(), None)));
         }
         self.allowed(Activity::Pay)?;
-        if order.state != OrderState::Open {
-            return Err(Refusal::OrderState { state: order.state }.into());
+        let paid = order.terms().is_none() || order.is_paid();
+        if order.after_kind(StepKind::Confirmed).is_none() || !paid {
+            return Err(self.not_confirmable(order).into());
         }
-        let hold = self.own_hold(number, request.user)?;
+        self.confirm(number, request.user, keyed.map(CommandKey::keyed))
+    }
+
+    /// Sells what an order's hold keeps.
+    pub(super) fn confirm(&mut self, number: HoldNumber, user: UserId, keyed: Option<Keyed>) -> Decided {
+        let hold = self.own_hold(number, user)?;
         self.not_overdue(hold)?;
         let (lines, deadline) = (hold.lines.clone(), hold.deadline);
         self.scope.lock_lines(&lines.seats);
-        let confirmed =
-            OrderConfirmed { order: number, user: request.user, keyed: keyed.map(CommandKey::keyed), lines };
+        let confirmed = OrderConfirmed { order: number, user, keyed, lines };
         Self::until(Fact::OrderConfirmed(confirmed), deadline)
+    }
+
+    /// Why an order can't be confirmed: it is not where it should be, or not paid.
+    pub(super) fn not_confirmable(&self, order: &OrderRecord) -> Refusal {
+        match (&order.account, order.state) {
+            (Some(account), OrderState::Open) if account.terms.is_some() => {
+                Refusal::NotPaid { amount_minor: account.amount_minor }
+            }
+            (_, state) => Refusal::OrderState { state },
+        }
     }
 
     pub(super) fn cancel_order(
@@ -89,10 +102,8 @@ impl Decide<'_, '_> {
             OrderState::Cancelled => {
                 return Err(Instead::Answer(self.as_it_is(number, order, order.lines.clone(), None)));
             }
-            OrderState::Confirmed | OrderState::Expired => {
-                return Err(Refusal::OrderState { state: order.state }.into());
-            }
-            OrderState::Open => {}
+            state if state.is_live() => {}
+            state => return Err(Refusal::OrderState { state }.into()),
         }
         let lines = self.own_hold(number, request.user)?.lines.clone();
         self.scope.lock_lines(&lines.seats);
@@ -101,14 +112,14 @@ impl Decide<'_, '_> {
         Self::always(Fact::OrderCancelled(cancelled))
     }
 
-    fn own_order(&self, number: HoldNumber, user: UserId) -> Result<&OrderRecord, Refusal> {
+    pub(super) fn own_order(&self, number: HoldNumber, user: UserId) -> Result<&OrderRecord, Refusal> {
         if number.shard() != user.shard() {
             return Err(Refusal::UnknownOrder);
         }
         let now = self.now;
         let order = self.scope.look(number.shard()).orders.get(&number);
         order
-            .filter(|order| order.user == user && order.is_remembered(now))
+            .filter(|order| order.user == user && is_remembered(order, now))
             .map(|order| &**order)
             .ok_or(Refusal::UnknownOrder)
     }

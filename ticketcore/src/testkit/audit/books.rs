@@ -119,6 +119,9 @@ impl Books {
             Fact::OrderCancelled(cancelled) => self.order_cancelled(stamp, cancelled),
             Fact::SeatsChanged(changed) => self.seats_changed(stamp, changed),
             Fact::PlacesChanged(changed) => self.places_changed(stamp, changed),
+            Fact::PaymentRulesSet(_) | Fact::CheckoutOpened(_) | Fact::OrderStepped(_) => {
+                Err((Invariant::I8SameFacts, "not audited".to_owned()))
+            }
             Fact::AllocationReleased { allocation } => self.allocation_released(*allocation),
         }
     }

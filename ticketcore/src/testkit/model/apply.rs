@@ -37,6 +37,8 @@ impl Model {
             Fact::OrderOpened(_) | Fact::OrderConfirmed(_) | Fact::OrderCancelled(_) => {
                 self.apply_to_order(stamp, fact);
             }
+            // The model decides none of these: orders that a gateway pays are judged by the auditor and by the gateway's ledger.
+            Fact::PaymentRulesSet(_) | Fact::CheckoutOpened(_) | Fact::OrderStepped(_) => {}
         }
     }
 

@@ -25,15 +25,13 @@ impl Model {
         let number = request.hold.number;
         if let Some(order) = self.own_order(number, request.user, t) {
             return match order.state {
-                OrderState::Cancelled | OrderState::Expired => {
-                    Err(Refusal::OrderState { state: order.state }.into())
-                }
                 OrderState::Open if t >= order.payment_deadline => {
                     Err(Refusal::HoldExpired { deadline: order.payment_deadline }.into())
                 }
                 OrderState::Open | OrderState::Confirmed => {
                     Err(ModelAnswer::Order(number, order.clone()).into())
                 }
+                state => Err(Refusal::OrderState { state }.into()),
             };
         }
         let hold = self.own_hold(number, request.user)?;
@@ -92,13 +90,11 @@ impl Model {
         let order = self.own_order(number, request.user, t).ok_or(Refusal::UnknownOrder)?;
         match order.state {
             OrderState::Cancelled => Err(ModelAnswer::Order(number, order.clone()).into()),
-            OrderState::Confirmed | OrderState::Expired => {
-                Err(Refusal::OrderState { state: order.state }.into())
-            }
             OrderState::Open => {
                 let lines = order.lines.clone();
                 Ok(Fact::OrderCancelled(OrderCancelled { order: number, user: request.user, keyed, lines }))
             }
+            state => Err(Refusal::OrderState { state }.into()),
         }
     }
 }

@@ -45,6 +45,9 @@ kinds!(fact_kind, FACT_KINDS, Fact, {
     Fact::OrderOpened(_) => "order_opened",
     Fact::OrderConfirmed(_) => "order_confirmed",
     Fact::OrderCancelled(_) => "order_cancelled",
+    Fact::PaymentRulesSet(_) => "payment_rules_set",
+    Fact::CheckoutOpened(_) => "checkout_opened",
+    Fact::OrderStepped(_) => "order_stepped",
     Fact::SeatsChanged(_) => "seats_changed",
     Fact::PlacesChanged(_) => "places_changed",
     Fact::AllocationReleased { .. } => "allocation_released",
@@ -69,6 +72,10 @@ kinds!(state_kind, STATE_KINDS, OrderState, {
     OrderState::Confirmed => "confirmed",
     OrderState::Cancelled => "cancelled",
     OrderState::Expired => "expired",
+    OrderState::Paying => "paying",
+    OrderState::InReview => "in_review",
+    OrderState::Authorized => "authorized",
+    OrderState::Captured => "captured",
 });
 
 const EVENTS: [&str; 28] = [

@@ -60,7 +60,7 @@ impl<S: Subject> Case<S> {
                 format!("{again}held {hold} {lines} until {} extensions {extensions_left}", time(*deadline))
             }
             Ok(Outcome::Order { number, state, lines, payment_deadline }) => {
-                let state = order_state(*state);
+                let state = OrderState::name(*state);
                 let until = payment_deadline.map(|deadline| format!(" until {}", time(deadline)));
                 let (hold, lines) = (self.hold_name(*number), self.lines(lines));
                 format!("{again}{state} {hold} {lines}{}", until.unwrap_or_default())
@@ -91,9 +91,17 @@ impl<S: Subject> Case<S> {
             Refusal::DuplicateSeat(seat) => self.seat(*seat),
             Refusal::SaleState { state, activity } => format!("{state:?} {activity:?}").to_lowercase(),
             Refusal::SaleTransition { from, to } => format!("{from:?} {to:?}").to_lowercase(),
-            Refusal::OrderState { state } => order_state(*state).to_owned(),
+            Refusal::OrderState { state } => state.name().to_owned(),
             Refusal::HoldExpired { deadline } => time(*deadline),
             Refusal::HoldPinned { payment_deadline } => time(*payment_deadline),
+            Refusal::UnknownPayment { attempt } => format!("#{attempt}"),
+            Refusal::UnknownRefund { refund } => format!("#{refund}"),
+            Refusal::UnknownTicket { ticket } => format!("#{ticket}"),
+            Refusal::TicketNotValid { ticket, status } => format!("#{ticket} {status:?}").to_lowercase(),
+            Refusal::NotAdmitted(why) => format!("{why:?}").to_lowercase(),
+            Refusal::RefundTooLarge { left_minor } => format!("left {left_minor}"),
+            Refusal::NotPaid { amount_minor } => format!("{amount_minor}"),
+            Refusal::PriceDiffers { paid_minor, asked_minor } => format!("{paid_minor} {asked_minor}"),
             Refusal::NoExtensionLeft { lifetime_end } => time(*lifetime_end),
             Refusal::Manifest(error) => error.place.clone(),
             Refusal::InUse { seats, areas, quotas } => {
@@ -185,15 +193,6 @@ fn named(name: Option<&String>, at: usize) -> String {
 
 fn join<T>(list: &[T], show: impl Fn(&T) -> String) -> String {
     list.iter().map(show).collect::<Vec<_>>().join(" ")
-}
-
-const fn order_state(state: OrderState) -> &'static str {
-    match state {
-        OrderState::Open => "open",
-        OrderState::Confirmed => "confirmed",
-        OrderState::Cancelled => "cancelled",
-        OrderState::Expired => "expired",
-    }
 }
 
 /// A time from the start of the case: whole seconds, or milliseconds.

@@ -1,0 +1,130 @@
+//! Orders that a gateway pays, and orders that have been sold: commands, and what is to be done about them.
+
+use super::commands::Checked;
+use super::{BoxOffice, Pending};
+use crate::answer::{CommandError, Done, Order, OrderDetails, Stepped};
+use crate::command::Command;
+use crate::event::check_items;
+use crate::id::{EventId, HoldNumber, OrderId, UserId};
+use crate::limits::{self, within};
+use crate::order::{
+    CheckoutRequest, Effect, ExchangeRequest, News, ObserveRequest, PayRequest, PaymentRulesRequest,
+    RedeemRequest, StaffOrderRequest, TransferRequest,
+};
+use crate::refusal::Refusal;
+
+/// An order with something to be done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueOrder {
+    /// The order.
+    pub order: OrderId,
+    /// Whose order.
+    pub user: UserId,
+    /// What is to be done next.
+    pub effect: Effect,
+}
+
+impl BoxOffice {
+    /// Opens an order that a gateway pays; if the hold has become an order already, that one.
+    pub fn checkout(&self, request: CheckoutRequest) -> Pending<Order> {
+        self.send(check_checkout(request))
+    }
+
+    /// Opens many such orders at once.
+    pub fn checkout_many(&self, requests: Vec<CheckoutRequest>) -> Vec<Pending<Order>> {
+        self.send_many(requests.into_iter().map(check_checkout).collect())
+    }
+
+    /// Begins a payment attempt. Its number is in the answer.
+    pub fn pay(&self, request: PayRequest) -> Pending<Stepped> {
+        self.office.submit(request.order.event, Command::Pay(Box::new(request)))
+    }
+
+    /// Begins many payment attempts at once.
+    pub fn pay_many(&self, requests: Vec<PayRequest>) -> Vec<Pending<Stepped>> {
+        self.send_many(requests.into_iter().map(|r| Ok((r.order.event, Command::Pay(Box::new(r))))).collect())
+    }
+
+    /// Tells an order what is known of its money, or has it take a step that is due. What is known or done already changes nothing.
+    pub fn observe(&self, request: ObserveRequest) -> Pending<Stepped> {
+        if request.news == News::SettleLate
+            && let Ok(core) = self.office.open_event(request.order.event)
+        {
+            // A dead hold must not keep late money from its seats.
+            core.expire(usize::MAX);
+        }
+        self.office.submit(request.order.event, Command::Observe(Box::new(request)))
+    }
+
+    /// As [`observe`](Self::observe), for many orders at once.
+    pub fn observe_many(&self, requests: Vec<ObserveRequest>) -> Vec<Pending<Stepped>> {
+        let command = |r: ObserveRequest| Ok((r.order.event, Command::Observe(Box::new(r))));
+        self.send_many(requests.into_iter().map(command).collect())
+    }
+
+    /// What staff, or the host, does to an order: reviews, refunds, disputes, payments outside.
+    pub fn staff_order(&self, request: StaffOrderRequest) -> Pending<Stepped> {
+        self.office.submit(request.order.event, Command::StaffOrder(Box::new(request)))
+    }
+
+    /// Gives tickets to somebody else; the old codes are dead.
+    pub fn transfer(&self, request: TransferRequest) -> Pending<Stepped> {
+        self.office.submit(request.order.event, Command::Transfer(Box::new(request)))
+    }
+
+    /// Changes tickets for others of the same price; the old codes are dead.
+    pub fn exchange(&self, request: ExchangeRequest) -> Pending<Stepped> {
+        self.send(check_exchange(request))
+    }
+
+    /// Uses a ticket at the door.
+    pub fn redeem(&self, request: RedeemRequest) -> Pending<Stepped> {
+        self.office.submit(request.ticket.order.event, Command::Redeem(Box::new(request)))
+    }
+
+    /// Sets how orders of an event are paid from now on.
+    pub fn set_payment_rules(&self, request: PaymentRulesRequest) -> Pending<Done> {
+        self.office.submit(request.event, Command::PaymentRules(Box::new(request)))
+    }
+
+    /// Orders of an event with something to be done about them, at most `limit`, in ascending order after `after`. Waits until what it saw is
+    /// durable: an effect of it may be run. O(orders due).
+    ///
+    /// # Errors
+    /// If the event is unknown or can't be opened, or the store failed meanwhile.
+    pub fn due_orders(
+        &self,
+        event: EventId,
+        after: Option<OrderId>,
+        limit: usize,
+    ) -> Result<Vec<DueOrder>, CommandError> {
+        let core = self.office.open_event(event)?;
+        let after = after.map_or(HoldNumber(0), |order| order.number);
+        let found = core.read_durably(|core| core.due_orders(after, limit))?;
+        let due = |(number, user, effect)| DueOrder { order: OrderId { event, number }, user, effect };
+        Ok(found.into_iter().map(due).collect())
+    }
+
+    /// All that is known of an order, whoever's: for staff and for the house itself. Waits until what it saw is durable.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownOrder`] if there is none.
+    pub fn order_details(&self, order: OrderId) -> Result<OrderDetails, CommandError> {
+        let core = self.office.open_event(order.event)?;
+        core.read_durably(|core| core.order_details(order))?.map_err(CommandError::Refused)
+    }
+}
+
+fn check_checkout(request: CheckoutRequest) -> Checked {
+    let max = limits::EXTRA_LINES_MAX as u64;
+    within("extra", request.extra.len() as u64, 0, max).map_err(Refusal::Limit)?;
+    Ok((request.hold.event, Command::Checkout(Box::new(request))))
+}
+
+fn check_exchange(request: ExchangeRequest) -> Checked {
+    if request.items.is_empty() {
+        return Err(Refusal::NothingRequested);
+    }
+    check_items(&request.items)?;
+    Ok((request.order.event, Command::Exchange(Box::new(request))))
+}

@@ -4,13 +4,18 @@
 //! full, its facts are moved to archives, one file per stream, and the file of the segment is used again. `docs/DURABILITY.md` says what is
 //! promised and what is assumed; `docs/FORMAT.md` describes the bytes.
 
+mod archiver;
 mod archives;
+mod backlog;
+mod copy;
 mod error;
 mod files;
+mod find;
 mod format;
 mod index;
 mod keeper;
 mod last_words;
+mod logged;
 mod options;
 mod read;
 mod recovery;
@@ -62,9 +67,9 @@ use writer::Writer;
 ///   [`Appended::Unknown`](super::Appended::Unknown) from then on, and reading goes on. Open the store again to learn what is there.
 /// * A full disk is met before it hurts: the log goes to files that are there already. If the next one can't be made, appends are answered
 ///   [`Appended::Failed`](super::Appended::Failed) until there is room.
-/// * Memory: 16 bytes for each batch in the log, the blocks of [`LocalOptions::cache_bytes`]; while a segment is moved to archives, that
-///   segment and the new archive of every stream in it (a last one below 1 MiB is written again); all side records once, when the first is
-///   asked for.
+/// * When archiving is slower than writing, writing waits: see [`LocalOptions::unarchived_bytes_max`].
+/// * Memory: 16 bytes for each batch in the log, the blocks of [`LocalOptions::cache_bytes`], 40 to 70 bytes for each side record; while segments
+///   are archived less than a megabyte, or the largest batch if that is more.
 pub struct LocalStore {
     shared: Arc<Shared>,
     writer: Arc<Mutex<Option<Writer>>>,
@@ -108,6 +113,7 @@ impl LocalStore {
         let (end, torn, unsure) = (log.end, log.torn, log.unsure);
         let shared = Shared::new(files, options, lock, manifest, log);
         shared.settle_in(is_new, unsure)?;
+        shared.open_side(true)?;
         let writer = Writer::begin(&shared, end)?;
         if options.manual {
             shared.keep_house()?;
@@ -145,6 +151,7 @@ impl LocalStore {
         let torn = log.torn;
         let files = Arc::new(ReadOnlyFiles(files));
         let shared = Shared::new(files, options, Box::new(()), *manifest, log);
+        shared.open_side(false)?;
         shared.queue.lock().dead = true;
         Ok(Self { shared, writer: Arc::default(), threads: Vec::new(), torn })
     }
@@ -205,10 +212,34 @@ impl LocalStore {
         self.shared.verify()
     }
 
+    /// Copies the store to another folder, which is made, or is empty, while it goes on being written. The copy is a store as it was at one
+    /// moment during the call: all that was acknowledged before the call is in it. It is on the disk when this returns; until then it is no
+    /// store. Returns the bytes copied.
+    ///
+    /// Appends go on meanwhile; saving a snapshot waits until those that are there have been copied. What is erased from the side records
+    /// later is not erased from the copy.
+    ///
+    /// # Errors
+    /// [`LocalError::NotAStore`] if the folder is not empty; or what can't be read or written: then what there is of the copy is of no use.
+    pub fn copy_to(&self, folder: impl AsRef<Path>) -> Result<u64, LocalError> {
+        let folder = folder.as_ref();
+        let files = FolderFiles::create(folder).doing("make", &folder.display().to_string())?;
+        self.shared.copy_to(&files)
+    }
+
+    /// As [`copy_to`](Self::copy_to), to files of any kind.
+    ///
+    /// # Errors
+    /// As `copy_to`.
+    pub fn copy_in(&self, target: &dyn Files) -> Result<u64, LocalError> {
+        self.shared.copy_to(target)
+    }
+
     /// What has been done since the store was opened.
     #[must_use]
     pub fn stats(&self) -> LocalStats {
-        self.shared.counters.read()
+        let segments_waiting = self.shared.slots.lock().sealed.len() as u64;
+        LocalStats { segments_waiting, ..self.shared.counters.read() }
     }
 
     /// Bytes of a write that was under way when the store was last left, and was not acknowledged. They were cut off.
@@ -217,10 +248,15 @@ impl LocalStore {
         self.torn
     }
 
-    /// What could not be done in the background when it was last tried, if anything: facts are safe, but the log grows.
+    /// What is wrong, if anything, worst first: nothing is written any more; the thread that archives is gone; segments of the log wait in
+    /// vain to be archived; what could not be done in the background when it was last tried; harm in a file that archiving or retention
+    /// could do without. Facts are safe.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.shared.poison.get().cloned().or_else(|| self.shared.trouble.lock().clone())
+        let shared = &self.shared;
+        let ended = shared.poison.get().or_else(|| shared.keeper_gone.get()).cloned();
+        let now = || shared.trouble.lock().clone().or_else(|| shared.backlog());
+        ended.or_else(now).or_else(|| shared.damage.get().cloned())
     }
 
     fn is_read_only(&self) -> bool {

@@ -15,16 +15,16 @@ use super::format::frame::{Frame, frames_until, of_life, proof_of_loss, torn_byt
 use super::format::manifest::{MANIFEST, Manifest};
 use super::format::segment::{FirstBlock, LogEnd, SEGMENT_FORMAT, SegmentHeader};
 use super::format::snapshot::SNAPSHOTS;
-use super::index::{Index, Segment};
-use super::keeper::batch_of;
+use super::index::{Index, Place, Segment};
+use super::logged::batch_of;
 use super::shared::{Sealed, Shared, Slots, Spare};
-use super::side::SIDE;
+use super::side::{SIDE, remove_unfinished};
 use super::slots::{LOG, slot_number};
 use super::writer::small;
 
 const FOLDERS: [&str; 4] = [LOG, ARCHIVES, SNAPSHOTS, SIDE];
 /// The file that the system's lock is on.
-const LOCK: &str = "LOCK";
+pub(super) const LOCK: &str = "LOCK";
 
 /// What is in the folder of a store.
 pub(super) enum Found {
@@ -107,6 +107,7 @@ pub(super) fn read_log(
         let next = left.peek().map(|next| next.header.before);
         read_segment(&mut log, segment, next, mutations)?;
     }
+    log.index.written = log.end;
     Ok(log)
 }
 
@@ -178,11 +179,11 @@ fn read_segment(
     let index = &mut log.index;
     let mut visit = |at: usize, frame: &Frame<'_>| {
         let Some(stream) = frame.head.stream else { return Ok(()) };
-        let entry = index.streams.entry(stream).or_default();
         let batch = batch_of(frame);
-        match batch.after(entry.end) {
+        match batch.after(index.end(stream)) {
             Some(end) if end.chain == frame.head.chain => {
-                entry.push(&segment, small(at), &batch, end);
+                let place = Place::new(batch.first, small(at), batch.records);
+                index.push(stream, &segment, place, batch.seq, end);
                 Ok(())
             }
             _ => Err(damaged(at, "a batch does not follow the one before it in its journal")),
@@ -264,7 +265,9 @@ impl Shared {
         for folder in [SNAPSHOTS, SIDE, ""] {
             for name in self.files.list(folder).doing("list", folder)? {
                 let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                if name.ends_with(".tmp") {
+                if name.ends_with(".tmp") && folder == SIDE {
+                    remove_unfinished(&*self.files, &name)?;
+                } else if name.ends_with(".tmp") {
                     self.files.remove(&name).doing("remove", &name)?;
                 }
             }

@@ -9,6 +9,7 @@ mod room;
 mod sequencer;
 mod slot;
 mod stop;
+mod together;
 mod waiters;
 
 use std::sync::{Arc, Weak};
@@ -20,6 +21,7 @@ use sequencer::Sequencer;
 pub(crate) use sequencer::{NotSequenced, Sent};
 pub(crate) use slot::{Slot, SlotFuture};
 pub(crate) use stop::Stop;
+pub(crate) use together::Together;
 use waiters::Waiters;
 pub(crate) use waiters::{Due, Told, Wake};
 

@@ -13,6 +13,9 @@ use crate::limits::{self, within};
 use crate::log::Together;
 use crate::refusal::Refusal;
 
+/// Commands that are decided before what they have logged is sent. Commands of others wait with it meanwhile: not for long.
+const SENT_MAX: usize = 256;
+
 /// An event that commands of the slice went to.
 struct Touched {
     core: Arc<EventCore>,
@@ -41,10 +44,14 @@ impl BoxOffice {
             return checked.map(|_| Pending::failed(refusal.clone().into())).collect();
         }
         let mut touched: Vec<Touched> = Vec::new();
-        let decided: Vec<Decided<T>> = checked.map(|checked| self.decide(checked, &mut touched)).collect();
-        for event in &touched {
-            event.core.log.pump();
+        let mut decided: Vec<Decided<T>> = Vec::with_capacity(checked.len());
+        for (index, checked) in checked.enumerate() {
+            if index > 0 && index.is_multiple_of(SENT_MAX) {
+                touched.iter().for_each(|touched| touched.core.log.pump());
+            }
+            decided.push(self.decide(checked, &mut touched));
         }
+        touched.iter().for_each(|touched| touched.core.log.pump());
         for Touched { core, last, together } in &mut touched {
             *together = last.and_then(|last| core.wait_together(last));
         }

@@ -27,7 +27,7 @@ enum State {
     Taken,
 }
 
-/// One of those whose facts wait together: the how manieth.
+/// Where others wait too, and which of them this is.
 struct Member(Arc<Together>, usize);
 
 #[expect(private_bounds, reason = "the answers are a closed set")]

@@ -10,7 +10,7 @@ use super::{Ask, EventCore, Unanswered};
 use crate::answer::Reply;
 use crate::command::Command;
 use crate::id::Revision;
-use crate::log::{Due, Slot, Told, Wake};
+use crate::log::{Due, Slot, Together, Told, Wake};
 use crate::sync::atomic::Ordering;
 
 /// What an outcome without a fact waits for.
@@ -77,6 +77,19 @@ impl EventCore {
                 self.wait(seen, Until::Durable, command, slot, Self::replay_late(seen.revision))
             }
         }
+    }
+
+    /// Where those wait whose facts were logged together, the last of them at `last`; nowhere if that is durable already. Only on a store
+    /// for one writer: elsewhere each may have to be decided again. Call [`Log::pump`](crate::log::Log::pump) first.
+    pub fn wait_together(self: &Arc<Self>, last: Revision) -> Option<Arc<Together>> {
+        debug_assert!(!self.log.is_shared(), "nothing is taken back");
+        if self.log.spin_until_durable(last) {
+            return None;
+        }
+        let together = Together::new();
+        let (waiting, core) = (Arc::clone(&together), Arc::clone(self));
+        self.log.enlist(last, Box::new(move |told| waiting.tell(told, core.log.durable()))).tell();
+        Some(together)
     }
 
     /// Lets an outcome without a fact wait. On a shared store the command is remembered, and decided again if another writer is first.

@@ -37,7 +37,7 @@ impl Log {
         let pump = {
             let mut sequencer = lock_short(&self.end.sequencer);
             sequencer.ended(batch, facts);
-            !self.end.pumping.load(Ordering::Relaxed) && sequencer.pending.count() > 0
+            !self.end.pumping.load(Ordering::Relaxed) && sequencer.asked
         };
         if pump {
             self.pump();

@@ -9,6 +9,7 @@ mod room;
 mod sequencer;
 mod slot;
 mod stop;
+mod together;
 mod waiters;
 
 use std::sync::{Arc, Weak};
@@ -20,6 +21,7 @@ use sequencer::Sequencer;
 pub(crate) use sequencer::{NotSequenced, Sent};
 pub(crate) use slot::{Slot, SlotFuture};
 pub(crate) use stop::Stop;
+pub(crate) use together::Together;
 use waiters::Waiters;
 pub(crate) use waiters::{Due, Told, Wake};
 
@@ -177,8 +179,9 @@ impl Log {
         self.durable() >= revision || self.canaries.on(Canary::AckEarly)
     }
 
-    /// Sends what is pending unless an append is in flight. With an inline store it is durable when this returns, unless another
-    /// thread is sending it.
+    /// Sends what is pending; if an append is in flight, when that has ended. Whoever had a fact sequenced calls this once no more
+    /// facts are to go with it: nobody else need send it. With an inline store it is durable when this returns, unless another thread
+    /// is sending it.
     pub fn pump(&self) {
         // Whoever pumps looks once more, under the lock, before they leave: they see whatever was pushed before this.
         if self.end.pumping.load(Ordering::Acquire) {
@@ -214,6 +217,7 @@ impl Log {
     #[inline]
     fn next_batch(&self, sequencer: &mut Sequencer) -> Option<Batch> {
         if sequencer.in_flight || self.stopped.load(Ordering::Acquire) {
+            sequencer.asked |= sequencer.pending.count() > 0;
             return None;
         }
         // Looked at first: it is nearly always empty, and large.
@@ -225,6 +229,7 @@ impl Log {
             return None;
         }
         sequencer.in_flight = true;
+        sequencer.asked = false;
         let spare = std::mem::take(&mut sequencer.spare);
         let records = std::mem::replace(&mut sequencer.pending, spare);
         // `sent` was emptied when the batch before was appended; its room is used again.

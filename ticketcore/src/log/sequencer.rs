@@ -79,6 +79,8 @@ pub(super) struct Sequencer {
     taken: usize,
     /// A batch is with the store, or must be dealt with before the next one may be.
     pub in_flight: bool,
+    /// What is pending is to be sent as soon as that is over. Else somebody is still adding to it, and sends it then.
+    pub asked: bool,
     /// What the batch in flight takes of it.
     sent_room: usize,
     /// Where the journal ends, as far as this writer knows.
@@ -106,6 +108,7 @@ impl Sequencer {
             facts: Vec::new(),
             taken: 0,
             in_flight: false,
+            asked: false,
             sent_room: 0,
             tail,
             sent: Vec::new(),

@@ -4,7 +4,7 @@ use super::catalogue::append_now;
 use super::{BoxOffice, EventEntry, Pending};
 use crate::answer::{CommandError, Done, FromAnswer, Hold, Order};
 use crate::command::Command;
-use crate::event::{Submitted, check_items};
+use crate::event::check_items;
 use crate::fact::Fact;
 use crate::id::{AllocationIndex, EventId, Revision, SeatIndex, VenueId};
 use crate::limits::{self, within};
@@ -26,47 +26,6 @@ impl BoxOffice {
             Ok((event, command)) => self.office.submit(event, command),
             Err(refusal) => Pending::failed(refusal.into()),
         }
-    }
-
-    /// Sends commands of one kind together: all are decided before any is sent to the store, so that one append carries them.
-    /// Outcomes come in the order of the requests; each stands alone.
-    pub(super) fn send_many<T: FromAnswer>(&self, checked: Vec<Checked>) -> Vec<Pending<T>> {
-        if let Err(limit) = within("requests", checked.len() as u64, 0, limits::MANY_MAX as u64) {
-            let refusal = Refusal::Limit(limit);
-            return checked.iter().map(|_| Pending::failed(refusal.clone().into())).collect();
-        }
-        let events = self.office.events.load();
-        let staged: Vec<_> = checked
-            .into_iter()
-            .map(|checked| match checked {
-                Ok((event, command)) => match events.get(&event) {
-                    Some(core) if core.log.stopped().is_none() => {
-                        let staged = core.stage(&command, None);
-                        Ok((core, event, command, staged))
-                    }
-                    _ => Err(self.office.submit(event, command)),
-                },
-                Err(refusal) => Err(Pending::failed(refusal.into())),
-            })
-            .collect();
-        let mut pumped: Option<EventId> = None;
-        for (core, event, ..) in staged.iter().flatten() {
-            if pumped != Some(*event) {
-                core.log.pump();
-                pumped = Some(*event);
-            }
-        }
-        let mut pending = Vec::with_capacity(staged.len());
-        for staged in staged {
-            pending.push(match staged {
-                Ok((core, event, command, staged)) => match core.settle(staged, &command, None) {
-                    Submitted::Closed => self.office.submit(event, command),
-                    submitted => Pending::new(submitted),
-                },
-                Err(pending) => pending,
-            });
-        }
-        pending
     }
 
     /// Adds a venue to the catalogue and waits for it.
@@ -121,9 +80,7 @@ impl BoxOffice {
 
     /// Holds for many requests at once.
     pub fn hold_many(&self, requests: Vec<HoldRequest>) -> Vec<Pending<Hold>> {
-        self.send_many(
-            requests.into_iter().map(|r| check_hold(&r).map(|()| (r.event, Command::Hold(r)))).collect(),
-        )
+        self.send_many(requests.into_iter().map(|r| check_hold(&r).map(|()| (r.event, Command::Hold(r)))))
     }
 
     /// Adds to a hold and takes from it, all or nothing.
@@ -143,7 +100,7 @@ impl BoxOffice {
 
     /// Gives many holds back at once.
     pub fn release_many(&self, requests: Vec<ReleaseRequest>) -> Vec<Pending<Done>> {
-        self.send_many(requests.into_iter().map(|r| Ok((r.hold.event, Command::Release(r)))).collect())
+        self.send_many(requests.into_iter().map(|r| Ok((r.hold.event, Command::Release(r)))))
     }
 
     /// Opens an order from a hold; if the hold has become one already, that one.
@@ -153,7 +110,7 @@ impl BoxOffice {
 
     /// Opens many orders at once.
     pub fn open_order_many(&self, requests: Vec<OpenOrderRequest>) -> Vec<Pending<Order>> {
-        self.send_many(requests.into_iter().map(|r| Ok((r.hold.event, Command::OpenOrder(r)))).collect())
+        self.send_many(requests.into_iter().map(|r| Ok((r.hold.event, Command::OpenOrder(r)))))
     }
 
     /// Confirms an order: its seats are sold and its tickets exist.
@@ -163,7 +120,7 @@ impl BoxOffice {
 
     /// Confirms many orders at once.
     pub fn confirm_order_many(&self, requests: Vec<CloseOrderRequest>) -> Vec<Pending<Order>> {
-        self.send_many(requests.into_iter().map(|r| Ok((r.order.event, Command::ConfirmOrder(r)))).collect())
+        self.send_many(requests.into_iter().map(|r| Ok((r.order.event, Command::ConfirmOrder(r)))))
     }
 
     /// Cancels an open order: its seats are free.

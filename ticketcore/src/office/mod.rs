@@ -3,6 +3,7 @@
 mod catalogue;
 mod commands;
 mod maintenance;
+mod many;
 mod orders;
 mod pending;
 mod queries;

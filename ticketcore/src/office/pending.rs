@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::answer::{CommandError, FromAnswer};
+use crate::answer::{CommandError, FromAnswer, Logged, Reply};
 use crate::event::{Submitted, Verdict};
-use crate::log::{Slot, SlotFuture};
+use crate::log::{Slot, SlotFuture, Together};
 
 /// The outcome of a command, now or later. It is a [`Future`] and needs no runtime; or call [`wait`](Self::wait). The command is under
 /// way already: dropping this cancels nothing.
@@ -22,8 +22,13 @@ pub struct Pending<T> {
 enum State {
     Ready(Verdict),
     Waiting(Arc<Slot<Verdict>>),
+    /// The outcome, once it is durable.
+    Together(Logged, Member),
     Taken,
 }
+
+/// Where others wait too, and which of them this is.
+struct Member(Arc<Together>, usize);
 
 #[expect(private_bounds, reason = "the answers are a closed set")]
 impl<T: FromAnswer> Pending<T> {
@@ -34,6 +39,15 @@ impl<T: FromAnswer> Pending<T> {
             Submitted::Closed => {
                 State::Ready(Err(CommandError::Failed { reason: "the event was closed".to_owned() }))
             }
+        };
+        Self { state, answer: PhantomData }
+    }
+
+    /// An outcome that is durable, or waits with others to become so: the `index`th of them.
+    pub(super) fn logged(logged: Logged, together: Option<&Arc<Together>>, index: usize) -> Self {
+        let state = match together {
+            Some(together) => State::Together(logged, Member(Arc::clone(together), index)),
+            None => State::Ready(Ok(Reply::Logged(logged))),
         };
         Self { state, answer: PhantomData }
     }
@@ -50,6 +64,10 @@ impl<T: FromAnswer> Pending<T> {
         match self.state {
             State::Ready(outcome) => pick(outcome),
             State::Waiting(slot) => pick(slot.wait(None).unwrap_or_else(|| Err(lost()))),
+            State::Together(logged, Member(together, _)) => {
+                let durable = together.wait(logged.stamp.revision, None);
+                pick(said(logged, durable.unwrap_or_else(|| Err(lost()))))
+            }
             State::Taken => Err(lost()),
         }
     }
@@ -59,11 +77,16 @@ impl<T: FromAnswer> Pending<T> {
     /// # Errors
     /// As [`wait`](Self::wait); [`CommandError::Unknown`] when the time is over, for the command goes on: ask again under the same key.
     pub fn wait_timeout(self, timeout: Duration) -> Result<T, CommandError> {
+        let late = || {
+            let reason = format!("no outcome within {} ms", timeout.as_millis());
+            CommandError::Unknown { reason }
+        };
         match self.state {
             State::Ready(outcome) => pick(outcome),
-            State::Waiting(slot) => {
-                let reason = format!("no outcome within {} ms", timeout.as_millis());
-                pick(slot.wait(Some(timeout)).unwrap_or(Err(CommandError::Unknown { reason })))
+            State::Waiting(slot) => pick(slot.wait(Some(timeout)).unwrap_or_else(|| Err(late()))),
+            State::Together(logged, Member(together, _)) => {
+                let durable = together.wait(logged.stamp.revision, Some(timeout));
+                pick(said(logged, durable.unwrap_or_else(|| Err(late()))))
             }
             State::Taken => Err(lost()),
         }
@@ -81,6 +104,10 @@ impl<T: FromAnswer> Pending<T> {
                 Some(outcome) => Ok(pick(outcome)),
                 None => Err(Self { state: State::Waiting(slot), answer: PhantomData }),
             },
+            State::Together(logged, member) => match member.0.outcome(logged.stamp.revision) {
+                Some(durable) => Ok(pick(said(logged, durable))),
+                None => Err(Self { state: State::Together(logged, member), answer: PhantomData }),
+            },
         }
     }
 }
@@ -92,12 +119,18 @@ impl<T> Pending<T> {
         match &self.state {
             State::Ready(_) | State::Taken => true,
             State::Waiting(slot) => !slot.is_empty(),
+            State::Together(logged, member) => member.0.outcome(logged.stamp.revision).is_some(),
         }
     }
 }
 
 fn lost() -> CommandError {
     CommandError::Unknown { reason: "the outcome was taken before".to_owned() }
+}
+
+/// The outcome of a fact, given whether it is durable.
+fn said(logged: Logged, durable: Result<(), CommandError>) -> Verdict {
+    durable.map(|()| Reply::Logged(logged))
 }
 
 fn pick<T: FromAnswer>(outcome: Verdict) -> Result<T, CommandError> {
@@ -120,6 +153,15 @@ impl<T: FromAnswer> Future for Pending<T> {
                     Poll::Pending
                 }
             },
+            State::Together(logged, member) => {
+                match member.0.poll(member.1, logged.stamp.revision, context) {
+                    Poll::Ready(durable) => Poll::Ready(pick(said(logged, durable))),
+                    Poll::Pending => {
+                        this.state = State::Together(logged, member);
+                        Poll::Pending
+                    }
+                }
+            }
         }
     }
 }

@@ -13,6 +13,7 @@
 
 mod deadline;
 mod locks;
+mod many;
 mod opening;
 mod order;
 mod rebase;

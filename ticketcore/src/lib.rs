@@ -98,6 +98,7 @@ pub mod store;
 mod sync;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod ticket;
 mod time;
 mod varint;
 mod view;

@@ -31,6 +31,10 @@ pub const SEAT_NAME_BYTES_MAX: usize = 64;
 pub const CODE_BYTES_MAX: usize = 64;
 /// Bytes of a word of the outside world: a payment method, a gateway's reference or code.
 pub const WORD_BYTES_MAX: usize = 255;
+/// Keys a scanner of tickets may know.
+pub const TICKET_KEYS_MAX: usize = 256;
+/// Tickets one list of revocations may name.
+pub const REVOCATIONS_MAX: usize = 1_000_000;
 /// Bytes of an idempotency key.
 pub const KEY_BYTES_MAX: usize = 128;
 /// Seats and places one hold may keep.

@@ -58,6 +58,8 @@
 //! * [`store`] is where journals live. A store is a conditional append. [`BoxOffice::open`] keeps them in a folder, in a
 //!   [`store::LocalStore`]: what was acknowledged survives a crash. [`store::MemoryStore`] is gone with the process. [`fact`] is what a
 //!   journal consists of.
+//! * [`ticket`] signs what a ticket is as a code, verifies it without an engine, and draws it. [`people`] is what is known about users and
+//!   can be erased.
 //! * [`limits`] has every limit with its number. [`Clock`] is where time comes from.
 //! * `testkit` (a feature) has what it takes to test an engine, a store or a host against the promises made here.
 //!
@@ -90,6 +92,7 @@ mod money;
 mod office;
 pub mod order;
 mod pack;
+pub mod people;
 pub mod plan;
 mod refusal;
 mod request;

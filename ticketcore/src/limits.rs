@@ -35,6 +35,14 @@ pub const WORD_BYTES_MAX: usize = 255;
 pub const TICKET_KEYS_MAX: usize = 256;
 /// Tickets one list of revocations may name.
 pub const REVOCATIONS_MAX: usize = 1_000_000;
+/// Bytes of a person's e-mail address (RFC 5321 lets through no longer ones).
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// Bytes of a person's telephone number.
+pub const PHONE_BYTES_MAX: usize = 32;
+/// Bytes of a person's language tag.
+pub const LOCALE_BYTES_MAX: usize = 35;
+/// Fingerprints one person may have.
+pub const FINGERPRINTS_MAX: usize = 16;
 /// Bytes of an idempotency key.
 pub const KEY_BYTES_MAX: usize = 128;
 /// Seats and places one hold may keep.

@@ -4,6 +4,7 @@ mod catalogue;
 mod commands;
 mod maintenance;
 mod pending;
+mod people;
 mod queries;
 mod registry;
 

@@ -92,6 +92,9 @@ impl QrPicture {
         let mut encoder = png::Encoder::new(&mut png, side, side);
         encoder.set_color(png::ColorType::Grayscale);
         encoder.set_depth(png::BitDepth::One);
+        encoder.set_compression(png::Compression::Fast);
+        // Most rows are those above them.
+        encoder.set_filter(png::Filter::Up);
         let written = encoder.write_header().and_then(|mut writer| {
             writer.write_image_data(&image)?;
             writer.finish()

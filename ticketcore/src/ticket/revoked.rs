@@ -138,7 +138,7 @@ impl RevocationList {
             older.find(dead.order, dead.index).is_none_or(|known| known.issue < dead.issue)
         };
         let dead = self.dead.iter().filter(new).copied().collect();
-        Ok(Self { base: older.revision, dead, ..*self })
+        Ok(Self { base: older.revision.min(self.revision), dead, ..*self })
     }
 
     /// Adds those on another list, whole or not, newer or not. O(n).

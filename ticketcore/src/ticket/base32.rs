@@ -7,9 +7,9 @@ const NONE: u8 = 0xff;
 /// The value of each character.
 const VALUES: [u8; 256] = {
     let mut values = [NONE; 256];
-    let mut at = 0;
-    while at < ALPHABET.len() {
-        values[ALPHABET[at] as usize] = at as u8;
+    let mut at = 0u8;
+    while (at as usize) < ALPHABET.len() {
+        values[ALPHABET[at as usize] as usize] = at;
         at += 1;
     }
     values

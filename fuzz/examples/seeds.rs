@@ -12,11 +12,12 @@ use ticketcore::fact::{
 use ticketcore::manifest::Manifest;
 use ticketcore::plan::SeatingPlan;
 use ticketcore::store::Records;
+use ticketcore::ticket::{DeadTicket, RevocationList, TicketClaims, TicketPlace};
 use ticketcore::{
-    AllocationIndex, AreaIndex, HoldNumber, IdempotencyKey, SaleState, SeatIndex, TicketTypeIndex, UserId,
-    UtcMs,
+    AllocationIndex, AreaIndex, EventId, HoldNumber, IdempotencyKey, OrderId, Revision, SaleState, SeatIndex,
+    TicketId, TicketTypeIndex, UserId, UtcMs,
 };
-use ticketcore_fuzz::definition;
+use ticketcore_fuzz::{TICKET_NOW, definition, ticket_keys};
 
 const PLAN: &str = r##"{"name":"Hall","size":{"width":400,"height":300},"focal_point":{"x":60,"y":0},
 "categories":[{"name":"Gold","color":"#ffcc00"},{"name":"Blue"}],"zones":[{"name":"Stalls","position":{"x":10,"y":20.5},
@@ -46,7 +47,37 @@ fn main() -> Result<()> {
     let mut input = records.base().0.to_le_bytes().to_vec();
     input.extend(u16::try_from(records.count()).unwrap_or(u16::MAX).to_le_bytes());
     input.extend(records.bytes());
-    fs::write(seeds.join("record_decode/facts"), input)
+    fs::write(seeds.join("record_decode/facts"), input)?;
+    tickets(&seeds.join("ticket_code"))
+}
+
+/// A code as bytes, as text and as somebody types it; a list of revocations with and without its signature; keys. The first byte says which.
+fn tickets(folder: &Path) -> Result<()> {
+    let keys = ticket_keys();
+    let number = HoldNumber(0x4_0029);
+    let order = OrderId { event: EventId(7), number };
+    let claims = TicketClaims {
+        ticket: TicketId { order, index: 1 },
+        issue: 2,
+        place: TicketPlace::Area(AreaIndex(3)),
+        ticket_type: TicketTypeIndex(1),
+        signed_at: TICKET_NOW,
+        valid_from: TICKET_NOW,
+        valid_until: UtcMs::NEVER,
+    };
+    let code = keys.sign(&claims).expect("the key is in use");
+    let dead = |index| DeadTicket { order: number, index, issue: 1 };
+    let list = RevocationList::new(order.event, Revision(9), TICKET_NOW, vec![dead(1), dead(300)]);
+    let list = list.expect("a short list").sign(&keys).expect("the key is in use");
+    let json = serde_json::to_vec(keys.public())?;
+    let seed = |name: &str, kind: u8, bytes: &[u8]| fs::write(folder.join(name), [&[kind], bytes].concat());
+    fs::create_dir_all(folder)?;
+    seed("bytes", 0, code.as_bytes())?;
+    seed("text", 1, code.to_string().as_bytes())?;
+    seed("typed", 2, code.to_string().to_lowercase().replace('1', " l-").as_bytes())?;
+    seed("list", 3, &list)?;
+    seed("unsigned-list", 3, &list[..list.len() - 64])?;
+    seed("keys", 4, &json)
 }
 
 /// One fact of every kind.

@@ -1,4 +1,4 @@
-//! What the fuzz target `commands` does: a [`Script`] of steps is run against a small event and judged.
+//! What the fuzz target `commands` does: a [`Script`] of steps is run against a small event and judged; and the key of `ticket_code`.
 
 mod ask;
 mod asked;
@@ -7,9 +7,11 @@ mod judge;
 mod script;
 mod shadow;
 mod table;
+mod tickets;
 
 pub use event::definition;
 pub use script::Script;
+pub use tickets::{TICKET_NOW, ticket_keys};
 
 /// Runs a script to its end and judges what came of it.
 ///

@@ -59,6 +59,8 @@
 //!   [`store::LocalStore`]: what was acknowledged survives a crash. [`store::MemoryStore`] is gone with the process. [`fact`] is what a
 //!   journal consists of.
 //! * [`gateway`] is what a payment provider must do, with one in memory to try things with.
+//! * [`ticket`] signs what a ticket is as a code, verifies it without an engine, and draws it. [`people`] is what is known about users and
+//!   can be erased.
 //! * [`limits`] has every limit with its number. [`Clock`] is where time comes from.
 //! * `testkit` (a feature) has what it takes to test an engine, a store or a host against the promises made here.
 //!
@@ -92,6 +94,7 @@ mod money;
 mod office;
 pub mod order;
 mod pack;
+pub mod people;
 pub mod plan;
 mod refusal;
 mod request;
@@ -100,6 +103,7 @@ pub mod store;
 mod sync;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod ticket;
 mod time;
 mod varint;
 mod view;

@@ -45,6 +45,18 @@ pub const NOTIFICATIONS_MAX: usize = 65_536;
 pub const CHARGES_PER_PAGE: usize = 100;
 /// Bytes of one message between a sandbox and who calls it from another process.
 pub const GATEWAY_MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Keys a scanner of tickets may know.
+pub const TICKET_KEYS_MAX: usize = 256;
+/// Tickets one list of revocations may name.
+pub const REVOCATIONS_MAX: usize = 1_000_000;
+/// Bytes of a person's e-mail address (RFC 5321 lets through no longer ones).
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// Bytes of a person's telephone number.
+pub const PHONE_BYTES_MAX: usize = 32;
+/// Bytes of a person's language tag.
+pub const LOCALE_BYTES_MAX: usize = 35;
+/// Fingerprints one person may have.
+pub const FINGERPRINTS_MAX: usize = 16;
 /// Bytes of an idempotency key.
 pub const KEY_BYTES_MAX: usize = 128;
 /// Seats and places one hold may keep.

@@ -6,6 +6,7 @@ mod maintenance;
 mod many;
 mod orders;
 mod pending;
+mod people;
 mod queries;
 mod registry;
 

@@ -26,3 +26,5 @@ pub use rng::Rng;
 pub use small_sale::{ADULT, FLOOR, START, SmallSale, key};
 pub use timeline::{Moment, Timeline};
 pub use two_nodes::{TwoNodes, rebased};
+
+pub use crate::ticket::revoked_form::decode_revocations;

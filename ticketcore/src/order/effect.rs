@@ -120,7 +120,9 @@ impl OrderRecord {
     }
 
     fn next_of_authorized(&self, last: u32) -> Option<Effect> {
-        let payment = self.payment(last)?;
+        let Some(payment) = self.payment(last) else {
+            return self.is_paid().then_some(Effect::Confirm);
+        };
         let wrong = payment.state == PaymentState::Captured && !self.is_paid();
         if wrong {
             return Some(Effect::Drop(EndReason::WrongAmount));
@@ -137,10 +139,13 @@ impl OrderRecord {
     fn next_of_confirmed(&self, last: u32, cancelled: bool) -> Option<Effect> {
         let account = self.account.as_deref()?;
         let payment = self.payment(last)?;
+        if !self.pays(last) {
+            return None;
+        }
         if cancelled && payment.state == PaymentState::Authorized {
             return Some(Effect::Reverse);
         }
-        if cancelled && self.left_minor(last) > 0 && account.dispute.is_none() {
+        if cancelled && self.left_minor(last) > 0 && !self.is_disputed(last) {
             return Some(Effect::StartRefund { attempt: last, reason: EndReason::EventCancelled });
         }
         if payment.state == PaymentState::Voided || payment.capture_refused {
@@ -148,21 +153,18 @@ impl OrderRecord {
         }
         let wanted = account.capture_requested
             || account.terms.is_some_and(|terms| terms.rules.capture != CaptureMode::Manual);
-        let due = payment.state == PaymentState::Authorized && wanted && account.outside.is_none();
+        let due = payment.state == PaymentState::Authorized && wanted;
         if due { self.charge(last).map(Effect::Capture) } else { None }
     }
 
     /// Money that no live order is owed: unknown outcomes are looked up, reservations given back, captures refunded.
     fn next_of_money(&self, last: u32, reason: EndReason) -> Option<Effect> {
         (1..=last).find_map(|attempt| {
-            let surplus =
-                attempt != last || matches!(self.state, OrderState::Cancelled | OrderState::Expired);
-            let outside = self.account.as_ref().is_some_and(|account| account.outside.is_some());
-            if !surplus && !outside {
+            let wanted = self.pays(attempt) || self.state.is_live() && attempt == last;
+            if wanted {
                 return None;
             }
-            let disputed =
-                self.account.as_ref().is_some_and(|a| a.dispute.as_ref().is_some_and(|d| d.0 == attempt));
+            let disputed = self.is_disputed(attempt);
             match self.payment(attempt)?.state {
                 PaymentState::Started | PaymentState::ActionRequired => {
                     self.charge(attempt).map(Effect::LookUp)

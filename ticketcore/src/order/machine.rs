@@ -72,8 +72,14 @@ impl OrderRecord {
                 self.lines = lines.clone();
                 Ok(())
             }
-            OrderStep::Dropped { reason, .. } | OrderStep::LateRefused { reason } => {
+            OrderStep::Dropped { reason, .. } => {
                 self.account_mut().reason = Some(*reason);
+                Ok(())
+            }
+            OrderStep::LateRefused { reason } => {
+                self.account_mut().reason = Some(*reason);
+                // What it wanted is nobody's business any more: it has no tickets and never had.
+                self.lines = Lines::default();
                 Ok(())
             }
             OrderStep::Reversed { reason, back } => {
@@ -214,7 +220,7 @@ impl OrderRecord {
         if self.payment(attempt).is_none_or(|payment| payment.state != PaymentState::Captured) {
             return Err("there is no money to dispute");
         }
-        if self.terms().is_none_or(|terms| terms.rules.disputes_revoke) {
+        if self.pays(attempt) && self.terms().is_none_or(|terms| terms.rules.disputes_revoke) {
             self.restatus(TicketStatus::Valid, TicketStatus::Disputed);
         }
         self.account_mut().dispute = Some((attempt, reference.clone()));
@@ -231,6 +237,10 @@ impl OrderRecord {
         self.account_mut().disputed_minor += left;
         if let Some(payment) = super::nth(&mut self.account_mut().payments, attempt) {
             payment.captured_minor -= left;
+        }
+        if !self.pays(attempt) {
+            // The tickets were paid with other money.
+            return (back.places() == 0).then_some(()).ok_or("tickets die whose money is there");
         }
         self.account_mut().reason = Some(EndReason::Asked);
         let live = self.live_tickets();

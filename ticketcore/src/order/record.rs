@@ -69,7 +69,8 @@ impl OrderRecord {
                 ..Account::default()
             })
         });
-        Self { user, state: OrderState::Open, lines: Lines::default(), version, generation, account }
+        let state = checkout.map_or(OrderState::Open, CheckoutOpened::state);
+        Self { user, state, lines: Lines::default(), version, generation, account }
     }
 
     pub fn account_mut(&mut self) -> &mut Account {
@@ -112,11 +113,25 @@ impl OrderRecord {
         match self.last_payment() {
             Some(payment) => match payment.state {
                 PaymentState::Captured => payment.captured_minor == account.amount_minor,
-                PaymentState::Authorized => terms.rules.capture != CaptureMode::Immediate,
+                PaymentState::Authorized => {
+                    terms.rules.capture != CaptureMode::Immediate && !payment.capture_refused
+                }
                 _ => false,
             },
             None => account.amount_minor == 0,
         }
+    }
+
+    /// Whether it is an attempt's money that the tickets were bought with: that of the last one, unless somebody was paid outside.
+    pub fn pays(&self, attempt: u32) -> bool {
+        let outside = self.account.as_ref().is_some_and(|account| account.outside.is_some());
+        self.state == OrderState::Confirmed && attempt == super::count(self.payments().len()) && !outside
+    }
+
+    /// Whether an attempt's money is in dispute.
+    pub fn is_disputed(&self, attempt: u32) -> bool {
+        let dispute = self.account.as_ref().and_then(|account| account.dispute.as_ref());
+        dispute.is_some_and(|(disputed, _)| *disputed == attempt)
     }
 
     /// What is left of an attempt's money, in minor units: captured, not sent back, not taken by a dispute.

@@ -31,6 +31,12 @@ pub const SEAT_NAME_BYTES_MAX: usize = 64;
 pub const CODE_BYTES_MAX: usize = 64;
 /// Bytes of a word of the outside world: a payment method, a gateway's reference or code.
 pub const WORD_BYTES_MAX: usize = 255;
+/// Notifications a sandbox keeps for who fetches them.
+pub const NOTIFICATIONS_MAX: usize = 65_536;
+/// Charges in one page of a gateway's list.
+pub const CHARGES_PER_PAGE: usize = 100;
+/// Bytes of one message between a sandbox and who calls it from another process.
+pub const GATEWAY_MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of an idempotency key.
 pub const KEY_BYTES_MAX: usize = 128;
 /// Seats and places one hold may keep.

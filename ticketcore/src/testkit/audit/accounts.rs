@@ -76,6 +76,25 @@ impl Books {
         lines.areas.iter().try_for_each(|line| self.move_places(line, SeatState::Held, SeatState::Sold))
     }
 
+    /// free -> sold, by the order of hold `number`.
+    pub fn sell_free(&mut self, number: HoldNumber, lines: &Lines) -> Checked {
+        for line in &lines.seats {
+            self.seat_is_free(line.seat)?;
+            self.move_seat(line, Some(number), SeatState::Free, SeatState::Sold)?;
+        }
+        lines.areas.iter().try_for_each(|line| self.move_places(line, SeatState::Free, SeatState::Sold))?;
+        self.quotas_hold()
+    }
+
+    /// sold -> free.
+    pub fn free_sold(&mut self, number: HoldNumber, lines: &Lines) -> Checked {
+        for line in &lines.seats {
+            self.seat_is(line.seat, SeatState::Sold, number)?;
+            self.move_seat(line, None, SeatState::Sold, SeatState::Free)?;
+        }
+        lines.areas.iter().try_for_each(|line| self.move_places(line, SeatState::Sold, SeatState::Free))
+    }
+
     /// free <-> blocked.
     pub fn block(&mut self, seat: SeatIndex, from: SeatState, to: SeatState) -> Checked {
         self.shift_seat(seat, from, to)
@@ -94,10 +113,14 @@ impl Books {
     }
 
     fn seat_is_held_by(&self, seat: SeatIndex, number: HoldNumber) -> Checked {
+        self.seat_is(seat, SeatState::Held, number)
+    }
+
+    fn seat_is(&self, seat: SeatIndex, state: SeatState, number: HoldNumber) -> Checked {
         let entry = self.seats.get(seat.at());
-        let held = entry.is_some_and(|seat| seat.state == SeatState::Held && seat.owner == Some(number));
-        ensure(held, Invariant::I1OneOwner, || {
-            format!("seat {} is not held by {number:?}: {entry:?}", seat.0)
+        let own = entry.is_some_and(|seat| seat.state == state && seat.owner == Some(number));
+        ensure(own, Invariant::I1OneOwner, || {
+            format!("seat {} is not {state:?} by {number:?}: {entry:?}", seat.0)
         })
     }
 
@@ -179,6 +202,23 @@ impl Books {
             })?;
         }
         Ok(())
+    }
+
+    /// Whether no quota keeps the lines from being taken.
+    pub fn quotas_have_room(&self, lines: &Lines) -> bool {
+        let manifest = &self.manifest;
+        let seats = lines
+            .seats
+            .iter()
+            .map(|line| (manifest.seat_quotas(line.ticket_type, manifest.category_of(line.seat)), 1));
+        let areas =
+            lines.areas.iter().map(|line| (manifest.area_quotas(line.ticket_type, line.area), line.quantity));
+        let mut more: BTreeMap<usize, u32> = BTreeMap::new();
+        for (mask, tickets) in seats.chain(areas) {
+            quotas_of(mask).for_each(|at| *more.entry(at).or_default() += tickets);
+        }
+        more.into_iter()
+            .all(|(at, tickets)| self.accounts.quotas[at].free().is_some_and(|free| free >= tickets))
     }
 
     /// The user's limit, after a fact that gave the user more.

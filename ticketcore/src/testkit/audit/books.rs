@@ -6,12 +6,14 @@ use super::accounts::Accounts;
 use super::keys::Keys;
 use super::recount::recount;
 use super::summary::AuditSummary;
+use super::tickets::Tickets;
+use super::till::Till;
 use crate::fact::{Fact, Keyed, Lines, Stamp};
 use crate::id::{AllocationIndex, HoldNumber, SeatIndex, UserId};
 use crate::invariant::Invariant;
 use crate::key::Operation;
 use crate::manifest::{Definition, Manifest};
-use crate::order::OrderState;
+use crate::order::{OrderState, PaymentRules};
 use crate::refusal::SeatState;
 use crate::sale::{Activity, SaleState};
 use crate::testkit::audit::counts::PoolKey;
@@ -56,8 +58,28 @@ impl AuditedHold {
 pub(super) struct AuditedOrder {
     pub user: UserId,
     pub state: OrderState,
-    /// What was sold; empty unless confirmed.
+    /// What it owns now: what its living tickets are for. Empty unless confirmed.
     pub lines: Lines,
+    /// What its hold kept when its deadline passed.
+    pub wanted: Lines,
+    pub till: Till,
+    /// Made when something happens to one.
+    pub tickets: Tickets,
+}
+
+impl AuditedOrder {
+    /// One that has just been opened, and whose money is the host's business.
+    pub fn open(user: UserId) -> Self {
+        let (lines, wanted) = Default::default();
+        Self {
+            user,
+            state: OrderState::Open,
+            lines,
+            wanted,
+            till: Till::default(),
+            tickets: Tickets::default(),
+        }
+    }
 }
 
 /// A seat.
@@ -73,6 +95,7 @@ pub(super) struct AuditedSeat {
 pub(super) struct Books {
     pub manifest: Manifest,
     pub sale: SaleState,
+    pub payment_rules: PaymentRules,
     pub seats: Vec<AuditedSeat>,
     pub blocked_places: BTreeMap<PoolKey, u32>,
     pub released: BTreeSet<AllocationIndex>,
@@ -92,6 +115,7 @@ impl Books {
             seats: Vec::new(),
             manifest,
             sale: SaleState::Draft,
+            payment_rules: PaymentRules::default(),
             blocked_places: BTreeMap::new(),
             released: BTreeSet::new(),
             holds: BTreeMap::new(),
@@ -119,9 +143,12 @@ impl Books {
             Fact::OrderCancelled(cancelled) => self.order_cancelled(stamp, cancelled),
             Fact::SeatsChanged(changed) => self.seats_changed(stamp, changed),
             Fact::PlacesChanged(changed) => self.places_changed(stamp, changed),
-            Fact::PaymentRulesSet(_) | Fact::CheckoutOpened(_) | Fact::OrderStepped(_) => {
-                Err((Invariant::I8SameFacts, "not audited".to_owned()))
+            Fact::PaymentRulesSet(rules) => {
+                self.payment_rules = **rules;
+                Ok(())
             }
+            Fact::CheckoutOpened(checkout) => self.checkout_opened(stamp, checkout),
+            Fact::OrderStepped(stepped) => self.order_stepped(stamp, stepped),
             Fact::AllocationReleased { allocation } => self.allocation_released(*allocation),
         }
     }

@@ -11,7 +11,7 @@ use crate::id::{AllocationIndex, AreaIndex, HoldNumber, TicketTypeIndex, UserId}
 use crate::invariant::Invariant;
 use crate::key::Operation;
 use crate::limits::PLACES_PER_HOLD_MAX;
-use crate::order::OrderState;
+use crate::order::StepKind;
 use crate::sale::{Activity, SaleState};
 
 impl Books {
@@ -138,8 +138,9 @@ impl Books {
                 *(if force { &mut tally.holds_force_released } else { &mut tally.holds_released }) += 1;
             }
         }
-        if pinned && let Some(order) = self.orders.get_mut(&number) {
-            order.state = OrderState::Expired;
+        if pinned {
+            self.steps(number, ended.user, StepKind::Expired)?;
+            self.order_mut(number)?.wanted = ended.lines.clone();
             self.tally.orders_expired += 1;
         }
         self.free_hold(number)

@@ -8,20 +8,27 @@
 
 mod accounts;
 mod books;
+mod checkout;
 mod counts;
 mod holds;
 mod keys;
+mod ledger;
 mod orders;
 mod recount;
 mod staff;
+mod stepped;
+mod steps;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod tickets;
+mod till;
 
 use std::ops::ControlFlow;
 
 pub use self::books::AuditedHold;
 pub use self::counts::{Counts, PoolKey, QuotaCounts, UserCounts};
+pub use self::ledger::{LedgerRow, MoneySummary};
 pub use self::summary::AuditSummary;
 
 use self::books::{Books, Broken};

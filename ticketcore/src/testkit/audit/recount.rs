@@ -127,6 +127,7 @@ impl Books {
     /// Compares the counters kept fact by fact with a recount.
     pub fn check_all(&self) -> Checked {
         let (kept, counted) = (&self.accounts, recount(self)?);
+        self.tickets_are_for_lines()?;
         ensure(kept.users == counted.users, Invariant::I10Limits, || "users' counters are off".to_owned())?;
         let off = |what: &str| (Invariant::I2Conservation, format!("counters of {what} are off"));
         ensure_off(kept.sections == counted.sections, || off("sections"))?;
@@ -135,10 +136,21 @@ impl Books {
         ensure_off(kept.quotas == counted.quotas, || off("quotas"))
     }
 
+    /// What every order owns is what its living tickets are for.
+    fn tickets_are_for_lines(&self) -> Checked {
+        let mut with_tickets = self.orders.iter().filter(|(_, order)| !order.tickets.is_empty());
+        with_tickets.try_for_each(|(number, order)| {
+            ensure(order.tickets.sold() == order.lines, Invariant::I2Conservation, || {
+                format!("the tickets of {number:?} are not for {:?}", order.lines)
+            })
+        })
+    }
+
     /// Totals, without revision, time and number of facts.
     pub fn summary(&self) -> AuditSummary {
         let mut total = self.tally;
         total.holds_live = self.holds.len() as u64;
+        self.orders.values().for_each(|order| total.money.add(&order.till));
         total.orders_open = self.holds.values().filter(|hold| hold.payment_deadline.is_some()).count() as u64;
         for counts in self.accounts.sections.iter().chain(self.accounts.pools.values()) {
             total.free += u64::from(counts.free);

@@ -1,5 +1,6 @@
 //! Totals of an audited journal.
 
+use super::ledger::MoneySummary;
 use crate::id::Revision;
 use crate::time::UtcMs;
 
@@ -40,6 +41,8 @@ pub struct AuditSummary {
     pub sold: u64,
     /// Places taken off sale by staff.
     pub blocked: u64,
-    /// The total of all confirmed orders, in minor units of the event's currency.
+    /// The total of all orders that were ever confirmed, in minor units of the event's currency.
     pub money_minor: i64,
+    /// What gateways did with money.
+    pub money: MoneySummary,
 }

@@ -1,0 +1,248 @@
+//! The money of one order, as its facts tell it: payment attempts, refunds, disputes. The auditor's own books.
+
+use super::books::{Broken, Checked, ensure};
+use crate::invariant::Invariant;
+use crate::limits::REFUND_TRIES_MAX;
+use crate::order::{PaymentSeen, RefundSeen, Terms};
+
+/// Where the money of one attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Where {
+    /// Nobody knows.
+    Unknown,
+    /// The buyer must act; nobody knows what becomes of it.
+    Acting,
+    /// Reserved.
+    Reserved,
+    /// Ours.
+    Taken,
+    /// It never moved.
+    Nowhere,
+    /// It was reserved and is not any more, or never was.
+    LetGo,
+}
+
+/// One payment attempt.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    pub money: Where,
+    /// What the buyer must do, the last time that was said.
+    acting: String,
+    pub asked_minor: i64,
+    /// Whether it was reserved or taken at some time.
+    pub reserved: bool,
+    pub taken_minor: i64,
+    pub capture_refused: bool,
+}
+
+/// One refund.
+#[derive(Clone, Debug)]
+pub(super) struct Back {
+    pub attempt: u32,
+    pub amount_minor: i64,
+    pub stage: Stage,
+    tries: u32,
+}
+
+/// Where a refund stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Wanted,
+    Submitted,
+    Through,
+    Stuck,
+}
+
+/// All the money of one order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Till {
+    /// `None` if the host sees to its money.
+    pub terms: Option<Terms>,
+    pub amount_minor: i64,
+    pub attempts: Vec<Attempt>,
+    pub backs: Vec<Back>,
+    pub approved: bool,
+    pub capture_requested: bool,
+    /// It was paid elsewhere: no money of any attempt is owed to it.
+    pub outside: bool,
+    /// The attempt whose money is disputed.
+    pub dispute: Option<u32>,
+    /// What lost disputes took of each attempt.
+    pub lost: Vec<(u32, i64)>,
+}
+
+fn money<T>(what: impl Into<String>) -> Result<T, Broken> {
+    Err((Invariant::I7Money, what.into()))
+}
+
+impl Till {
+    /// The number of the last attempt; 0 if there is none.
+    pub fn last(&self) -> u32 {
+        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)
+    }
+
+    pub fn attempt(&self, number: u32) -> Result<&Attempt, Broken> {
+        let at = (number as usize).checked_sub(1).and_then(|at| self.attempts.get(at));
+        at.ok_or_else(|| (Invariant::I7Money, format!("there is no attempt {number}")))
+    }
+
+    fn attempt_mut(&mut self, number: u32) -> Result<&mut Attempt, Broken> {
+        let at = (number as usize).checked_sub(1).and_then(|at| self.attempts.get_mut(at));
+        at.ok_or_else(|| (Invariant::I7Money, format!("there is no attempt {number}")))
+    }
+
+    /// The money of the last attempt, if there was one.
+    pub fn last_money(&self) -> Option<Where> {
+        self.attempts.last().map(|attempt| attempt.money)
+    }
+
+    /// Begins an attempt.
+    pub fn start(&mut self, number: u32, asked_minor: i64) -> Checked {
+        ensure(self.last() + 1 == number, Invariant::I7Money, || {
+            format!("attempt {number} follows {}", self.last())
+        })?;
+        let open = self.attempts.iter().any(|a| matches!(a.money, Where::Unknown | Where::Acting));
+        ensure(!open, Invariant::I7Money, || "two attempts are under way at once".to_owned())?;
+        ensure(asked_minor == self.amount_minor && asked_minor > 0, Invariant::I7Money, || {
+            format!("{asked_minor} are asked for, {} are to be paid", self.amount_minor)
+        })?;
+        self.attempts.push(Attempt {
+            money: Where::Unknown,
+            acting: String::new(),
+            asked_minor,
+            reserved: false,
+            taken_minor: 0,
+            capture_refused: false,
+        });
+        Ok(())
+    }
+
+    /// Takes what a gateway said of an attempt. Money only becomes more certain: nothing is said twice, nothing is taken back.
+    pub fn observe(&mut self, number: u32, seen: &PaymentSeen) -> Checked {
+        use Where as W;
+        let attempt = self.attempt_mut(number)?;
+        let open = matches!(attempt.money, W::Unknown | W::Acting);
+        let next = match seen {
+            PaymentSeen::ActionRequired { next_action } => {
+                let new = attempt.money == W::Unknown || attempt.acting != next_action.as_str();
+                attempt.acting = next_action.as_str().to_owned();
+                (open && new).then_some(W::Acting)
+            }
+            PaymentSeen::Authorized { .. } => (open || attempt.money == W::Nowhere).then_some(W::Reserved),
+            PaymentSeen::Captured { .. } => (attempt.money != W::Taken).then_some(W::Taken),
+            PaymentSeen::Declined { .. } | PaymentSeen::NotFound => open.then_some(W::Nowhere),
+            PaymentSeen::Voided => (open || attempt.money == W::Reserved).then_some(W::LetGo),
+        };
+        let Some(next) = next else {
+            return money(format!("attempt {number} was {:?} and becomes {seen:?}", attempt.money));
+        };
+        attempt.money = next;
+        attempt.reserved |= matches!(next, W::Reserved | W::Taken);
+        if let PaymentSeen::Captured { amount_minor, .. } = seen {
+            ensure(*amount_minor > 0, Invariant::I7Money, || format!("{amount_minor} were captured"))?;
+            attempt.taken_minor = *amount_minor;
+        }
+        Ok(())
+    }
+
+    /// The gateway will never capture an attempt.
+    pub fn refuse_capture(&mut self, number: u32) -> Checked {
+        let attempt = self.attempt_mut(number)?;
+        let reserved = attempt.money == Where::Reserved && !attempt.capture_refused;
+        ensure(reserved, Invariant::I7Money, || format!("attempt {number} had nothing to capture"))?;
+        attempt.capture_refused = true;
+        Ok(())
+    }
+
+    /// What is left of an attempt's money: taken, on no way back, and not lost in a dispute.
+    pub fn left_minor(&self, number: u32) -> i64 {
+        let taken = self.attempt(number).map_or(0, |attempt| attempt.taken_minor);
+        let of = |attempt: u32| attempt == number;
+        let back: i64 = self.backs.iter().filter(|b| of(b.attempt)).map(|b| b.amount_minor).sum();
+        let lost: i64 = self.lost.iter().filter(|(attempt, _)| of(*attempt)).map(|(_, minor)| minor).sum();
+        taken - back - lost
+    }
+
+    /// Begins a refund.
+    pub fn start_refund(&mut self, number: u32, attempt: u32, amount_minor: i64, tickets: usize) -> Checked {
+        let next = self.backs.len() + 1;
+        ensure(next == number as usize, Invariant::I7Money, || {
+            format!("refund {number} is counted as {next}")
+        })?;
+        let left = self.left_minor(attempt);
+        ensure((0..=left.max(0)).contains(&amount_minor), Invariant::I7Money, || {
+            format!("{amount_minor} go back of attempt {attempt}, of which {left} are left")
+        })?;
+        ensure(amount_minor > 0 || tickets > 0, Invariant::I7Money, || "a refund of nothing".to_owned())?;
+        let stage = if amount_minor == 0 { Stage::Through } else { Stage::Wanted };
+        self.backs.push(Back { attempt, amount_minor, stage, tries: 0 });
+        Ok(())
+    }
+
+    fn back_mut(&mut self, number: u32) -> Result<&mut Back, Broken> {
+        let at = (number as usize).checked_sub(1).and_then(|at| self.backs.get_mut(at));
+        at.ok_or_else(|| (Invariant::I7Money, format!("there is no refund {number}")))
+    }
+
+    /// Takes what a gateway said of a refund.
+    pub fn observe_refund(&mut self, number: u32, seen: &RefundSeen) -> Checked {
+        use Stage as S;
+        let back = self.back_mut(number)?;
+        let under_way = matches!(back.stage, S::Wanted | S::Submitted);
+        let next = match seen {
+            RefundSeen::Submitted { .. } => (back.stage == S::Wanted).then_some(S::Submitted),
+            RefundSeen::Succeeded { .. } => (back.stage != S::Through).then_some(S::Through),
+            RefundSeen::Failed { retry, .. } => {
+                back.tries += 1;
+                let again = *retry && back.tries < REFUND_TRIES_MAX;
+                under_way.then_some(if again { S::Wanted } else { S::Stuck })
+            }
+            RefundSeen::NotFound => None,
+        };
+        let Some(next) = next else {
+            return money(format!("refund {number} is {:?} and becomes {seen:?}", back.stage));
+        };
+        back.stage = next;
+        Ok(())
+    }
+
+    /// A stuck refund is tried again.
+    pub fn retry_refund(&mut self, number: u32) -> Checked {
+        let back = self.back_mut(number)?;
+        ensure(back.stage == Stage::Stuck, Invariant::I7Money, || {
+            format!("refund {number} is {:?}, not stuck", back.stage)
+        })?;
+        back.stage = Stage::Wanted;
+        Ok(())
+    }
+
+    /// Somebody disputes an attempt.
+    pub fn open_dispute(&mut self, number: u32) -> Checked {
+        ensure(self.dispute.is_none(), Invariant::I7Money, || "a dispute is open".to_owned())?;
+        let taken = self.attempt(number)?.money == Where::Taken;
+        ensure(taken, Invariant::I7Money, || format!("attempt {number} took no money to dispute"))?;
+        self.dispute = Some(number);
+        Ok(())
+    }
+
+    /// A dispute is over. What is left of a lost one is gone.
+    pub fn close_dispute(&mut self, won: bool) -> Checked {
+        let Some(number) = self.dispute.take() else { return money("no dispute is open") };
+        if !won {
+            let left = self.left_minor(number);
+            self.lost.push((number, left));
+        }
+        Ok(())
+    }
+
+    /// Whether staff must still look at it.
+    pub fn waits_for_review(&self) -> bool {
+        self.terms.is_some_and(|terms| terms.review) && !self.approved
+    }
+
+    /// Refunds of an attempt that are through.
+    pub fn refunded_minor(&self, number: u32) -> i64 {
+        let through = |back: &&Back| back.attempt == number && back.stage == Stage::Through;
+        self.backs.iter().filter(through).map(|back| back.amount_minor).sum()
+    }
+}

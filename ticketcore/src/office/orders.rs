@@ -32,7 +32,7 @@ impl BoxOffice {
 
     /// Opens many such orders at once.
     pub fn checkout_many(&self, requests: Vec<CheckoutRequest>) -> Vec<Pending<Order>> {
-        self.send_many(requests.into_iter().map(check_checkout).collect())
+        self.send_many(requests.into_iter().map(check_checkout))
     }
 
     /// Begins a payment attempt. Its number is in the answer.
@@ -42,7 +42,7 @@ impl BoxOffice {
 
     /// Begins many payment attempts at once.
     pub fn pay_many(&self, requests: Vec<PayRequest>) -> Vec<Pending<Stepped>> {
-        self.send_many(requests.into_iter().map(|r| Ok((r.order.event, Command::Pay(Box::new(r))))).collect())
+        self.send_many(requests.into_iter().map(|r| Ok((r.order.event, Command::Pay(Box::new(r))))))
     }
 
     /// Tells an order what is known of its money, or has it take a step that is due. What is known or done already changes nothing.
@@ -54,7 +54,7 @@ impl BoxOffice {
     /// As [`observe`](Self::observe), for many orders at once.
     pub fn observe_many(&self, requests: Vec<ObserveRequest>) -> Vec<Pending<Stepped>> {
         self.expire_for_late_money(&requests);
-        self.send_many(requests.into_iter().map(check_observe).collect())
+        self.send_many(requests.into_iter().map(check_observe))
     }
 
     /// A dead hold must not keep late money from its seats.

@@ -121,7 +121,8 @@ pub use invariant::{Invariant, Violation};
 pub use key::{IdempotencyKey, Operation};
 pub use money::{BadCurrency, Currency, Money};
 pub use office::{
-    BoxOffice, Changes, DueOrder, EventEntry, Maintained, OpenError, Options, Pending, SeatInfo, VenueEntry,
+    BoxOffice, Changes, DueOrder, EventEntry, HeldTicket, Maintained, Moment, MoneyReport, OpenError, Options, Past,
+    Pending, SeatInfo, SeatMoment, VenueEntry,
 };
 pub use order::{OrderState, Word};
 pub use refusal::{NotAdmitted, Refusal, SeatConflict, SeatMismatch, SeatState};

@@ -13,7 +13,8 @@ use ticketcore::store::{
     StreamId, Tail,
 };
 use ticketcore::testkit::{Auditor, SmallSale};
-use ticketcore::{BoxOffice, Identity, Options, Revision, UserId};
+use ticketcore::order::Identity;
+use ticketcore::{BoxOffice, Options, Revision, UserId};
 
 /// A folder that goes with the test.
 struct Folder(PathBuf);

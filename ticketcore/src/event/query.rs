@@ -14,7 +14,7 @@ use crate::fact::Fact;
 use crate::id::{HoldId, HoldNumber, OrderId, SHARDS, SeatIndex, UserId};
 use crate::log::{Slot, Told, Wake};
 use crate::manifest::ManifestChange;
-use crate::order::{Effect, OrderState};
+use crate::order::{Effect, OrderRecord, OrderState};
 use crate::refusal::Refusal;
 use crate::request::ManifestRequest;
 use crate::sale::SaleState;
@@ -150,6 +150,34 @@ impl EventCore {
         due.sort_unstable_by_key(|(number, ..)| *number);
         due.truncate(limit);
         due
+    }
+
+    /// Visits every order, shard by shard.
+    pub fn each_order(&self, mut each: impl FnMut(HoldNumber, &OrderRecord)) {
+        for at in 0..SHARDS {
+            with_shards(&self.state, ShardSet::One(at), |scope| {
+                scope.look(at).orders.iter().for_each(|(number, order)| each(*number, order));
+            });
+        }
+    }
+
+    /// The orders of a user, ascending.
+    pub fn orders_of(&self, user: UserId) -> Vec<HoldNumber> {
+        with_shards(&self.state, ShardSet::One(user.shard()), |scope| {
+            let orders = scope.look(user.shard()).orders.iter();
+            let mut own: Vec<_> = orders.filter(|(_, o)| o.user == user).map(|(number, _)| *number).collect();
+            own.sort_unstable();
+            own
+        })
+    }
+
+    /// Whose hold or order it is.
+    pub fn user_of(&self, number: HoldNumber) -> Option<UserId> {
+        with_shards(&self.state, ShardSet::One(number.shard()), |scope| {
+            let shard = scope.look(number.shard());
+            let hold = shard.holds.get(&number).map(|hold| hold.user);
+            hold.or_else(|| shard.orders.get(&number).map(|order| order.user))
+        })
     }
 
     /// All that is known of an order.

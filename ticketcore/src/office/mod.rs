@@ -5,10 +5,12 @@ mod commands;
 mod maintenance;
 mod many;
 mod orders;
+mod past;
 mod pending;
 mod people;
 mod queries;
 mod registry;
+mod reports;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -19,8 +21,10 @@ use hashbrown::HashMap;
 pub use catalogue::{EventEntry, VenueEntry};
 pub use maintenance::Maintained;
 pub use orders::DueOrder;
+pub use past::{Moment, Past, SeatMoment};
 pub use pending::Pending;
 pub use queries::{Changes, SeatInfo};
+pub use reports::{HeldTicket, MoneyReport};
 
 use crate::answer::CommandError;
 use crate::canary::Canaries;

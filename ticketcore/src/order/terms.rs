@@ -26,7 +26,7 @@ pub enum LateMoney {
     /// The money goes back.
     #[default]
     Refund,
-    /// As many other seats of the same category at the same price, adjacent if they were; else the money goes back.
+    /// As many other seats of the same category at the same price, adjacent ones first; else the money goes back.
     Equivalent,
 }
 

@@ -1,11 +1,11 @@
 //! Late money: it came after the deadline, and the seats may be gone.
 
-use super::{Decide, Decided};
+use super::{Decide, Decided, Instead};
 use crate::event::pool::PoolName;
 use crate::event::touched::each_quota;
 use crate::fact::{Lines, OrderStep};
 use crate::id::HoldNumber;
-use crate::order::{EndReason, OrderRecord, PaymentState};
+use crate::order::{EndReason, LateMoney, OrderRecord, PaymentState};
 use crate::sale::Activity;
 use crate::time::UtcMs;
 
@@ -18,6 +18,15 @@ impl Decide<'_, '_> {
             None => order.lines.clone(),
         };
         if self.take_free(&lines) {
+            let step = self.stepped(number, &order, None, OrderStep::LateConfirmed { lines })?;
+            return Self::always(step);
+        }
+        if !self.scope.is_exclusive() {
+            // A place may be reserved by a command that gives it back a moment later: nothing is refused for good on that.
+            return Err(Instead::Changed);
+        }
+        let equivalent = order.terms().is_some_and(|terms| terms.late_money == LateMoney::Equivalent);
+        if equivalent && let Some(lines) = self.take_equivalent(number, &order)? {
             let step = self.stepped(number, &order, None, OrderStep::LateConfirmed { lines })?;
             return Self::always(step);
         }

@@ -11,6 +11,7 @@ mod order;
 mod orphan;
 mod sold;
 mod staff;
+mod swap;
 
 use std::sync::Arc;
 

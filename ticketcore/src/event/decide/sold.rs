@@ -6,7 +6,7 @@ use crate::fact::{Keyed, Lines, OrderStep};
 use crate::id::{HoldNumber, UserId};
 use crate::limits::{REFUNDS_PER_ORDER_MAX, within};
 use crate::order::{
-    EndReason, ExchangeRequest, OrderRecord, OrderState, PaymentState, RedeemRequest, RefundWhat, StepKind,
+    EndReason, OrderRecord, OrderState, PaymentState, RedeemRequest, RefundWhat, StepKind,
     TicketStatus, TransferRequest, Way, Word,
 };
 use crate::refusal::{NotAdmitted, Refusal};
@@ -140,11 +140,6 @@ impl Decide<'_, '_> {
         let by = keyed.map(|asked| (request.user, asked.keyed()));
         let step = OrderStep::Transferred { tickets: request.tickets.clone(), to: request.to };
         self.step(number, order, by, step, UtcMs::NEVER)
-    }
-
-    pub(super) fn exchange(&mut self, request: &ExchangeRequest, _keyed: Option<CommandKey<'_>>) -> Decided {
-        let order = self.own_order(request.order.number, request.user)?;
-        Err(Refusal::OrderState { state: order.state }.into())
     }
 
     pub(super) fn redeem(&mut self, request: &RedeemRequest, keyed: Option<CommandKey<'_>>) -> Decided {

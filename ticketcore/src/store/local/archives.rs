@@ -82,11 +82,23 @@ impl From<LocalError> for ArchiveError {
     }
 }
 
+/// What a reader of archives has to do with the cache.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cached {
+    /// What it reads is put there.
+    Kept,
+    /// It takes what is there.
+    Used,
+    /// Everything is read from the file.
+    Not,
+}
+
 /// Reads archives of one store.
 pub(super) struct ArchiveReader<'a> {
     pub files: &'a dyn Files,
     pub store: u128,
     pub cache: &'a BlockCache,
+    pub cached: Cached,
 }
 
 impl ArchiveReader<'_> {
@@ -96,10 +108,16 @@ impl ArchiveReader<'_> {
         Ok((name, file))
     }
 
+    /// The same, but what it reads stays in the cache.
+    pub fn keeping(self) -> Self {
+        Self { cached: Cached::Kept, ..self }
+    }
+
     /// The list of blocks, which is read and checked once.
     pub fn blocks<'b>(&self, archive: &'b Archive) -> Result<&'b [BlockEntry], LocalError> {
-        if let Some(blocks) = archive.blocks.get() {
-            return Ok(blocks);
+        match archive.blocks.get() {
+            Some(blocks) if self.cached != Cached::Not => return Ok(blocks),
+            _ => {}
         }
         let (name, file) = self.open(archive)?;
         let bytes = file.size().doing("look at", &name)?;
@@ -122,18 +140,28 @@ impl ArchiveReader<'_> {
         Ok(archive.blocks.get_or_init(|| list))
     }
 
-    /// An unpacked block. `keep` puts it into the cache.
-    pub fn block(&self, archive: &Archive, at: usize, keep: bool) -> Result<Arc<Vec<u8>>, LocalError> {
+    /// An unpacked block. The file is opened if that has not been done.
+    fn block(
+        &self,
+        archive: &Archive,
+        (at, entry): (usize, &BlockEntry),
+        opened: &mut Option<Arc<dyn FileHandle>>,
+    ) -> Result<Arc<Vec<u8>>, LocalError> {
         let key = (archive.entry.file, at);
-        if let Some(block) = self.cache.get(key) {
+        if self.cached != Cached::Not
+            && let Some(block) = self.cache.get(key)
+        {
             return Ok(block);
         }
-        let entry = self.blocks(archive)?[at];
-        let (name, file) = self.open(archive)?;
+        let name = archive_file(archive.stream, archive.entry.file);
+        let file = match opened {
+            Some(file) => file,
+            none => none.insert(self.open(archive)?.1),
+        };
         let mut stored = vec![0; entry.packed as usize];
         file.read_at(&mut stored, entry.at).doing("read", &name)?;
-        let block = Arc::new(unpack(&name, &entry, stored)?);
-        if keep {
+        let block = Arc::new(unpack(&name, entry, stored)?);
+        if self.cached == Cached::Kept {
             self.cache.put(key, &block);
         }
         Ok(block)
@@ -144,18 +172,29 @@ impl ArchiveReader<'_> {
         &self,
         archive: &Archive,
         revision: Revision,
-        keep: bool,
         visit: &mut dyn FnMut(&StoredBatch<'_>) -> bool,
     ) -> Result<(), LocalError> {
         let list = self.blocks(archive)?;
         let from = list.partition_point(|block| block.first <= revision).saturating_sub(1);
+        self.visit_from(archive, from, &mut |batch| batch.last() < revision || visit(batch))
+    }
+
+    /// Visits batches from the beginning of a block on, until `visit` says that it has seen enough.
+    pub fn visit_from(
+        &self,
+        archive: &Archive,
+        from: usize,
+        visit: &mut dyn FnMut(&StoredBatch<'_>) -> bool,
+    ) -> Result<(), LocalError> {
+        let list = self.blocks(archive)?;
+        let mut opened = None;
         for (at, entry) in list.iter().enumerate().skip(from) {
-            let block = self.block(archive, at, keep)?;
+            let block = self.block(archive, (at, entry), &mut opened)?;
             let mut batches = Batches::new(entry, &block);
             let mut next = entry.first;
             for batch in &mut batches {
                 next = batch.last().next();
-                if batch.last() >= revision && !visit(&batch) {
+                if !visit(&batch) {
                     return Ok(());
                 }
             }

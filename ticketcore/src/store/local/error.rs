@@ -61,6 +61,17 @@ pub enum LocalError {
         /// What the system said.
         error: Arc<io::Error>,
     },
+    /// Segments of the log are filled faster than they are archived, or can't be archived: see
+    /// [`LocalOptions::unarchived_bytes_max`](super::LocalOptions::unarchived_bytes_max).
+    #[error(
+        "{segments} segments of the log, {bytes} bytes, wait to be archived: nothing is appended before that is done"
+    )]
+    Behind {
+        /// How many.
+        segments: usize,
+        /// Their bytes.
+        bytes: u64,
+    },
     /// An option is out of its range.
     #[error("{what}: {found} is outside {min} to {max}")]
     Option {

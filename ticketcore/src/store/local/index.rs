@@ -1,11 +1,11 @@
 //! Where everything is: which archives a journal has and which of its batches are in the log. In memory; at open it is made from the
 //! manifest and a scan of the log.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 
 use super::files::FileHandle;
-use super::format::archive::{BlockEntry, StoredBatch};
+use super::format::archive::BlockEntry;
 use super::format::manifest::{ArchiveEntry, End, StreamEntry};
 use crate::id::Revision;
 use crate::store::StreamId;
@@ -44,6 +44,12 @@ pub(super) struct Place {
     pub len: u32,
 }
 
+impl Place {
+    pub fn new(first: Revision, at: u32, records: &[u8]) -> Self {
+        Self { first, at, len: u32::try_from(records.len()).unwrap_or(u32::MAX) }
+    }
+}
+
 /// Successive batches of one stream in one segment. 16 bytes a batch.
 struct Run {
     segment: Arc<Segment>,
@@ -55,6 +61,8 @@ struct Run {
 #[derive(Default)]
 pub(super) struct StreamIndex {
     pub end: End,
+    /// How far it is in archives, those that were dropped included.
+    pub archived: End,
     /// In order and without gaps; the log follows them.
     pub archives: Vec<Arc<Archive>>,
     log: VecDeque<Run>,
@@ -77,21 +85,6 @@ impl StreamIndex {
 
     fn first_logged(&self) -> Option<Revision> {
         self.log.front().and_then(|run| run.places.first()).map(|place| place.first)
-    }
-
-    /// Adds a batch that has been written to the log.
-    pub fn push(&mut self, segment: &Arc<Segment>, at: u32, batch: &StoredBatch<'_>, end: End) {
-        let len = u32::try_from(batch.records.len()).unwrap_or(u32::MAX);
-        let place = Place { first: batch.first, at, len };
-        match self.log.back_mut().filter(|run| Arc::ptr_eq(&run.segment, segment)) {
-            Some(run) => run.places.push(place),
-            None => self.log.push_back(Run {
-                segment: Arc::clone(segment),
-                first_seq: batch.seq,
-                places: vec![place],
-            }),
-        }
-        self.end = end;
     }
 
     /// A part of the journal that begins at or before `revision`, which is not after its end.
@@ -127,16 +120,26 @@ impl StreamIndex {
         Piece::Logged(Arc::clone(&run.segment), seq, place.into_iter().collect())
     }
 
-    /// Whether its oldest batches in the log are in this segment.
-    fn begins_in(&self, number: u64) -> bool {
-        self.log.front().is_some_and(|run| run.segment.number == number)
+    /// The last revision that is in archives or in segments up to this one.
+    fn end_in(&self, number: u64) -> Revision {
+        let after = self.log.iter().find(|run| run.segment.number > number);
+        after.map_or(self.end.revision, |run| Revision(run.places[0].first.0 - 1))
     }
+}
+
+/// The part of a journal that has left the log.
+pub(super) struct Moved {
+    pub archive: Arc<Archive>,
+    /// How many of the journal's last archives it takes the place of.
+    pub merged: usize,
 }
 
 /// Every journal.
 #[derive(Default)]
 pub(super) struct Index {
     pub streams: BTreeMap<StreamId, StreamIndex>,
+    /// Which journals have batches in a segment of the log, by its number.
+    touched: BTreeMap<u64, Vec<StreamId>>,
 }
 
 impl Index {
@@ -144,28 +147,64 @@ impl Index {
     pub fn new(streams: &BTreeMap<StreamId, StreamEntry>) -> Self {
         let of = |(stream, entry): (&StreamId, &StreamEntry)| {
             let archives = entry.archives.iter().map(|archive| Archive::new(*stream, *archive)).collect();
-            (*stream, StreamIndex { end: entry.end, archives, log: VecDeque::new() })
+            (*stream, StreamIndex { end: entry.end, archived: entry.end, archives, log: VecDeque::new() })
         };
-        Self { streams: streams.iter().map(of).collect() }
+        Self { streams: streams.iter().map(of).collect(), touched: BTreeMap::new() }
     }
 
     pub fn end(&self, stream: StreamId) -> End {
         self.streams.get(&stream).map_or(End::default(), |index| index.end)
     }
 
-    /// A segment has been archived: what was read from it is read from `entries` now.
-    pub fn archived(&mut self, number: u64, entries: &BTreeMap<StreamId, StreamEntry>) {
-        for (stream, entry) in entries {
-            let index = self.streams.entry(*stream).or_default();
-            if index.begins_in(number) {
-                index.log.pop_front();
+    /// Adds a batch that has been written to the log.
+    pub fn push(&mut self, stream: StreamId, segment: &Arc<Segment>, place: Place, seq: u64, end: End) {
+        let index = self.streams.entry(stream).or_default();
+        index.end = end;
+        match index.log.back_mut().filter(|run| Arc::ptr_eq(&run.segment, segment)) {
+            Some(run) => run.places.push(place),
+            None => {
+                let segment = Arc::clone(segment);
+                self.touched.entry(segment.number).or_default().push(stream);
+                index.log.push_back(Run { segment, first_seq: seq, places: vec![place] });
             }
-            let known = std::mem::take(&mut index.archives);
-            let of = |archive: &ArchiveEntry| {
-                let same = known.iter().find(|known| known.entry.file == archive.file);
-                same.map_or_else(|| Archive::new(*stream, *archive), Arc::clone)
-            };
-            index.archives = entry.archives.iter().map(of).collect();
+        }
+    }
+
+    /// The journals that have batches in the segments up to this one.
+    pub fn logged_up_to(&self, number: u64) -> BTreeSet<StreamId> {
+        self.touched.range(..=number).flat_map(|(_, streams)| streams).copied().collect()
+    }
+
+    /// The last revision of a journal that is in archives or in segments up to this one.
+    pub fn end_in(&self, stream: StreamId, number: u64) -> Revision {
+        self.streams.get(&stream).map_or(Revision::ZERO, |index| index.end_in(number))
+    }
+
+    /// Segments up to this one have been archived: what was read from them is read from these archives now. Returns what the caller drops
+    /// once nobody waits for the index.
+    pub fn archived(&mut self, number: u64, moved: impl Iterator<Item = Moved>) -> Vec<Vec<Place>> {
+        let mut gone = Vec::new();
+        for Moved { archive, merged } in moved {
+            let index = self.streams.entry(archive.stream).or_default();
+            while index.log.front().is_some_and(|run| run.segment.number <= number) {
+                gone.extend(index.log.pop_front().map(|run| run.places));
+            }
+            index.archived = archive.entry.end;
+            index.archives.truncate(index.archives.len().saturating_sub(merged));
+            index.archives.push(archive);
+        }
+        gone
+    }
+
+    /// No journal has anything in the segments up to this one.
+    pub fn left(&mut self, number: u64) {
+        self.touched = self.touched.split_off(&(number + 1));
+    }
+
+    /// A journal begins with a later archive.
+    pub fn dropped(&mut self, stream: StreamId, archives: usize) {
+        if let Some(index) = self.streams.get_mut(&stream) {
+            index.archives.drain(..archives.min(index.archives.len()));
         }
     }
 }

@@ -2,27 +2,22 @@
 //! back what is no longer needed.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::error::{Damage, Doing, LocalError};
-use super::files::Access;
-use super::format::BLOCK;
-use super::format::archive::{ARCHIVES, ArchiveWriter, StoredBatch, archive_file};
-use super::format::frame::{Frame, frames_until, of_life};
-use super::format::manifest::{ArchiveEntry, End, MANIFEST, Manifest, Retention, StreamEntry};
-use super::format::segment::LogEnd;
-use super::index::{Archive, Segment};
+use super::error::{Doing, LocalError};
+use super::format::archive::archive_file;
+use super::format::manifest::{MANIFEST, Manifest, Retention};
+use super::last_words::KeeperGone;
 use super::shared::{Counters, Shared};
 use crate::id::Revision;
 use crate::store::StreamId;
 use crate::sync::atomic::Ordering;
 
-/// Files kept ready for the log.
-const SPARES: usize = 1;
-/// An archive smaller than this is written again together with what comes after it, so that there are few.
-const MERGE_BYTES: u64 = 1 << 20;
+/// Files of the log that are kept to be used again: at least two, more if they are small, since then several are archived together.
+const SPARES_MIN: u64 = 2;
+const SPARES_MAX: u64 = 8;
+const SPARE_BYTES: u64 = 16 << 20;
 /// How long the keeper waits before it tries again what failed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -33,7 +28,8 @@ impl Shared {
     pub fn keep_house(&self) -> Result<(), LocalError> {
         let _alone = self.keeping.lock();
         let first = if self.slots.lock().sealed.is_empty() { self.prepare() } else { Ok(()) };
-        let steps = [self.note_newest(), self.archive_all(), self.let_go(), self.reuse(), self.prepare()];
+        // The archiver notes the newest segment, too.
+        let steps = [self.archive_all(), self.note_newest(), self.let_go(), self.reuse(), self.prepare()];
         steps.into_iter().fold(first, Result::and)
     }
 
@@ -51,8 +47,10 @@ impl Shared {
         let gone = {
             let mut slots = self.slots.lock();
             let ready = slots.spare.len();
-            let gone = slots.take_unread(SPARES + 1, u64::from(self.options.segment_bytes));
-            Counters::add(&self.counters.segments_reused, (slots.spare.len() - ready) as u64);
+            let segment_bytes = u64::from(self.options.segment_bytes);
+            let keep = (SPARE_BYTES / segment_bytes).clamp(SPARES_MIN, SPARES_MAX);
+            let gone = slots.take_unread(usize::try_from(keep).unwrap_or(1), segment_bytes);
+            Counters::add(&self.counters.segments_reused, slots.spare.len().saturating_sub(ready) as u64);
             gone
         };
         for name in gone {
@@ -63,13 +61,16 @@ impl Shared {
 
     /// The keeper's thread.
     pub fn run_keeper(self: &Arc<Self>) {
+        let last = KeeperGone::of(self);
         loop {
+            let begun = Instant::now();
             let trouble = self.keep_house().err().map(|error| error.to_string());
             let again = trouble.is_some();
             *self.trouble.lock() = trouble;
+            self.rest(begun.elapsed());
             let mut asked = self.keep_asked.lock();
             if self.queue_is_closed() {
-                return;
+                return last.unsaid();
             }
             let retired = !self.slots.lock().retired.is_empty();
             if !*asked && (again || retired) {
@@ -81,7 +82,7 @@ impl Shared {
         }
     }
 
-    fn queue_is_closed(&self) -> bool {
+    pub fn queue_is_closed(&self) -> bool {
         self.queue.lock().closing
     }
 
@@ -116,147 +117,44 @@ impl Shared {
         Ok(())
     }
 
-    /// Moves the facts of the oldest full segment to archives. False if there is none.
-    fn archive_next(&self) -> Result<bool, LocalError> {
-        let (segment, end) = match self.slots.lock().sealed.front() {
-            Some(sealed) => (Arc::clone(&sealed.segment), sealed.end),
-            None => return Ok(false),
-        };
-        let mut manifest = self.manifest.lock();
-        let mut moved = self.pack(&manifest, &segment, end)?;
-        let mut next = manifest.clone();
-        let mut replaced = Vec::new();
-        for (stream, packed) in &mut moved {
-            let entry = next.streams.entry(*stream).or_default();
-            if let Some(old) = packed.replaces {
-                entry.archives.pop();
-                replaced.push(archive_file(*stream, old));
-            }
-            self.doubtful.lock().push((*stream, next.next_file));
-            let archive = packed.write(self, *stream, &mut next.next_file)?;
-            entry.archives.push(archive);
-            entry.end = archive.end;
-        }
-        if !moved.is_empty() {
-            self.sync_folder(ARCHIVES)?;
-        }
-        // If what follows fails, either manifest may be on the disk: what this one names is not written over when it is tried again.
-        manifest.next_file = next.next_file;
-        next.archived = end;
-        next.newest = next.newest.max(self.newest.load(Ordering::Acquire));
-        self.replace("", MANIFEST, &next.encode())?;
-        self.index.lock().archived(segment.number, &next.streams);
-        *manifest = next;
-        self.drop_doubtful(&manifest)?;
-        drop(manifest);
-        drop(segment);
-        self.retire();
-        Counters::add(&self.counters.segments_archived, 1);
-        for file in replaced {
-            self.files.remove(&file).doing("remove", &file)?;
-        }
-        Ok(true)
-    }
-
-    /// Removes what earlier tries have left, now that the manifest says what counts.
-    fn drop_doubtful(&self, manifest: &Manifest) -> Result<(), LocalError> {
-        for (stream, number) in std::mem::take(&mut *self.doubtful.lock()) {
-            let archives = manifest.streams.get(&stream).map_or(&[][..], |entry| &entry.archives);
-            if archives.iter().rev().any(|archive| archive.file == number) {
-                continue;
-            }
-            let file = archive_file(stream, number);
-            match self.files.remove(&file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).doing("remove", &file);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn retire(&self) {
+    /// These segments have been archived.
+    pub fn retire(&self, segments: usize) {
         let mut slots = self.slots.lock();
-        if let Some(sealed) = slots.sealed.pop_front() {
-            slots.retired.push(sealed);
-        }
-    }
-
-    /// The facts of a segment, by stream.
-    fn pack(
-        &self,
-        manifest: &Manifest,
-        segment: &Segment,
-        end: LogEnd,
-    ) -> Result<BTreeMap<StreamId, Packed>, LocalError> {
-        let mut bytes = vec![0; end.at as usize];
-        segment.file.read_at(&mut bytes, 0).doing("read", &segment.name)?;
-        let mut packed: BTreeMap<StreamId, Packed> = BTreeMap::new();
-        let mut visit = |at: usize, frame: &Frame<'_>| {
-            let Some(stream) = frame.head.stream else { return Ok(()) };
-            let archive = match packed.entry(stream) {
-                Entry::Occupied(begun) => begun.into_mut(),
-                Entry::Vacant(new) => new.insert(self.begin_archive(manifest, stream)?),
-            };
-            let fits = archive.writer.push(&batch_of(frame));
-            let strange = || Damage::new(&segment.name, at as u64, "a batch does not follow the one before");
-            if fits { Ok(()) } else { Err(LocalError::from(strange())) }
-        };
-        let found = frames_until(&bytes, BLOCK, of_life(segment.life), &mut visit)?;
-        if (found.at.next_multiple_of(BLOCK), found.crc) == (end.at as usize, end.crc) {
-            Ok(packed)
-        } else {
-            Err(Damage::new(&segment.name, found.at as u64, "a batch can't be read any more").into())
-        }
-    }
-
-    /// An archive for what follows; a small last one is made part of it.
-    fn begin_archive(&self, manifest: &Manifest, stream: StreamId) -> Result<Packed, LocalError> {
-        let empty = StreamEntry::default();
-        let entry = manifest.streams.get(&stream).unwrap_or(&empty);
-        let Some(last) = entry.archives.last().filter(|last| last.bytes < MERGE_BYTES) else {
-            return Ok(Packed::new(self.store, stream, entry.end, None));
-        };
-        let archive = Archive::new(stream, *last);
-        let chain = self.archives().blocks(&archive)?.first().map_or(0, |block| block.chain);
-        let tail = crate::store::Tail { seq: last.first_seq - 1, ..Default::default() };
-        let before = End { revision: Revision(last.first.0 - 1), tail, chain };
-        let mut packed = Packed::new(self.store, stream, before, Some(last.file));
-        let mut whole = true;
-        self.archives().visit(&archive, last.first, false, &mut |batch| {
-            whole &= packed.writer.push(batch);
-            whole
-        })?;
-        if whole && packed.writer.end() == last.end {
-            Ok(packed)
-        } else {
-            let name = archive_file(stream, last.file);
-            Err(Damage::new(&name, 0, "its batches do not follow each other").into())
-        }
+        let gone: Vec<_> = slots.sealed.drain(..segments).collect();
+        slots.retired.extend(gone);
+        slots.stuck = false;
+        drop(slots);
+        self.archived.notify_all();
     }
 
     /// Drops archives that retention does not keep.
     fn let_go(&self) -> Result<(), LocalError> {
-        let mut manifest = self.manifest.lock();
+        let bounded: Vec<(StreamId, u64)> = {
+            let manifest = self.manifest.lock();
+            let bounded = manifest.streams.iter().filter(|(_, entry)| !entry.archives.is_empty());
+            let facts = bounded.map(|(stream, entry)| (*stream, entry.retention));
+            let facts = facts.map(|(stream, own)| (stream, own.unwrap_or(self.options.retention)));
+            let of = |(stream, retention)| match retention {
+                Retention::Facts(facts) => Some((stream, facts)),
+                Retention::All => None,
+            };
+            facts.filter_map(of).collect()
+        };
         let mut gone: BTreeMap<StreamId, usize> = BTreeMap::new();
-        for (stream, entry) in &manifest.streams {
-            let Retention::Facts(facts) = entry.retention.unwrap_or(self.options.retention) else { continue };
-            if entry.archives.is_empty() {
-                continue;
-            }
-            let Some(covered) = self.covered(*stream) else { continue };
-            let until = Revision(covered.0.saturating_sub(facts));
+        for (stream, facts) in bounded {
+            let until = Revision(self.covered(stream)?.0.saturating_sub(facts));
+            let manifest = self.manifest.lock();
+            let Some(entry) = manifest.streams.get(&stream) else { continue };
             let count = entry.archives.iter().take_while(|archive| archive.end.revision <= until).count();
             if count > 0 {
-                gone.insert(*stream, count);
+                gone.insert(stream, count);
             }
         }
         if gone.is_empty() {
             return Ok(());
         }
         let mut files = Vec::new();
-        self.save_manifest(&mut manifest, |next| {
+        self.save_manifest(&mut self.manifest.lock(), |next| {
             for (stream, count) in &gone {
                 if let Some(entry) = next.streams.get_mut(stream) {
                     let dropped = entry.archives.drain(..*count);
@@ -264,59 +162,12 @@ impl Shared {
                 }
             }
         })?;
-        self.index.lock().archived(0, &manifest.streams);
-        drop(manifest);
+        for (stream, count) in gone {
+            self.index.lock().dropped(stream, count);
+        }
         for file in files {
             self.files.remove(&file).doing("remove", &file)?;
         }
         Ok(())
-    }
-}
-
-/// A frame's batch.
-pub(super) fn batch_of<'a>(frame: &Frame<'a>) -> StoredBatch<'a> {
-    StoredBatch {
-        seq: frame.head.seq,
-        id: frame.head.id,
-        first: frame.head.first,
-        count: frame.head.count,
-        base: frame.head.base,
-        records: frame.records,
-    }
-}
-
-/// An archive that is being made.
-struct Packed {
-    writer: ArchiveWriter,
-    first: Revision,
-    first_seq: u64,
-    /// The archive whose place it takes.
-    replaces: Option<u64>,
-}
-
-impl Packed {
-    fn new(store: u128, stream: StreamId, before: End, replaces: Option<u64>) -> Self {
-        let writer = ArchiveWriter::new(store, stream, before);
-        Self { writer, first: before.revision.next(), first_seq: before.tail.seq + 1, replaces }
-    }
-
-    /// Writes and syncs it; its name is not synced yet.
-    fn write(
-        &mut self,
-        shared: &Shared,
-        stream: StreamId,
-        next_file: &mut u64,
-    ) -> Result<ArchiveEntry, LocalError> {
-        let empty = ArchiveWriter::new(0, stream, End::default());
-        let (bytes, end, crc) = std::mem::replace(&mut self.writer, empty).finish();
-        let file = *next_file;
-        *next_file += 1;
-        let name = archive_file(stream, file);
-        let handle = shared.files.open(&name, Access::Create).doing("make", &name)?;
-        handle.write_at(&bytes, 0).doing("write", &name)?;
-        handle.sync().doing("sync", &name)?;
-        Counters::add(&shared.counters.archive_bytes, bytes.len() as u64);
-        let (first, first_seq) = (self.first, self.first_seq);
-        Ok(ArchiveEntry { file, first, first_seq, end, bytes: bytes.len() as u64, crc })
     }
 }

@@ -4,13 +4,17 @@
 //! full, its facts are moved to archives, one file per stream, and the file of the segment is used again. `docs/DURABILITY.md` says what is
 //! promised and what is assumed; `docs/FORMAT.md` describes the bytes.
 
+mod archiver;
 mod archives;
+mod backlog;
 mod error;
 mod files;
+mod find;
 mod format;
 mod index;
 mod keeper;
 mod last_words;
+mod logged;
 mod options;
 mod read;
 mod recovery;
@@ -208,7 +212,8 @@ impl LocalStore {
     /// What has been done since the store was opened.
     #[must_use]
     pub fn stats(&self) -> LocalStats {
-        self.shared.counters.read()
+        let segments_waiting = self.shared.slots.lock().sealed.len() as u64;
+        LocalStats { segments_waiting, ..self.shared.counters.read() }
     }
 
     /// Bytes of a write that was under way when the store was last left, and was not acknowledged. They were cut off.
@@ -217,10 +222,15 @@ impl LocalStore {
         self.torn
     }
 
-    /// What could not be done in the background when it was last tried, if anything: facts are safe, but the log grows.
+    /// What is wrong, if anything, worst first: nothing is written any more; the thread that archives is gone; segments of the log wait in
+    /// vain to be archived; what could not be done in the background when it was last tried; harm in a file that archiving or retention
+    /// could do without. Facts are safe.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.shared.poison.get().cloned().or_else(|| self.shared.trouble.lock().clone())
+        let shared = &self.shared;
+        let ended = shared.poison.get().or_else(|| shared.keeper_gone.get()).cloned();
+        let now = || shared.trouble.lock().clone().or_else(|| shared.backlog());
+        ended.or_else(now).or_else(|| shared.damage.get().cloned())
     }
 
     fn is_read_only(&self) -> bool {

@@ -25,12 +25,19 @@ pub enum Durability {
 pub struct LocalOptions {
     /// What a loss of power may cost.
     pub durability: Durability,
-    /// Bytes of a segment of the log: 16 KiB to 1 GiB, in steps of 4 KiB. Two to four of them are on the disk while archiving keeps up with writing.
+    /// Bytes of a segment of the log: 16 KiB to 1 GiB, in steps of 4 KiB. A few of them are on the disk while archiving keeps up
+    /// with writing.
     pub segment_bytes: u32,
     /// How much is kept of journals that a snapshot covers, unless [`LocalStore::set_retention`](super::LocalStore::set_retention) says otherwise.
     pub retention: Retention,
     /// Bytes of memory for unpacked blocks of archives.
     pub cache_bytes: usize,
+    /// Bytes of full segments that may wait to be archived, two segments at least. Once there are so many, writing waits; without threads
+    /// it archives them itself.
+    pub unarchived_bytes_max: u64,
+    /// How long writing waits for that, in milliseconds. From then on appends are answered [`Appended::Failed`](crate::store::Appended::Failed)
+    /// until a segment has been archived.
+    pub unarchived_wait_ms: u64,
     /// No threads are started: a batch is written by whoever hands it in, and the host calls [`LocalStore::maintain`](super::LocalStore::maintain) itself, often.
     pub manual: bool,
     /// A deliberate fault, to prove that it is caught.
@@ -49,6 +56,8 @@ impl Default for LocalOptions {
             segment_bytes: 32 << 20,
             retention: Retention::All,
             cache_bytes: 32 << 20,
+            unarchived_bytes_max: 512 << 20,
+            unarchived_wait_ms: 10_000,
             manual: false,
             #[cfg(feature = "testkit")]
             canary: None,
@@ -115,6 +124,11 @@ impl LocalOptions {
         }
         let (found, min, max) = (found.into(), min.into(), max.into());
         Err(LocalError::Option { what: "segment_bytes", found, min, max })
+    }
+
+    /// How many bytes of full segments may wait.
+    pub(super) fn unarchived_max(&self) -> u64 {
+        self.unarchived_bytes_max.max(2 * u64::from(self.segment_bytes))
     }
 
     /// A number that no other store and no other opening has; `which` of them.

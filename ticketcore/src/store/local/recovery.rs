@@ -15,8 +15,8 @@ use super::format::frame::{Frame, frames_until, of_life, proof_of_loss, torn_byt
 use super::format::manifest::{MANIFEST, Manifest};
 use super::format::segment::{FirstBlock, LogEnd, SEGMENT_FORMAT, SegmentHeader};
 use super::format::snapshot::SNAPSHOTS;
-use super::index::{Index, Segment};
-use super::keeper::batch_of;
+use super::index::{Index, Place, Segment};
+use super::logged::batch_of;
 use super::shared::{Sealed, Shared, Slots, Spare};
 use super::side::SIDE;
 use super::slots::{LOG, slot_number};
@@ -178,11 +178,11 @@ fn read_segment(
     let index = &mut log.index;
     let mut visit = |at: usize, frame: &Frame<'_>| {
         let Some(stream) = frame.head.stream else { return Ok(()) };
-        let entry = index.streams.entry(stream).or_default();
         let batch = batch_of(frame);
-        match batch.after(entry.end) {
+        match batch.after(index.end(stream)) {
             Some(end) if end.chain == frame.head.chain => {
-                entry.push(&segment, small(at), &batch, end);
+                let place = Place::new(batch.first, small(at), batch.records);
+                index.push(stream, &segment, place, batch.seq, end);
                 Ok(())
             }
             _ => Err(damaged(at, "a batch does not follow the one before it in its journal")),

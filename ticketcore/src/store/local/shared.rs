@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use super::LocalOptions;
-use super::archives::{ArchiveReader, BlockCache};
+use super::archives::{ArchiveReader, BlockCache, Cached};
 use super::error::{Doing, LocalError};
 use super::files::{FileHandle, Files};
 use super::format::manifest::Manifest;
@@ -52,6 +52,8 @@ pub(super) struct Slots {
     pub sealed: VecDeque<Sealed>,
     /// Archived; somebody may still be reading them.
     pub retired: Vec<Sealed>,
+    /// The writer has waited for archives in vain: it does not wait again before there is one.
+    pub stuck: bool,
     pub next_name: u64,
 }
 
@@ -72,6 +74,10 @@ pub struct LocalStats {
     pub archive_bytes: u64,
     /// Files of archived segments that were made ready to be used again.
     pub segments_reused: u64,
+    /// How often writing has waited because too many segments waited to be archived.
+    pub waits: u64,
+    /// Segments that are full and wait to be archived now.
+    pub segments_waiting: u64,
 }
 
 #[derive(Default)]
@@ -83,6 +89,7 @@ pub(super) struct Counters {
     pub segments_archived: AtomicU64,
     pub archive_bytes: AtomicU64,
     pub segments_reused: AtomicU64,
+    pub waits: AtomicU64,
 }
 
 impl Counters {
@@ -100,6 +107,8 @@ impl Counters {
             segments_archived: of(&self.segments_archived),
             archive_bytes: of(&self.archive_bytes),
             segments_reused: of(&self.segments_reused),
+            waits: of(&self.waits),
+            segments_waiting: 0,
         }
     }
 }
@@ -118,6 +127,8 @@ pub(super) struct Shared {
     pub work: Condvar,
     pub index: Mutex<Index>,
     pub slots: Mutex<Slots>,
+    /// With `slots`: for the writer, when segments have been archived.
+    pub archived: Condvar,
     /// For the keeper.
     pub keep: Condvar,
     pub keep_asked: Mutex<bool>,
@@ -132,6 +143,10 @@ pub(super) struct Shared {
     pub poison: OnceLock<String>,
     /// What the keeper could not do when it last tried.
     pub trouble: Mutex<Option<String>>,
+    /// Why there is no keeper any more.
+    pub keeper_gone: OnceLock<String>,
+    /// Harm that the keeper has met in what it could do without.
+    pub damage: OnceLock<String>,
     /// One snapshot is saved at a time.
     pub saving: Mutex<()>,
     /// Likewise one sync of the log, and one round of the keeper's work.
@@ -166,6 +181,7 @@ impl Shared {
             work: Condvar::new(),
             index: Mutex::new(log.index),
             slots: Mutex::new(log.slots),
+            archived: Condvar::new(),
             keep: Condvar::new(),
             keep_asked: Mutex::new(true),
             manifest: Mutex::new(manifest),
@@ -175,6 +191,8 @@ impl Shared {
             active: Mutex::default(),
             poison: OnceLock::new(),
             trouble: Mutex::default(),
+            keeper_gone: OnceLock::new(),
+            damage: OnceLock::new(),
             saving: Mutex::new(()),
             syncing: Mutex::new(()),
             keeping: Mutex::new(()),
@@ -186,7 +204,12 @@ impl Shared {
     }
 
     pub fn archives(&self) -> ArchiveReader<'_> {
-        ArchiveReader { files: &*self.files, store: self.store, cache: &self.cache }
+        ArchiveReader { files: &*self.files, store: self.store, cache: &self.cache, cached: Cached::Used }
+    }
+
+    /// As [`archives`](Self::archives), but everything is read from the files.
+    pub fn archives_on_disk(&self) -> ArchiveReader<'_> {
+        ArchiveReader { cached: Cached::Not, ..self.archives() }
     }
 
     /// Returns once everything acknowledged so far is on the disk.

@@ -12,7 +12,8 @@ use super::shared::{Shared, Slots, Spare};
 
 /// The folder of the log.
 pub(super) const LOG: &str = "wal";
-const ZEROS: usize = 1 << 20;
+/// What is not the log is written and synced in pieces of so many bytes.
+pub(super) const PIECE_BYTES: usize = 256 << 10;
 
 /// The name of a log file, if `name` is one's.
 pub(super) fn slot_number(name: &str) -> Option<u64> {
@@ -44,14 +45,14 @@ impl Shared {
 
     fn fill_slot(&self, unfinished: &str, name: &str, size: u64) -> Result<(), LocalError> {
         let file = self.files.open(unfinished, Access::Create).doing("make", unfinished)?;
-        let zeros = vec![0; ZEROS];
+        let zeros = vec![0; PIECE_BYTES];
         let mut at = 0;
         while at < size {
-            let piece = usize::try_from(size - at).map_or(ZEROS, |left| left.min(ZEROS));
+            let piece = usize::try_from(size - at).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
             file.write_at(&zeros[..piece], at).doing("write", unfinished)?;
             at += piece as u64;
+            file.sync().doing("sync", unfinished)?;
         }
-        file.sync().doing("sync", unfinished)?;
         self.files.rename(unfinished, name).doing("rename", unfinished)?;
         self.sync_folder(LOG)
     }
@@ -89,8 +90,11 @@ impl Shared {
     pub fn replace(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), LocalError> {
         let unfinished = format!("{name}.tmp");
         let file = self.files.open(&unfinished, Access::Create).doing("make", &unfinished)?;
-        file.write_at(bytes, 0).doing("write", &unfinished)?;
-        file.sync().doing("sync", &unfinished)?;
+        // In pieces, as archives are: one large sync would keep the log waiting.
+        for (number, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
+            file.write_at(piece, (number * PIECE_BYTES) as u64).doing("write", &unfinished)?;
+            file.sync().doing("sync", &unfinished)?;
+        }
         self.files.rename(&unfinished, name).doing("rename", &unfinished)?;
         self.sync_folder(folder)
     }
@@ -106,9 +110,22 @@ impl Shared {
 }
 
 impl Slots {
-    /// Files that nobody reads any more are used again; more than are needed are given back.
+    /// Bytes of segments that wait to be archived.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.sealed.iter().map(|sealed| sealed.size).sum()
+    }
+
+    /// Files that nobody reads any more are used again; more than are needed are given back, and so are those of another length, as they are
+    /// found when the store is opened with other options.
     pub fn take_unread(&mut self, keep: usize, segment_bytes: u64) -> Vec<String> {
         let mut gone = Vec::new();
+        for spare in std::mem::take(&mut self.spare) {
+            if self.spare.len() < keep && spare.size == segment_bytes {
+                self.spare.push(spare);
+            } else {
+                gone.push(spare.name);
+            }
+        }
         let retired = std::mem::take(&mut self.retired);
         for sealed in retired {
             if Arc::strong_count(&sealed.segment) > 1 {

@@ -22,14 +22,14 @@ impl Shared {
         }
         let known = self.snapshots.lock().get(&stream).copied();
         let newest = match known {
+            Some(Revision::ZERO) | None => self.load(stream)?.map(|snapshot| snapshot.revision),
             Some(revision) => Some(revision),
-            None => self.load(stream)?.map(|snapshot| snapshot.revision),
         };
         if newest.is_some_and(|newest| newest >= snapshot.revision) {
             return Ok(());
         }
         let file = snapshot_file(stream);
-        let end = self.end_at(stream, snapshot.revision)?;
+        let end = self.end_at(&self.archives(), stream, snapshot.revision)?;
         if self.options.durability != Durability::Strict {
             // What it was folded from must not be lost when it is not.
             self.sync_log()?;
@@ -81,8 +81,23 @@ impl Shared {
         *known = (*known).max(revision);
     }
 
-    /// The revision a loaded or saved snapshot covers.
-    pub fn covered(&self, stream: StreamId) -> Option<Revision> {
-        self.snapshots.lock().get(&stream).copied()
+    /// The revision that the newest snapshot covers, 0 if there is none. It is looked for once: retention holds for journals that nobody has
+    /// opened, too.
+    pub fn covered(&self, stream: StreamId) -> Result<Revision, LocalError> {
+        let known = || self.snapshots.lock().get(&stream).copied();
+        if let Some(revision) = known() {
+            return Ok(revision);
+        }
+        match self.load(stream) {
+            // One whose name is perhaps not on the disk does not count.
+            Ok(Some(_)) => Ok(known().unwrap_or(Revision::ZERO)),
+            Ok(None) => Ok(*self.snapshots.lock().entry(stream).or_insert(Revision::ZERO)),
+            // Nothing is dropped on its word; who opens the event hears of it.
+            Err(LocalError::Damaged(damage)) => {
+                self.damage.get_or_init(|| damage.to_string());
+                Ok(*self.snapshots.lock().entry(stream).or_insert(Revision::ZERO))
+            }
+            Err(error) => Err(error),
+        }
     }
 }

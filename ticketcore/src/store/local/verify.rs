@@ -1,13 +1,11 @@
 //! Looking at everything: every checksum, every chain of hashes, every snapshot's place in its journal.
 
 use super::error::{Damage, LocalError};
-use super::format::manifest::End;
 use super::format::snapshot::snapshot_file;
-use super::format::{archive::archive_file, stream_name};
-use super::index::Piece;
+use super::format::stream_name;
+use super::index::StreamIndex;
 use super::shared::Shared;
-use crate::id::Revision;
-use crate::store::{StreamId, Tail};
+use crate::store::StreamId;
 
 /// What a [`verification`](super::LocalStore::verify) has looked at and found.
 #[derive(Clone, Debug, Default)]
@@ -45,63 +43,57 @@ impl Shared {
     }
 
     fn verify_journal(&self, stream: StreamId, seen: &mut Verified) -> Result<(), LocalError> {
-        let (oldest, last) = {
+        let reader = self.archives_on_disk();
+        let (archives, last) = {
             let index = self.index.lock();
             let Some(entry) = index.streams.get(&stream) else { return Ok(()) };
-            seen.archives += entry.archives.len() as u64;
-            (entry.oldest(), entry.end)
+            (entry.archives.len() as u64, entry.end)
         };
-        if oldest > last.revision {
-            return Ok(());
-        }
-        let mut end = self.end_before(stream, oldest)?;
-        let mut broken = false;
-        while end.revision < last.revision && !broken {
-            let before = end.revision;
-            self.batches_from(stream, before.next(), &mut |batch| {
-                match batch.after(end) {
-                    Some(next) => end = next,
-                    None => broken = true,
+        seen.archives += archives;
+        'again: loop {
+            let Some(begin) = self.end_before_oldest(&reader, stream)? else { return Ok(()) };
+            let mut end = begin;
+            while end.revision < last.revision {
+                let (before, mut broken) = (end.revision, false);
+                let there = self.batches_from(&reader, stream, before.next(), &mut |batch| {
+                    // What has been seen comes again if it was moved meanwhile.
+                    if batch.last() <= end.revision {
+                        return true;
+                    }
+                    let next = batch.after(end);
+                    (end, broken) = (next.unwrap_or(end), next.is_none());
+                    seen.batches += u64::from(!broken);
+                    seen.facts += if broken { 0 } else { u64::from(batch.count) };
+                    !broken && end.revision < last.revision
+                })?;
+                if !there {
+                    // Retention has dropped what was to come next; what is left begins later.
+                    continue 'again;
                 }
-                seen.batches += 1;
-                seen.facts += u64::from(batch.count);
-                !broken && end.revision < last.revision
-            })?;
-            broken |= end.revision == before;
+                if broken || end.revision == before {
+                    let from = begin.revision.next();
+                    let to = last.revision;
+                    let what = format!("the chain of hashes does not lead from {from} to its end at {to}");
+                    return Err(Damage::new(&stream_name(stream), 0, what).into());
+                }
+            }
+            // If everything had been dropped meanwhile, nothing can be compared.
+            if end.revision > last.revision || end == last || begin.revision >= last.revision {
+                return Ok(());
+            }
+            let what = format!("the chain of hashes at {} is another than was written", last.revision);
+            return Err(Damage::new(&stream_name(stream), 0, what).into());
         }
-        if !broken && end == last {
-            return Ok(());
-        }
-        let what = format!("the chain of hashes does not lead from {oldest} to its end at {}", last.revision);
-        Err(Damage::new(&stream_name(stream), 0, what).into())
-    }
-
-    /// Where a journal stood before its oldest batch that is still there.
-    fn end_before(&self, stream: StreamId, oldest: Revision) -> Result<End, LocalError> {
-        if oldest == Revision(1) {
-            return Ok(End::default());
-        }
-        let piece = self.index.lock().streams.get(&stream).map(|index| index.piece(oldest));
-        let Some(Piece::Archived(archive)) = piece else {
-            // What comes after a journal that has been let go: the manifest knows where that ended.
-            let manifest = self.manifest.lock();
-            return Ok(manifest.streams.get(&stream).map_or(End::default(), |entry| entry.end));
-        };
-        let blocks = self.archives().blocks(&archive)?;
-        let first = blocks
-            .first()
-            .ok_or_else(|| Damage::new(&archive_file(stream, archive.entry.file), 0, "it has no blocks"))?;
-        let tail = Tail { seq: first.first_seq - 1, ..Tail::default() };
-        Ok(End { revision: Revision(first.first.0 - 1), tail, chain: first.chain })
     }
 
     fn verify_snapshot(&self, stream: StreamId) -> Result<bool, LocalError> {
         let Some((end, _)) = self.load_with_end(stream)? else { return Ok(false) };
-        let oldest = self.index.lock().streams.get(&stream).map(super::index::StreamIndex::oldest);
-        if oldest.is_some_and(|oldest| end.revision < oldest) {
+        if self.end_at(&self.archives_on_disk(), stream, end.revision)? == Some(end) {
             return Ok(true);
         }
-        if self.end_at(stream, end.revision)? == Some(end) {
+        // Retention may have dropped that part of the journal, before or meanwhile.
+        let oldest = self.index.lock().streams.get(&stream).map(StreamIndex::oldest);
+        if oldest.is_some_and(|oldest| end.revision < oldest) {
             return Ok(true);
         }
         let what = format!("the journal was another at {}", end.revision);

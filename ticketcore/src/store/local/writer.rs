@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::Durability;
 use super::error::{Doing, LocalError};
-use super::format::archive::StoredBatch;
 use super::format::frame::{Durable, FrameHead, frame_len, put_frame};
 use super::format::manifest::End;
 use super::format::segment::LogEnd;
 use super::format::{BLOCK, chained};
-use super::index::Segment;
+use super::index::{Place, Segment};
 use super::last_words::LastWords;
 use super::shared::{Counters, Sealed, Shared};
 use crate::id::Revision;
@@ -22,8 +21,9 @@ use crate::sync::atomic::Ordering;
 
 /// A write is sent off once it has so many bytes, however many batches still wait.
 const GROUP_BYTES: usize = 4 << 20;
-/// Bytes of records that one batch may have.
-const BATCH_BYTES_MAX: usize = 512 << 20;
+/// Bytes of records that one batch may have: more than the largest plan that is taken makes of itself.
+const BATCH_BYTES_MAX: usize = 128 << 20;
+const _: () = assert!(BATCH_BYTES_MAX >= crate::limits::PLAN_BYTES_MAX);
 
 /// A batch in the group that is being put together.
 struct Placed {
@@ -196,6 +196,7 @@ impl Writer {
         if self.shared.poison.get().is_some() {
             return Ok(());
         }
+        self.shared.wait_for_keeper()?;
         let spare = self.shared.take_slot(needed + BLOCK as u64)?;
         let before = self.log_end();
         let (segment, size) = match self.shared.begin_segment(spare, before) {
@@ -270,16 +271,8 @@ impl Writer {
         let mut index = self.shared.index.lock();
         for placed in &placed {
             let batch = self.answers[placed.answer].0.batch();
-            let stored = StoredBatch {
-                seq: placed.end.tail.seq,
-                id: batch.id,
-                first: batch.first_revision,
-                count: batch.records.count(),
-                base: batch.records.base(),
-                records: batch.records.bytes(),
-            };
-            let stream = index.streams.entry(batch.stream).or_default();
-            stream.push(&self.segment, placed.at, &stored, placed.end);
+            let place = Place::new(batch.first_revision, placed.at, batch.records.bytes());
+            index.push(batch.stream, &self.segment, place, placed.end.tail.seq, placed.end);
         }
     }
 

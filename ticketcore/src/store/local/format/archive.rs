@@ -49,6 +49,14 @@ pub(crate) struct BlockEntry {
     pub chain: u64,
 }
 
+impl BlockEntry {
+    /// Where the journal stood before it; the name of the batch before is not known.
+    pub fn before(&self) -> End {
+        let tail = Tail { seq: self.first_seq.saturating_sub(1), ..Tail::default() };
+        End { revision: Revision(self.first.0.saturating_sub(1)), tail, chain: self.chain }
+    }
+}
+
 /// A batch as it stands in the log and in archives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoredBatch<'a> {
@@ -88,9 +96,12 @@ struct Before {
     base: u64,
 }
 
-/// Packs batches into an archive.
+/// Packs batches into an archive. Whoever uses it takes what is ready from time to time, so that memory holds no more than that and the
+/// open block.
 pub(crate) struct ArchiveWriter {
-    bytes: Vec<u8>,
+    /// What has not been taken yet, and where in the file it belongs.
+    ready: Vec<u8>,
+    at: u64,
     open: Vec<u8>,
     before: Before,
     blocks: Vec<BlockEntry>,
@@ -110,7 +121,20 @@ impl ArchiveWriter {
         bytes[40..48].copy_from_slice(&event.to_le_bytes());
         let crc = crc32c::crc32c(&bytes[16..48]);
         bytes[12..16].copy_from_slice(&crc.to_le_bytes());
-        Self { bytes, open: Vec::new(), before: Before::default(), blocks: Vec::new(), block: None, end }
+        let (open, before) = (Vec::new(), Before::default());
+        Self { ready: bytes, at: 0, open, before, blocks: Vec::new(), block: None, end }
+    }
+
+    /// Bytes that are ready to be written.
+    pub const fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// What is ready, and its place in the file.
+    pub fn take(&mut self) -> (u64, Vec<u8>) {
+        let place = self.at;
+        self.at += self.ready.len() as u64;
+        (place, std::mem::take(&mut self.ready))
     }
 
     /// Where the journal ends with what has been added.
@@ -145,28 +169,28 @@ impl ArchiveWriter {
         let packed = lz4_flex::block::compress(&self.open);
         let stored = if packed.len() < self.open.len() { &packed } else { &self.open };
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        block.at = self.bytes.len() as u64;
+        block.at = self.at + self.ready.len() as u64;
         block.packed = length(stored);
         block.len = length(&self.open);
         block.crc = crc32c::crc32c(stored);
-        self.bytes.extend_from_slice(stored);
+        self.ready.extend_from_slice(stored);
         self.blocks.push(block);
         self.open.clear();
         self.before = Before::default();
     }
 
-    /// The whole file, where the journal ends with it, and the checksum of its list of blocks.
-    pub fn finish(mut self) -> (Vec<u8>, End, u32) {
+    /// Adds what stands at the end of the file, which can be taken then, and returns the checksum of its list of blocks.
+    pub fn finish(&mut self) -> u32 {
         self.close_block();
         let list = postcard::to_allocvec(&self.blocks).unwrap_or_default();
         let crc = crc32c::crc32c(&list);
-        let at = self.bytes.len() as u64;
-        self.bytes.extend_from_slice(&list);
-        self.bytes.extend_from_slice(&at.to_le_bytes());
-        self.bytes.extend_from_slice(&u32::try_from(list.len()).unwrap_or(u32::MAX).to_le_bytes());
-        self.bytes.extend_from_slice(&crc.to_le_bytes());
-        self.bytes.extend_from_slice(MAGIC);
-        (self.bytes, self.end, crc)
+        let at = self.at + self.ready.len() as u64;
+        self.ready.extend_from_slice(&list);
+        self.ready.extend_from_slice(&at.to_le_bytes());
+        self.ready.extend_from_slice(&u32::try_from(list.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.ready.extend_from_slice(&crc.to_le_bytes());
+        self.ready.extend_from_slice(MAGIC);
+        crc
     }
 }
 
@@ -317,6 +341,7 @@ mod tests {
         let mut writer = ArchiveWriter::new(7, stream, End::default());
         let mut wanted = Vec::new();
         let mut first = 1;
+        let mut bytes = Vec::new();
         for seq in 1..=2_000u64 {
             let count = u32::try_from(seq % 5 + 1).unwrap();
             let id = BatchId(u128::from(seq / 100) << 64 | u128::from(seq));
@@ -334,8 +359,14 @@ mod tests {
         for wanted in &wanted {
             assert!(writer.push(&batch(wanted)));
             assert!(!writer.push(&batch(wanted)), "a batch comes once");
+            if writer.ready() > 10_000 {
+                let (at, ready) = writer.take();
+                assert_eq!(at, bytes.len() as u64);
+                bytes.extend(ready);
+            }
         }
-        let (bytes, end, crc) = writer.finish();
+        let (crc, end) = (writer.finish(), writer.end());
+        bytes.extend(writer.take().1);
         assert_eq!(end.revision, Revision(first - 1));
         check_head("a", &bytes, 7, stream).unwrap();
         let trailer = &bytes[bytes.len() - ARCHIVE_TRAILER..];

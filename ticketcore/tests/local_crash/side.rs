@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ticketcore::store::local::LocalStore;
+use ticketcore::store::local::{LocalOptions, LocalStore};
 use ticketcore::store::{SideId, Store};
 use ticketcore::testkit::{Left, MemoryDisk, Rng, Trouble};
 
@@ -19,18 +19,19 @@ struct Books {
 }
 
 /// Bytes that stand nowhere else.
-fn secret(rng: &mut Rng) -> Vec<u8> {
-    let len = [24, 500, 5_000][rng.index(3)];
+fn secret(rng: &mut Rng, lens: [usize; 3]) -> Vec<u8> {
+    let len = lens[rng.index(3)];
     (0..len / 8).flat_map(|_| (rng.next_u64() | 0x0101_0101_0101_0101).to_le_bytes()).collect()
 }
 
-fn live(disk: &MemoryDisk, seed: u64) -> Books {
+/// Saves, erases, opens again, and lets the store keep house, which copies what is left once most is erased.
+fn live(disk: &MemoryDisk, seed: u64, steps: u32, lens: [usize; 3]) -> Books {
     let mut books = Books::default();
     let mut rng = Rng::new(seed);
     let Ok(mut store) = LocalStore::open_in(Arc::new(disk.clone()), options()) else { return books };
-    for _ in 0..25 {
+    for _ in 0..steps {
         let id = u128::from(rng.below(4));
-        let next = match rng.below(6) {
+        let next = match rng.below(7) {
             0 => {
                 drop(store);
                 match LocalStore::open_in(Arc::new(disk.clone()), options()) {
@@ -40,7 +41,11 @@ fn live(disk: &MemoryDisk, seed: u64) -> Books {
                 continue;
             }
             1 | 2 => None,
-            _ => Some(secret(&mut rng)),
+            6 => {
+                let _cut_off = store.maintain();
+                continue;
+            }
+            _ => Some(secret(&mut rng, lens)),
         };
         let side = store.side_records().expect("it keeps some");
         let done = match &next {
@@ -84,27 +89,113 @@ fn check(disk: &MemoryDisk, books: &Books) -> Result<(), String> {
     Ok(())
 }
 
+/// Cuts the power at every call of such a life; how many images of the disk there were, and how often the file became shorter.
+fn cut_everywhere(seed: u64, steps: u32, lens: [usize; 3], torn: bool) -> (u64, u64) {
+    let (mut images, mut copied, mut longest) = (0, 0, 0);
+    let whole = MemoryDisk::new();
+    check(&whole, &live(&whole, seed, steps, lens)).unwrap();
+    for call in 0..whole.calls() {
+        let disk = MemoryDisk::new();
+        disk.set_trouble(Some(Trouble::PowerCut(call)));
+        let books = live(&disk, seed, steps, lens);
+        let len = disk.contents().get("side/records").map_or(0, Vec::len);
+        copied += u64::from(len < longest);
+        longest = len;
+        let sectors = if torn { disk.last_write_sectors() } else { 0 };
+        let torn = (0..sectors).map(Left::TornAfter).chain((0..sectors).map(Left::HoleAt));
+        let random = (0..3).map(|at| Left::Random(call * 3 + at));
+        for left in [Left::Nothing, Left::Everything].into_iter().chain(random).chain(torn) {
+            images += 1;
+            check(&disk.after_power_cut(left), &books)
+                .unwrap_or_else(|why| panic!("seed {seed}, call {call}, {left:?}: {why}"));
+        }
+    }
+    (images, copied)
+}
+
 #[test]
 fn a_power_cut_at_any_call_keeps_what_was_saved_and_brings_back_nothing_erased() {
-    let mut images = 0;
-    for seed in 0..6 {
-        let whole = MemoryDisk::new();
-        check(&whole, &live(&whole, seed)).unwrap();
-        for call in 0..whole.calls() {
-            let disk = MemoryDisk::new();
-            disk.set_trouble(Some(Trouble::PowerCut(call)));
-            let books = live(&disk, seed);
-            let sectors = disk.last_write_sectors();
-            let torn = (0..sectors).map(Left::TornAfter).chain((0..sectors).map(Left::HoleAt));
-            for left in [Left::Nothing, Left::Everything, Left::Random(call)].into_iter().chain(torn) {
-                images += 1;
-                check(&disk.after_power_cut(left), &books)
-                    .unwrap_or_else(|why| panic!("seed {seed}, call {call}, {left:?}: {why}"));
+    let images: u64 = (0..6).map(|seed| cut_everywhere(seed, 25, [24, 500, 5_000], true).0).sum();
+    println!("{images} images");
+    assert!(images > 1_000);
+}
+
+#[test]
+fn a_power_cut_while_side_records_are_copied_loses_none_and_brings_back_nothing_erased() {
+    let tried = (0..4).map(|seed| cut_everywhere(seed, 60, [500, 2_000, 6_000], false));
+    let (images, copied) = tried.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    println!("{images} images, copied {copied} times");
+    assert!(images > 3_000 && copied > 3, "{images} {copied}");
+}
+
+/// The file does not grow without end, however often records are replaced, and what was erased is in none of the files.
+#[test]
+fn side_records_that_are_replaced_again_and_again_take_no_more_room() {
+    let disk = MemoryDisk::new();
+    let store = LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap();
+    let side = store.side_records().unwrap();
+    let mut rng = Rng::new(1);
+    let mut last = BTreeMap::new();
+    for round in 0..2_000u64 {
+        let id = u128::from(round % 10);
+        let bytes = secret(&mut rng, [100, 400, 1_000]);
+        side.save(SideId(id), &bytes).unwrap();
+        last.insert(id, bytes);
+        store.maintain().unwrap();
+        let len = disk.contents()["side/records"].len();
+        assert!(len < 40_000, "round {round}: {len} bytes");
+    }
+    for (id, bytes) in last {
+        assert_eq!(side.load(SideId(id)).unwrap(), Some(bytes));
+    }
+    assert_eq!(store.verify().side_records, 10);
+}
+
+/// Copying is under way while a record that has been copied is erased, or replaced: the new file has neither.
+#[test]
+fn a_record_erased_while_records_are_copied_is_in_no_file() {
+    for call in 0..400 {
+        let disk = MemoryDisk::new();
+        let options = LocalOptions { manual: false, ..options() };
+        let store = LocalStore::open_in(Arc::new(disk.clone()), options).unwrap();
+        let side = store.side_records().unwrap();
+        let mut rng = Rng::new(call);
+        let mut gone = Vec::new();
+        // The keeper copies meanwhile, on its own thread.
+        for id in 0..40u128 {
+            let bytes = secret(&mut rng, [2_000, 2_000, 2_000]);
+            side.save(SideId(id % 7), &bytes).unwrap();
+            gone.push(bytes);
+        }
+        for id in 0..7 {
+            side.erase(SideId(id)).unwrap();
+        }
+        for (name, bytes) in disk.contents() {
+            for erased in &gone {
+                let there = bytes.chunks_exact(8).any(|eight| eight == &erased[..8]);
+                assert!(!there, "run {call}: what was erased is in {name}");
             }
         }
     }
-    println!("{images} images");
-    assert!(images > 1_000);
+}
+
+/// An erasure that a crash has cut in two is finished when the store is opened, whether or not anybody asks for side records.
+#[test]
+fn a_half_done_erasure_is_finished_by_opening() {
+    let disk = MemoryDisk::new();
+    let secret = secret(&mut Rng::new(1), [500; 3]);
+    {
+        let store = LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap();
+        store.side_records().unwrap().save(SideId(1), &secret).unwrap();
+        disk.set_trouble(Some(Trouble::PowerCut(2)));
+        assert!(store.side_records().unwrap().erase(SideId(1)).is_err());
+    }
+    let disk = disk.after_power_cut(Left::Nothing);
+    let there =
+        |disk: &MemoryDisk| disk.contents()["side/records"].windows(24).any(|bytes| bytes == &secret[..24]);
+    assert!(there(&disk), "the erasure was cut in two");
+    drop(LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap());
+    assert!(!there(&disk));
 }
 
 /// The first crash leaves a long file whose end is zero; the second tears a shorter record in the middle of that. What was saved before stays.

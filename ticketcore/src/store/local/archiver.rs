@@ -218,6 +218,9 @@ struct Packing<'s> {
     writer: ArchiveWriter,
     first: Revision,
     first_seq: u64,
+    /// Blocks so far, and when others were last given way to.
+    blocks: usize,
+    since: Instant,
     /// What went wrong while batches were added.
     failed: Option<LocalError>,
 }
@@ -235,7 +238,8 @@ impl<'s> Packing<'s> {
         let handle = shared.files.open(&name, Access::Create).doing("make", &name)?;
         let writer = ArchiveWriter::new(shared.store, stream, before);
         let (first, first_seq) = (before.revision.next(), before.tail.seq + 1);
-        Ok(Self { shared, file, name, handle, writer, first, first_seq, failed: None })
+        let (blocks, since) = (0, Instant::now());
+        Ok(Self { shared, file, name, handle, writer, first, first_seq, blocks, since, failed: None })
     }
 
     /// Adds a batch. False if that is not possible.
@@ -245,6 +249,12 @@ impl<'s> Packing<'s> {
         }
         if self.writer.ready() >= PIECE_BYTES {
             self.failed = self.write().err();
+        }
+        // After every block, not only after every write: on a small machine packing is what others wait for.
+        if self.blocks != self.writer.blocks() {
+            self.blocks = self.writer.blocks();
+            self.shared.give_way(self.since.elapsed());
+            self.since = Instant::now();
         }
         self.failed.is_none()
     }
@@ -259,13 +269,10 @@ impl<'s> Packing<'s> {
     }
 
     fn write(&mut self) -> Result<(), LocalError> {
-        let begun = Instant::now();
         let (at, ready) = self.writer.take();
         self.handle.write_at(&ready, at).doing("write", &self.name)?;
         Counters::add(&self.shared.counters.archive_bytes, ready.len() as u64);
-        self.handle.sync().doing("sync", &self.name)?;
-        self.shared.give_way(begun.elapsed());
-        Ok(())
+        self.handle.sync().doing("sync", &self.name)
     }
 
     /// Writes the rest and syncs; its name is not synced yet.

@@ -29,8 +29,9 @@ impl Shared {
         let _alone = self.keeping.lock();
         let first = if self.slots.lock().sealed.is_empty() { self.prepare() } else { Ok(()) };
         // The archiver notes the newest segment, too.
-        let steps = [self.archive_all(), self.note_newest(), self.let_go(), self.reuse(), self.prepare()];
-        steps.into_iter().fold(first, Result::and)
+        let log = [self.archive_all(), self.note_newest(), self.let_go(), self.reuse(), self.prepare()];
+        let steps = log.into_iter().chain([self.compact_side()]);
+        steps.fold(first, Result::and)
     }
 
     fn archive_all(&self) -> Result<(), LocalError> {

@@ -112,6 +112,7 @@ impl LocalStore {
         let (end, torn, unsure) = (log.end, log.torn, log.unsure);
         let shared = Shared::new(files, options, lock, manifest, log);
         shared.settle_in(is_new, unsure)?;
+        shared.open_side(true)?;
         let writer = Writer::begin(&shared, end)?;
         if options.manual {
             shared.keep_house()?;
@@ -149,6 +150,7 @@ impl LocalStore {
         let torn = log.torn;
         let files = Arc::new(ReadOnlyFiles(files));
         let shared = Shared::new(files, options, Box::new(()), *manifest, log);
+        shared.open_side(false)?;
         shared.queue.lock().dead = true;
         Ok(Self { shared, writer: Arc::default(), threads: Vec::new(), torn })
     }

@@ -18,7 +18,7 @@ use super::format::snapshot::SNAPSHOTS;
 use super::index::{Index, Place, Segment};
 use super::logged::batch_of;
 use super::shared::{Sealed, Shared, Slots, Spare};
-use super::side::SIDE;
+use super::side::{SIDE, remove_unfinished};
 use super::slots::{LOG, slot_number};
 use super::writer::small;
 
@@ -264,7 +264,9 @@ impl Shared {
         for folder in [SNAPSHOTS, SIDE, ""] {
             for name in self.files.list(folder).doing("list", folder)? {
                 let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                if name.ends_with(".tmp") {
+                if name.ends_with(".tmp") && folder == SIDE {
+                    remove_unfinished(&*self.files, &name)?;
+                } else if name.ends_with(".tmp") {
                     self.files.remove(&name).doing("remove", &name)?;
                 }
             }

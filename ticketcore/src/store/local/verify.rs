@@ -20,6 +20,8 @@ pub struct Verified {
     pub archives: u64,
     /// Snapshots.
     pub snapshots: u64,
+    /// Side records.
+    pub side_records: u64,
     /// What is wrong.
     pub found: Vec<LocalError>,
 }
@@ -38,6 +40,10 @@ impl Shared {
                 Ok(there) => seen.snapshots += u64::from(there),
                 Err(error) => seen.found.push(error),
             }
+        }
+        match self.verify_side() {
+            Ok(there) => seen.side_records = there,
+            Err(error) => seen.found.push(error),
         }
         seen
     }

@@ -130,6 +130,11 @@ impl ArchiveWriter {
         self.ready.len()
     }
 
+    /// Blocks that are closed.
+    pub const fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// What is ready, and its place in the file.
     pub fn take(&mut self) -> (u64, Vec<u8>) {
         let place = self.at;

@@ -94,7 +94,7 @@ impl Known {
         }
     }
 
-    fn save_snapshot(&mut self, store: &LocalStore, stream: StreamId) {
+    pub fn save_snapshot(&mut self, store: &LocalStore, stream: StreamId) {
         let Some(journal) = self.0.get_mut(&stream) else { return };
         let revision = Revision(journal.facts.len() as u64);
         let snapshot = Snapshot { revision, tail: journal.tail, bytes: state(revision) };

@@ -69,9 +69,7 @@ impl Shared {
         self.retire(group.segments);
         Counters::add(&self.counters.segments_archived, group.segments as u64);
         self.drop_doubtful()?;
-        for file in replaced {
-            self.files.remove(&file).doing("remove", &file)?;
-        }
+        self.remove_archives(replaced)?;
         Ok(true)
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::files::FileHandle;
 use super::format::archive::BlockEntry;
 use super::format::manifest::{ArchiveEntry, End, StreamEntry};
+use super::format::segment::LogEnd;
 use crate::id::Revision;
 use crate::store::StreamId;
 
@@ -138,6 +139,8 @@ pub(super) struct Moved {
 #[derive(Default)]
 pub(super) struct Index {
     pub streams: BTreeMap<StreamId, StreamIndex>,
+    /// Where the log ends with what is in here.
+    pub written: LogEnd,
     /// Which journals have batches in a segment of the log, by its number.
     touched: BTreeMap<u64, Vec<StreamId>>,
 }
@@ -149,7 +152,7 @@ impl Index {
             let archives = entry.archives.iter().map(|archive| Archive::new(*stream, *archive)).collect();
             (*stream, StreamIndex { end: entry.end, archived: entry.end, archives, log: VecDeque::new() })
         };
-        Self { streams: streams.iter().map(of).collect(), touched: BTreeMap::new() }
+        Self { streams: streams.iter().map(of).collect(), ..Self::default() }
     }
 
     pub fn end(&self, stream: StreamId) -> End {

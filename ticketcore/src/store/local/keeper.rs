@@ -166,9 +166,6 @@ impl Shared {
         for (stream, count) in gone {
             self.index.lock().dropped(stream, count);
         }
-        for file in files {
-            self.files.remove(&file).doing("remove", &file)?;
-        }
-        Ok(())
+        self.remove_archives(files)
     }
 }

@@ -7,6 +7,7 @@
 mod archiver;
 mod archives;
 mod backlog;
+mod copy;
 mod error;
 mod files;
 mod find;
@@ -209,6 +210,29 @@ impl LocalStore {
     #[must_use]
     pub fn verify(&self) -> Verified {
         self.shared.verify()
+    }
+
+    /// Copies the store to another folder, which is made, or is empty, while it goes on being written. The copy is a store as it was at one
+    /// moment during the call: all that was acknowledged before the call is in it. It is on the disk when this returns; until then it is no
+    /// store. Returns the bytes copied.
+    ///
+    /// Appends go on meanwhile; saving a snapshot waits until those that are there have been copied. What is erased from the side records
+    /// later is not erased from the copy.
+    ///
+    /// # Errors
+    /// [`LocalError::NotAStore`] if the folder is not empty; or what can't be read or written: then what there is of the copy is of no use.
+    pub fn copy_to(&self, folder: impl AsRef<Path>) -> Result<u64, LocalError> {
+        let folder = folder.as_ref();
+        let files = FolderFiles::create(folder).doing("make", &folder.display().to_string())?;
+        self.shared.copy_to(&files)
+    }
+
+    /// As [`copy_to`](Self::copy_to), to files of any kind.
+    ///
+    /// # Errors
+    /// As `copy_to`.
+    pub fn copy_in(&self, target: &dyn Files) -> Result<u64, LocalError> {
+        self.shared.copy_to(target)
     }
 
     /// What has been done since the store was opened.

@@ -24,7 +24,7 @@ use super::writer::small;
 
 const FOLDERS: [&str; 4] = [LOG, ARCHIVES, SNAPSHOTS, SIDE];
 /// The file that the system's lock is on.
-const LOCK: &str = "LOCK";
+pub(super) const LOCK: &str = "LOCK";
 
 /// What is in the folder of a store.
 pub(super) enum Found {
@@ -107,6 +107,7 @@ pub(super) fn read_log(
         let next = left.peek().map(|next| next.header.before);
         read_segment(&mut log, segment, next, mutations)?;
     }
+    log.index.written = log.end;
     Ok(log)
 }
 

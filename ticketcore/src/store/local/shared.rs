@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use super::LocalOptions;
 use super::archives::{ArchiveReader, BlockCache, Cached};
+use super::copy::Pinned;
 use super::error::{Doing, LocalError};
 use super::files::{FileHandle, Files};
 use super::format::manifest::Manifest;
@@ -113,7 +114,7 @@ impl Counters {
     }
 }
 
-/// See the module. Lock order: manifest, index; the others stand alone.
+/// See the module. Lock order: snapshots being saved, manifest, index, slots, active segment; the others stand alone.
 pub(super) struct Shared {
     /// Keeps other processes out until the last thread is done.
     pub _lock: Box<dyn Any + Send + Sync>,
@@ -154,6 +155,8 @@ pub(super) struct Shared {
     pub keeping: Mutex<()>,
     /// Archive files that a manifest may name which was perhaps not written: they go once another one is.
     pub doubtful: Mutex<Vec<(StreamId, u64)>>,
+    /// Archives that a copy still needs.
+    pub pinned: Mutex<Pinned>,
     /// Side records, once somebody has asked for one.
     pub side: Mutex<Option<Side>>,
     /// Saving a snapshot has failed, and nobody knows whether the names in their folder are on the disk.
@@ -197,6 +200,7 @@ impl Shared {
             syncing: Mutex::new(()),
             keeping: Mutex::new(()),
             doubtful: Mutex::default(),
+            pinned: Mutex::default(),
             side: Mutex::default(),
             snapshots_in_doubt: AtomicBool::new(false),
             snapshots: Mutex::default(),

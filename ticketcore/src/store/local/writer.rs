@@ -269,6 +269,7 @@ impl Writer {
         }
         Counters::add(&self.shared.counters.batches, placed.len() as u64);
         let mut index = self.shared.index.lock();
+        index.written = self.log_end();
         for placed in &placed {
             let batch = self.answers[placed.answer].0.batch();
             let place = Place::new(batch.first_revision, placed.at, batch.records.bytes());

@@ -19,8 +19,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::error::{Damage, Doing, LocalError};
-use super::files::{Access, FileHandle};
+use super::files::{Access, FileHandle, Files};
 use super::shared::Shared;
+use super::slots::PIECE_BYTES;
 use crate::store::StoreFailure;
 use crate::store::side::{SideId, SideRecords, check_size};
 use compact::Copying;
@@ -232,12 +233,46 @@ impl Shared {
         self.with_side(with)
     }
 
+    /// The names of all side records, if there is a file of them.
+    fn side_ids(&self) -> Result<Option<Vec<SideId>>, LocalError> {
+        if let Some(side) = &*self.side.lock() {
+            return Ok(Some(side.places.keys().copied().collect()));
+        }
+        match self.files.open(FILE, Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // It could not be read when the store was opened: say why.
+            file => Side::open(self, file.doing("open", FILE)?, false)
+                .map(|side| Some(side.places.keys().copied().collect())),
+        }
+    }
+
+    /// Copies every side record that is there to another folder. Returns the bytes of the new file.
+    pub fn copy_side_to(&self, target: &dyn Files) -> Result<u64, LocalError> {
+        let Some(ids) = self.side_ids()? else { return Ok(0) };
+        target.create_folder(SIDE).doing("make", SIDE)?;
+        let into = target.open(FILE, Access::Create).doing("make", FILE)?;
+        let (mut piece, mut at) = (file_head(self.store), 0);
+        for id in ids {
+            let record = match &*self.side.lock() {
+                Some(side) => side.load(id)?,
+                None => None,
+            };
+            piece.extend(record.map(|bytes| live_record(self.store, id, &bytes)).unwrap_or_default());
+            if piece.len() >= PIECE_BYTES {
+                into.write_at(&piece, at).doing("write", FILE)?;
+                at += piece.len() as u64;
+                piece.clear();
+            }
+        }
+        into.write_at(&piece, at).doing("write", FILE)?;
+        into.sync().doing("sync", FILE)?;
+        target.sync_folder(SIDE).doing("sync", SIDE)?;
+        Ok(at + piece.len() as u64)
+    }
+
     /// Reads every side record: how many there are.
     pub fn verify_side(&self) -> Result<u64, LocalError> {
-        let ids: Vec<SideId> = match &*self.side.lock() {
-            Some(side) => side.places.keys().copied().collect(),
-            None => return Ok(0),
-        };
+        let Some(ids) = self.side_ids()? else { return Ok(0) };
         let mut there = 0;
         for id in ids {
             if let Some(side) = &*self.side.lock() {

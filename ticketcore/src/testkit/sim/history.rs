@@ -50,11 +50,28 @@ impl History {
         Ok(())
     }
 
-    /// Whether every fact seen so far is there, word for word; if not, what is wrong with the first that is not.
-    pub fn compare(&self, store: &dyn Store) -> Result<Result<(), (Revision, String)>, ReadError> {
-        let mut seen = self.facts.iter();
+    /// Whether every fact seen so far is there, word for word; if not, what is wrong with the first that is not. If the journal may be
+    /// truncated, those before its beginning are there by a snapshot that covers them.
+    pub fn compare(
+        &self,
+        store: &dyn Store,
+        may_truncate: bool,
+    ) -> Result<Result<(), (Revision, String)>, ReadError> {
+        let after = match store.read(self.stream, Revision::ZERO, &mut |_| ControlFlow::Break(())) {
+            Err(ReadError::Truncated { oldest }) if may_truncate => {
+                let covered = self.snapshot(store)?.map(|snapshot| snapshot.revision).unwrap_or_default();
+                if oldest > covered.next() {
+                    let what = format!("the journal begins at {oldest}, and its snapshot ends at {covered}");
+                    return Ok(Err((covered, what)));
+                }
+                Revision(oldest.0 - 1)
+            }
+            Err(error) => return Err(error),
+            Ok(_) => Revision::ZERO,
+        };
+        let mut seen = self.facts.iter().skip(usize::try_from(after.0).unwrap_or(usize::MAX));
         let mut wrong = None;
-        store.read(self.stream, Revision::ZERO, &mut |record| {
+        store.read(self.stream, after, &mut |record| {
             let Some((stamp, fact)) = seen.next() else { return ControlFlow::Break(()) };
             if record.stamp == *stamp && Fact::decode(record.body).as_ref() == Ok(fact) {
                 return ControlFlow::Continue(());
@@ -69,6 +86,30 @@ impl History {
             }
             (None, None) => Ok(()),
         })
+    }
+
+    /// Whether the beginning of the journal has been dropped.
+    pub fn is_truncated_in(&self, store: &dyn Store) -> bool {
+        let first = store.read(self.stream, Revision::ZERO, &mut |_| ControlFlow::Break(()));
+        matches!(first, Err(ReadError::Truncated { .. }))
+    }
+
+    /// Where the journal ends in a store.
+    pub fn end_in(&self, store: &dyn Store) -> Result<Revision, ReadError> {
+        Ok(store.read(self.stream, Revision(u64::MAX), &mut |_| ControlFlow::Continue(()))?.0)
+    }
+
+    /// What comes after `last` has been lost, and the store had said that it might.
+    pub fn forget_after(&mut self, last: Revision) -> Result<(), Violation> {
+        let kept = usize::try_from(last.0).unwrap_or(usize::MAX);
+        self.facts.truncate(kept);
+        self.models.truncate(kept);
+        self.unclaimed.retain(|revision| *revision <= last);
+        self.auditor = Auditor::new();
+        for (stamp, fact) in &self.facts {
+            self.auditor.fact(*stamp, fact)?;
+        }
+        Ok(())
     }
 
     /// The snapshot of the event.

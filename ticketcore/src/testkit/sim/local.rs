@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use super::plan::Plan;
+use super::side::Books;
 use crate::id::Revision;
 use crate::store::Store;
-use crate::store::local::{LocalCanary, LocalError, LocalOptions, LocalStats, LocalStore};
+use crate::store::local::{
+    Durability, LocalCanary, LocalError, LocalOptions, LocalStats, LocalStore, Retention,
+};
 use crate::testkit::{MemoryDisk, Trouble};
 
 /// Small, so that few batches fill a segment: archives are made and files used again all the time.
@@ -20,6 +24,11 @@ pub(super) struct Local {
     pub saved: Revision,
     /// Whether a call has been made to fail since the store was opened.
     pub erred: bool,
+    /// Facts up to here must survive whatever comes, and later ones, too, unless the end that was put to the store may cost some.
+    pub promised: Revision,
+    pub may_lose: bool,
+    /// What is known of side records.
+    pub side: Books,
     /// No more trouble.
     pub quiet: bool,
     store: Option<Arc<LocalStore>>,
@@ -28,8 +37,10 @@ pub(super) struct Local {
 
 impl Local {
     /// A new store on a new disk.
-    pub fn new(canary: Option<LocalCanary>, seed: u64) -> Result<Self, LocalError> {
+    pub fn new(plan: &Plan, canary: Option<LocalCanary>, seed: u64) -> Result<Self, LocalError> {
         let options = LocalOptions {
+            durability: plan.durability,
+            retention: plan.retention,
             segment_bytes: SEGMENT_BYTES,
             cache_bytes: CACHE_BYTES,
             manual: true,
@@ -44,10 +55,28 @@ impl Local {
             options,
             saved: Revision::ZERO,
             erred: false,
+            promised: Revision::ZERO,
+            may_lose: false,
+            side: Books::default(),
             quiet: false,
             store: Some(Arc::new(store)),
             counted: LocalStats::default(),
         })
+    }
+
+    /// Whether what was acknowledged is on the disk.
+    pub fn is_strict(&self) -> bool {
+        self.options.durability == Durability::Strict
+    }
+
+    /// Whether the beginning of a journal may be dropped.
+    pub fn may_truncate(&self) -> bool {
+        self.options.retention != Retention::All
+    }
+
+    /// Whether keeping house syncs the log, too.
+    pub fn syncs_in_keeping(&self) -> bool {
+        matches!(self.options.durability, Durability::Interval(_))
     }
 
     /// The open store.

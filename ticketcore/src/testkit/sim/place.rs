@@ -21,7 +21,7 @@ impl Place {
     /// The place that `plan` says.
     pub fn new(plan: &Plan, flaw: Option<Flaw>, rng: &mut Rng) -> Result<Self, Violation> {
         if plan.local {
-            let local = Local::new(flaw.and_then(Flaw::of_store), rng.next_u64()).map_err(|error| {
+            let local = Local::new(plan, flaw.and_then(Flaw::of_store), rng.next_u64()).map_err(|error| {
                 violation(Invariant::I5Durable, Revision::ZERO, format!("no store can be made: {error}"))
             })?;
             return Ok(Place::Local(Box::new(local)));
@@ -45,10 +45,16 @@ impl Place {
         }
     }
 
+    /// Whether the store may drop the beginning of a journal.
+    pub fn may_truncate(&self) -> bool {
+        matches!(self, Place::Local(local) if local.may_truncate())
+    }
+
     /// A snapshot was saved: it, or a newer one, must be there from now on.
     pub fn saved_snapshot(&mut self, revision: Revision) {
         if let Place::Local(local) = self {
             local.saved = local.saved.max(revision);
+            local.promised = local.promised.max(revision);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! features that always come together hide each other's faults.
 
 use super::venue::between;
+use crate::store::local::{Durability, Retention};
 use crate::testkit::{FaultOdds, Rng};
 
 /// A kind of step.
@@ -43,9 +44,11 @@ pub(super) enum Step {
     Reopen,
     /// Of a local store: a copy is harmed.
     Harm,
+    /// Of a local store: a side record is saved or erased.
+    Side,
 }
 
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 19] = [
     Step::Command,
     Step::Poll,
     Step::Land,
@@ -64,6 +67,7 @@ const STEPS: [Step; 18] = [
     Step::Room,
     Step::Reopen,
     Step::Harm,
+    Step::Side,
 ];
 
 /// A kind of command.
@@ -107,6 +111,9 @@ const ASKS: [(Ask, u32); 14] = [
 pub(super) struct Plan {
     /// The journals are in a local store; then there is one office.
     pub local: bool,
+    /// What a local store promises, and what it keeps.
+    pub durability: Durability,
+    pub retention: Retention,
     pub shared: bool,
     pub offices: usize,
     pub users: u32,
@@ -121,9 +128,16 @@ pub(super) struct Plan {
 
 impl Plan {
     pub fn draw(rng: &mut Rng) -> Self {
+        // Drawn apart, so that what else a seed draws is the same without a local store.
+        let mut of_store = Rng::new(rng.clone().next_u64().rotate_left(17));
         let local = rng.chance(50);
         let shared = !local && rng.chance(70);
         let offices = if shared && rng.chance(60) { 2 } else { 1 };
+        // Never over by the clock: only what asks for a sync gets one.
+        let weak = *of_store.pick(&[Durability::Interval(1_000_000_000), Durability::None]);
+        let durability = if local && of_store.chance(30) { weak } else { Durability::Strict };
+        let facts = *of_store.pick(&[0, 10, 100]);
+        let retention = if local && of_store.chance(40) { Retention::Facts(facts) } else { Retention::All };
         let faults = if rng.chance(75) { FaultOdds::swarm(rng) } else { FaultOdds::default() };
         let mut weight = |often: u32| if rng.chance(75) { between(rng, 1, 2 * often) } else { 0 };
         let mut steps: Vec<(Step, u32)> = Vec::new();
@@ -146,6 +160,7 @@ impl Plan {
                 Step::DiskError | Step::Full | Step::Reopen => weight(3),
                 Step::Room => 10 + weight(10),
                 Step::Harm => weight(1),
+                Step::Side => between(&mut of_store, 0, 20),
             };
             steps.push((step, weight));
         }
@@ -153,6 +168,8 @@ impl Plan {
         let clock_step_ms = *rng.pick(&[50, 5_000, 60_000]);
         Self {
             local,
+            durability,
+            retention,
             shared,
             offices,
             users: between(rng, 1, 6),

@@ -15,20 +15,17 @@ use crate::testkit::{Command, Left, MemoryDisk, Trouble};
 
 /// Openings that may be disturbed, one after the other.
 const DISTURBED_MAX: u32 = 3;
-/// Copies of a store that are harmed in one step.
-const HARMED: u32 = 6;
-const BLOCK: u64 = 4_096;
 
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     PowerCut,
     Killed,
     Closed,
 }
 
 impl World {
-    fn local(&mut self) -> Option<&mut Local> {
+    pub(super) fn local(&mut self) -> Option<&mut Local> {
         match &mut self.place {
             Place::Local(local) => Some(local),
             Place::Memory(_) => None,
@@ -44,6 +41,7 @@ impl World {
                 return self.restart(End::Closed);
             }
             Step::Harm => return self.harm(),
+            Step::Side => return self.change_side(),
             Step::PowerCut if self.rng.chance(40) => return self.cut_a_long_write(),
             Step::PowerCut => {
                 let ahead = *self.rng.pick(&[3, 12, 60]);
@@ -88,6 +86,16 @@ impl World {
         self.send(0, Command::ChangeManifest(Box::new(request)))
     }
 
+    /// From now on everything acknowledged so far must be there after any crash.
+    pub(super) fn sync_store(&mut self) {
+        let end = self.history.end();
+        if let Some(local) = self.local()
+            && local.opened().sync().is_ok()
+        {
+            local.promised = end;
+        }
+    }
+
     /// The process is killed; the machine goes on.
     pub(super) fn kill(&mut self) -> Result<(), Violation> {
         self.restart(End::Killed)
@@ -123,8 +131,14 @@ impl World {
         let Some(local) = self.local() else { return Ok(()) };
         let long_ago = has_struck(&local.disk);
         let kept = local.opened().maintain();
+        let synced = kept.is_ok() && local.syncs_in_keeping();
+        // A store that takes nothing more can't sync either.
+        let stopped = local.syncs_in_keeping() && local.erred;
         let (trouble, struck) = (local.disk.trouble(), has_struck(&local.disk) && !long_ago);
         self.count_done();
+        if synced {
+            self.sync_store();
+        }
         let Err(error) = kept else { return Ok(()) };
         self.trace.line(format!("not kept: {error}"));
         match (error, trouble) {
@@ -132,6 +146,7 @@ impl World {
                 self.tally.event("disk full put off keeping house");
             }
             (LocalError::Io { .. }, Some(Trouble::PowerCut(_))) if struck => {}
+            (LocalError::Io { .. }, _) if stopped => {}
             (LocalError::Io { .. }, Some(_)) if struck => {
                 self.tally.event("disk error put off keeping house");
             }
@@ -177,7 +192,7 @@ impl World {
     pub(super) fn compare_journal(&self, when: &str) -> Result<(), Violation> {
         let wrong =
             |revision, what: String| Err(violation(Invariant::I5Durable, revision, format!("{what}{when}")));
-        match self.place.judged(|store| self.history.compare(store)) {
+        match self.place.judged(|store| self.history.compare(store, self.place.may_truncate())) {
             Ok(Ok(())) => Ok(()),
             Ok(Err((revision, what))) => wrong(revision, what),
             Err(error) => wrong(self.history.end(), format!("the journal can't be read: {error}")),
@@ -193,8 +208,12 @@ impl World {
         let left = self.left();
         let Place::Local(local) = &mut self.place else { return Ok(()) };
         let cut = local.disk.after_power_cut(if end == End::Killed { Left::Everything } else { left });
+        // A store that does not sync loses the end of its log to a loss of power; one whose sync failed, to any end.
+        let failed = local.opened().trouble().is_some() || local.erred;
         self.nodes[0].leave(&mut self.tally);
         let closed = local.close();
+        let unclean = end == End::PowerCut || local.disk.is_dead() || failed;
+        local.may_lose = !local.is_strict() && unclean;
         let disk = match end {
             End::PowerCut | End::Killed => cut,
             End::Closed if !closed => {
@@ -217,7 +236,7 @@ impl World {
     }
 
     /// Opens the store. That may be disturbed, but not for ever.
-    fn open_again(&mut self, mut disk: MemoryDisk, end: End) -> Result<(), Violation> {
+    pub(super) fn open_again(&mut self, mut disk: MemoryDisk, end: End) -> Result<(), Violation> {
         for attempt in 0.. {
             let trouble = self.disturbance(attempt);
             disk.set_trouble(trouble);
@@ -274,7 +293,12 @@ impl World {
 
     /// The store is open again: what was acknowledged must be there, and the office goes on.
     fn opened(&mut self, end: End, torn: u64, trouble: Option<Trouble>) -> Result<(), Violation> {
+        self.forget_what_may_be_lost()?;
         self.compare_journal(&format!(" after {end:?}"))?;
+        self.look_at_side(&format!(" after {end:?}"))?;
+        if self.place.judged(|store| self.history.is_truncated_in(store)) {
+            self.tally.event("journal that begins late opened");
+        }
         let known = self.history.end();
         self.follow()?;
         if self.history.end() > known {
@@ -292,6 +316,34 @@ impl World {
         Ok(())
     }
 
+    /// Where the store promises less, the end of the journal may be gone; never what it was synced up to, and nothing in the middle.
+    fn forget_what_may_be_lost(&mut self) -> Result<(), Violation> {
+        let Place::Local(local) = &mut self.place else { return Ok(()) };
+        if !std::mem::take(&mut local.may_lose) {
+            return Ok(());
+        }
+        let (promised, known) = (local.promised, self.history.end());
+        let found = match self.place.judged(|store| self.history.end_in(store)) {
+            Ok(found) => found,
+            Err(error) => {
+                return Err(violation(
+                    Invariant::I5Durable,
+                    known,
+                    format!("the journal can't be read: {error}"),
+                ));
+            }
+        };
+        if found < known && found >= promised {
+            self.tally.event("end lost, as was said");
+            self.history.forget_after(found)?;
+        }
+        // What was found has been written again and synced.
+        if let Some(local) = self.local() {
+            local.promised = found;
+        }
+        Ok(())
+    }
+
     /// A snapshot that was saved is there, or a newer one.
     fn find_snapshot(&mut self, end: End) -> Result<(), Violation> {
         let Place::Local(local) = &self.place else { return Ok(()) };
@@ -306,78 +358,6 @@ impl World {
         }
         if found.0 > 0 && end != End::Closed {
             self.tally.event("snapshot found after a crash");
-        }
-        Ok(())
-    }
-
-    /// Harms copies of the closed store, as no crash does. Each must be refused, or hold every fact.
-    fn harm(&mut self) -> Result<(), Violation> {
-        let Some(local) = self.local() else { return Ok(()) };
-        if local.disk.trouble().is_some() || local.opened().trouble().is_some() {
-            return Ok(());
-        }
-        self.restart_closed_for(|world, disk| {
-            for _ in 0..HARMED {
-                world.harm_a_copy(disk)?;
-            }
-            Ok(())
-        })
-    }
-
-    fn restart_closed_for(
-        &mut self,
-        with: impl FnOnce(&mut Self, &MemoryDisk) -> Result<(), Violation>,
-    ) -> Result<(), Violation> {
-        self.poll()?;
-        let pending = std::mem::take(&mut self.pending);
-        self.lost.extend(pending.into_iter().map(|(sent, _)| sent));
-        self.nodes[0].leave(&mut self.tally);
-        let Some(local) = self.local() else { return Ok(()) };
-        local.close();
-        let disk = local.disk.after_power_cut(Left::Nothing);
-        with(self, &disk)?;
-        self.open_again(disk, End::Closed)
-    }
-
-    fn harm_a_copy(&mut self, disk: &MemoryDisk) -> Result<(), Violation> {
-        let mut files = disk.contents();
-        let of_log = self.rng.chance(70);
-        let names: Vec<String> =
-            files.keys().filter(|name| !of_log || name.starts_with("wal/")).cloned().collect();
-        if names.is_empty() {
-            return Err(violation(Invariant::I5Durable, self.history.end(), "a closed store has no files"));
-        }
-        let name = self.rng.pick(&names).clone();
-        let Some(bytes) = files.get_mut(&name).filter(|bytes| bytes.len() > 16) else { return Ok(()) };
-        let last = bytes.len() as u64 - 16;
-        // Frames begin on borders.
-        let at = if of_log {
-            self.rng.below(last / BLOCK + 1) * BLOCK + self.rng.below(40)
-        } else {
-            self.rng.below(last)
-        };
-        let at = usize::try_from(at.min(last)).unwrap_or(0);
-        if self.rng.chance(50) {
-            bytes[at] ^= 1 << self.rng.below(8);
-        } else {
-            bytes[at..at + 16].fill(0xee);
-        }
-        let seed = self.rng.next_u64();
-        let Place::Local(local) = &self.place else { return Ok(()) };
-        let said = match local.open(&MemoryDisk::with_contents(&files), seed) {
-            Err(error) => Some(error.to_string()),
-            Ok(store) => match self.history.compare(&store) {
-                Ok(Ok(())) => None,
-                Ok(Err((revision, what))) => {
-                    let what = format!("byte {at} of {name} was harmed, nothing was said, and {what}");
-                    return Err(violation(Invariant::I5Durable, revision, what));
-                }
-                Err(error) => Some(error.to_string()),
-            },
-        };
-        self.trace.line(format!("byte {at} of {name} harmed: refused {}", said.is_some()));
-        if said.is_some() {
-            self.tally.event("harm refused");
         }
         Ok(())
     }

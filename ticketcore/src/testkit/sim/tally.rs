@@ -71,7 +71,7 @@ kinds!(state_kind, STATE_KINDS, OrderState, {
     OrderState::Expired => "expired",
 });
 
-const EVENTS: [&str; 28] = [
+const EVENTS: [&str; 32] = [
     "rebased",
     "crashed",
     "stopped",
@@ -101,6 +101,10 @@ const EVENTS: [&str; 28] = [
     "segment archived",
     "segment used again",
     "harm refused",
+    "end lost, as was said",
+    "journal that begins late opened",
+    "side record saved",
+    "side record erased",
 ];
 const STORES: [&str; 3] = ["memory", "memory, shared", "local"];
 const REPLAYS: [&str; 3] = ["hold", "order", "done"];

@@ -79,6 +79,7 @@ impl World {
         if world.rng.chance(95) {
             world.send(0, Command::SaleState(crate::request::SaleStateRequest { event, to }))?;
         }
+        world.sync_store();
         world.nodes.iter().for_each(|node| node.set_faults(true));
         Ok(world)
     }

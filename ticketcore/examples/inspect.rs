@@ -152,12 +152,13 @@ fn verify(store: LocalStore) -> Verdict {
         }
     }
     println!(
-        "{} streams, {} batches, {} facts, {} archives, {} snapshots: {}",
+        "{} streams, {} batches, {} facts, {} archives, {} snapshots, {} side records: {}",
         seen.streams,
         seen.batches,
         seen.facts,
         seen.archives,
         seen.snapshots,
+        seen.side_records,
         if well { "all is well" } else { "NOT as it was written" }
     );
     if store.torn_bytes() > 0 {

@@ -72,10 +72,13 @@ fn a_copy_of_a_store_that_is_written_holds_all_that_was_acknowledged_before() {
 /// The copy holds at least what was told before, and nothing but a first part of what was told, or is being told, after.
 fn holds(copied: &LocalStore, before: &Known, after: &Known) {
     for (stream, journal) in &before.0 {
-        let covered =
-            copied.load_snapshot(*stream).unwrap().map(|snapshot| snapshot.revision).unwrap_or_default();
-        let (facts, _) = crate::workload::read(copied, *stream, covered).unwrap();
-        let skipped = usize::try_from(covered.0).unwrap();
+        let covered = copied
+            .load_snapshot(*stream)
+            .expect("it can be read")
+            .map(|snapshot| snapshot.revision)
+            .unwrap_or_default();
+        let (facts, _) = crate::workload::read(copied, *stream, covered).expect("it can be read");
+        let skipped = usize::try_from(covered.0).expect("it can be read");
         assert!(skipped + facts.len() >= journal.facts.len(), "{stream:?}: {skipped} and {}", facts.len());
         let all = &after.0[stream].facts;
         let known = all.len().min(skipped + facts.len());

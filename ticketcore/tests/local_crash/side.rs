@@ -93,7 +93,7 @@ fn check(disk: &MemoryDisk, books: &Books) -> Result<(), String> {
 fn cut_everywhere(seed: u64, steps: u32, lens: [usize; 3], torn: bool) -> (u64, u64) {
     let (mut images, mut copied, mut longest) = (0, 0, 0);
     let whole = MemoryDisk::new();
-    check(&whole, &live(&whole, seed, steps, lens)).unwrap();
+    check(&whole, &live(&whole, seed, steps, lens)).expect("nothing goes wrong");
     for call in 0..whole.calls() {
         let disk = MemoryDisk::new();
         disk.set_trouble(Some(Trouble::PowerCut(call)));
@@ -176,6 +176,35 @@ fn a_record_erased_while_records_are_copied_is_in_no_file() {
                 assert!(!there, "run {call}: what was erased is in {name}");
             }
         }
+    }
+}
+
+/// A record that was saved after a failure, and one that was saved again, outlive a loss of power: what an earlier try had left to see was not
+/// on the disk.
+#[test]
+fn a_record_saved_after_a_failed_sync_is_on_the_disk() {
+    for (call, again) in (0..12).flat_map(|call| [(call, false), (call, true)]) {
+        let disk = MemoryDisk::new();
+        let mut store = LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap();
+        let mut may_be = vec![None];
+        disk.set_trouble(Some(Trouble::Error(call)));
+        for byte in 1..4u8 {
+            if again && byte == 2 {
+                drop(store);
+                store = LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap_or_else(|_| {
+                    LocalStore::open_in(Arc::new(disk.clone()), options()).expect("one error only")
+                });
+            }
+            let value = Some(vec![byte; 100]);
+            match store.side_records().unwrap().save(SideId(1), &[byte; 100]) {
+                Ok(()) => may_be = vec![value],
+                Err(_) => may_be.push(value),
+            }
+        }
+        let image = disk.after_power_cut(Left::Nothing);
+        let store = LocalStore::open_in(Arc::new(image), options()).unwrap();
+        let found = store.side_records().unwrap().load(SideId(1)).unwrap();
+        assert!(may_be.contains(&found), "call {call}, again {again}: {found:?}");
     }
 }
 

@@ -67,9 +67,9 @@ use writer::Writer;
 ///   [`Appended::Unknown`](super::Appended::Unknown) from then on, and reading goes on. Open the store again to learn what is there.
 /// * A full disk is met before it hurts: the log goes to files that are there already. If the next one can't be made, appends are answered
 ///   [`Appended::Failed`](super::Appended::Failed) until there is room.
-/// * Memory: 16 bytes for each batch in the log, the blocks of [`LocalOptions::cache_bytes`]; while a segment is moved to archives, that
-///   segment and the new archive of every stream in it (a last one below 1 MiB is written again); all side records once, when the first is
-///   asked for.
+/// * When archiving is slower than writing, writing waits: see [`LocalOptions::unarchived_bytes_max`].
+/// * Memory: 16 bytes for each batch in the log, the blocks of [`LocalOptions::cache_bytes`], 40 to 70 bytes for each side record; while segments
+///   are archived less than a megabyte, or the largest batch if that is more.
 pub struct LocalStore {
     shared: Arc<Shared>,
     writer: Arc<Mutex<Option<Writer>>>,

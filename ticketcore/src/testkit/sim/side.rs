@@ -39,6 +39,8 @@ impl World {
             Some(bytes) => side.save(SideId(id), bytes),
             None => side.erase(SideId(id)),
         };
+        let bytes = next.as_ref().map_or(0, Vec::len);
+        self.trace.line(format!("side record {id}, {bytes} bytes: {done:?}"));
         let books = &mut local.side;
         let before = books.may_be.entry(id).or_insert_with(|| vec![None]);
         if done.is_err() {
@@ -66,7 +68,8 @@ impl World {
                 Err(error) => return wrong(format!("side record {id} can't be read: {error}")),
             };
             if !may_be.contains(&found) {
-                return wrong(format!("side record {id} is another than was saved"));
+                let what = format!("side record {id} is {found:?}, and was {may_be:?}");
+                return wrong(what);
             }
             let was = may_be.first().cloned().flatten().filter(|was| found.as_ref() != Some(was));
             local.side.gone.extend(was);

@@ -63,6 +63,11 @@ impl Side {
         };
         let unfinished = side.scan(&mut window)?;
         if repair {
+            // What an earlier try has left may be seen and not be on the disk: the name of the file, and the last record.
+            for folder in [SIDE, ""] {
+                shared.sync_folder(folder)?;
+            }
+            side.write_again(size)?;
             for (id, place) in unfinished {
                 wipe(&*side.file, side.store, id, place).doing("erase", FILE)?;
             }
@@ -108,6 +113,17 @@ impl Side {
             at += ALIGN as u64;
         }
         Ok(unfinished)
+    }
+
+    /// Writes the last record once more and syncs it, before an older one goes. After a sync that failed, the system takes what it shows for
+    /// written, and another sync alone would do nothing.
+    fn write_again(&self, size: u64) -> Result<(), LocalError> {
+        let Some(last) = self.places.values().max_by_key(|place| place.at) else { return Ok(()) };
+        let until = last.end().min(size);
+        let mut bytes = vec![0; usize::try_from(until.saturating_sub(last.at)).unwrap_or(0)];
+        self.file.read_at(&mut bytes, last.at).doing("read", FILE)?;
+        self.file.write_at(&bytes, last.at).doing("write", FILE)?;
+        self.file.sync().doing("sync", FILE)
     }
 
     /// Makes zero what a write has left that was under way.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure in a test's helper is the test's failure")]
 
+mod after;
 mod bank;
 mod desk;
 mod door;
@@ -12,3 +13,4 @@ mod refunds;
 mod rows;
 mod saga;
 mod stores;
+mod swaps;

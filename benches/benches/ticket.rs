@@ -43,6 +43,13 @@ fn codes(c: &mut Criterion) {
     });
     let code = sign(1);
     let text = code.to_string();
+    let (modules, png) = (code.qr().size(), code.qr().png(8).len());
+    println!(
+        "a code has {} bytes, {} characters, {modules} x {modules} modules",
+        code.as_bytes().len(),
+        text.len()
+    );
+    println!("as SVG {} bytes, as PNG of 8 pixels a module {png} bytes", code.qr().svg().len());
     group.bench_function("parse", |b| b.iter(|| black_box(&text).parse::<TicketCode>()));
     group.bench_function("verify", |b| b.iter(|| verify(black_box(&code), keys.public(), NOW)));
     group.bench_function("qr, svg", |b| b.iter(|| black_box(&code).qr().svg()));

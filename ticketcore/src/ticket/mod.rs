@@ -1,7 +1,7 @@
 //! Ticket codes: signed, compact, verified without an engine.
 //!
 //! A [`TicketCode`] is 110 bytes: what a ticket is for, and an Ed25519 signature. Its text has 176 characters that fit a small QR code. The
-//! box office signs codes with [`TicketKeys`]; a scanner [`verify`]s them with the [`PublicKeys`] alone, offline, and looks them up in a
+//! box office signs codes with [`TicketKeys`]; a scanner checks them by [`verify()`] with the [`PublicKeys`] alone, offline, and looks them up in a
 //! [`RevocationList`]. [`OfflineScanner`] does both. A code is a fact about an *issue* of a ticket: a ticket that is transferred, exchanged or
 //! issued again gets a new issue number, and the list kills the older ones.
 //!

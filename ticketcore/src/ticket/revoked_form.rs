@@ -57,7 +57,7 @@ pub(super) fn write(list: &RevocationList, key: KeyId, into: &mut Vec<u8>) {
     }
 }
 
-/// Reads all but the signature; `None` if it is not a list as [`write`] writes it.
+/// Reads all but the signature; `None` if it is not a list as [`write()`] writes it.
 pub(super) fn read(body: &[u8]) -> Option<RevocationList> {
     let (head, mut rest) = body.split_first_chunk::<HEAD>()?;
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);

@@ -23,8 +23,11 @@ fn name(state: Option<OrderState>) -> &'static str {
     state.map_or("[*]", OrderState::name)
 }
 
+/// From which state steps lead to which; and to which if the order is to be reviewed.
+type Way = (Option<OrderState>, OrderState, OrderState);
+
 /// Steps by where they lead from and to, in the order of the table.
-fn steps() -> Vec<((Option<OrderState>, OrderState, OrderState), Vec<&'static str>)> {
+fn steps() -> Vec<(Way, Vec<&'static str>)> {
     let mut steps: Vec<(_, Vec<_>)> = Vec::new();
     for row in TRANSITIONS {
         let way = (row.from, row.to, row.in_review);

@@ -283,7 +283,7 @@ proptest! {
         let mut rng = shuffle(answers);
         for _ in 0..500 {
             let Some(effect) = order.next_effect(cancelled) else { break };
-            let yes = rng() % 2 == 0;
+            let yes = rng().is_multiple_of(2);
             prop_assert!(answer(&mut order, &effect, yes), "{:?} is due and can't be done: {:?}", effect, order);
             sound(&order)?;
         }

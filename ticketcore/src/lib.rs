@@ -121,8 +121,8 @@ pub use invariant::{Invariant, Violation};
 pub use key::{IdempotencyKey, Operation};
 pub use money::{BadCurrency, Currency, Money};
 pub use office::{
-    BoxOffice, Changes, DueOrder, EventEntry, HeldTicket, Maintained, Moment, MoneyReport, OpenError, Options, Past,
-    Pending, SeatInfo, SeatMoment, VenueEntry,
+    BoxOffice, Changes, CodeError, DueOrder, EventEntry, HeldTicket, Maintained, Moment, MoneyReport, OpenError, Options, Past,
+    Pending, Scan, SeatInfo, SeatMoment, VenueEntry,
 };
 pub use order::{OrderState, Word};
 pub use refusal::{NotAdmitted, Refusal, SeatConflict, SeatMismatch, SeatState};

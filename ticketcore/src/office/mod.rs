@@ -11,6 +11,7 @@ mod people;
 mod queries;
 mod registry;
 mod reports;
+mod tickets;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -25,6 +26,7 @@ pub use past::{Moment, Past, SeatMoment};
 pub use pending::Pending;
 pub use queries::{Changes, SeatInfo};
 pub use reports::{HeldTicket, MoneyReport};
+pub use tickets::{CodeError, Scan};
 
 use crate::answer::CommandError;
 use crate::canary::Canaries;

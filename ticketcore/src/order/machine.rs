@@ -250,7 +250,10 @@ impl OrderRecord {
     fn restatus(&mut self, from: TicketStatus, to: TicketStatus) {
         for index in 0..self.ticket_count() {
             if self.ticket(index).is_some_and(|ticket| ticket.status == from) {
-                self.ticket_mut(index).status = to;
+                let ticket = self.ticket_mut(index);
+                ticket.status = to;
+                // Scanners that are offline know the old code as dead, for good.
+                ticket.issue += u32::from(to == TicketStatus::Valid);
             }
         }
     }

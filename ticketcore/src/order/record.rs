@@ -141,8 +141,12 @@ impl OrderRecord {
         captured - refunds.map(|refund| refund.amount_minor).sum::<i64>()
     }
 
-    /// Whether it is over for good: no money on its way, stuck, disputed or still to be sent back.
+    /// Whether it is over for good, so that it may be forgotten: no money on its way, stuck, disputed or still to be sent back, and no tickets
+    /// that scanners must know as dead.
     pub fn is_settled(&self) -> bool {
+        if self.state == OrderState::Cancelled && self.ticket_count() > 0 {
+            return false;
+        }
         let stuck = self.refunds().iter().any(|refund| refund.state == RefundState::Stuck);
         let disputed = self.account.as_ref().is_some_and(|account| account.dispute.is_some());
         !self.state.is_live() && !stuck && !disputed && self.next_effect(false).is_none()

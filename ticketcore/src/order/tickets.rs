@@ -44,7 +44,7 @@ pub enum TicketStatus {
 /// What has become of a ticket. One that nothing has happened to has no record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// Grows by one with every new holder: codes of earlier issues are dead.
+    /// From 1, grows by one with every new holder and after a dispute: codes of earlier issues are dead.
     pub issue: u32,
     /// Whether it lets somebody in.
     pub status: TicketStatus,

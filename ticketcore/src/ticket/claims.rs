@@ -33,7 +33,7 @@ pub enum TicketPlace {
 pub struct TicketClaims {
     /// The ticket, which names its order and event.
     pub ticket: TicketId,
-    /// 0 at first, one more each time the ticket is transferred, exchanged or issued again. Earlier issues are dead then.
+    /// 1 at first, one more each time the ticket is transferred, or comes back from a dispute. Earlier issues are dead then.
     pub issue: u32,
     /// What it is for.
     pub place: TicketPlace,

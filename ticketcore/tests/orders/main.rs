@@ -4,6 +4,7 @@
 
 mod after;
 mod bank;
+mod codes;
 mod desk;
 mod door;
 mod keys;

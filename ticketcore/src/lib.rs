@@ -101,6 +101,7 @@ pub mod testkit;
 mod time;
 mod varint;
 mod view;
+pub mod voucher;
 pub mod wheel;
 
 pub use answer::{CommandError, Done, Hold, Order, OrderDetails, Stepped};
@@ -109,7 +110,7 @@ pub use canary::Canary;
 pub use id::{
     AllocationIndex, AreaIndex, CategoryIndex, EventId, HoldId, HoldNumber, OrderId, ParseIdError,
     QuotaIndex, Revision, RowIndex, SHARDS, SeatIndex, SectionIndex, TicketId, TicketTypeIndex, UserId,
-    VenueId,
+    VenueId, VoucherIndex,
 };
 pub use invariant::{Invariant, Violation};
 pub use key::{IdempotencyKey, Operation};

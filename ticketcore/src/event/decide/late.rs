@@ -18,7 +18,11 @@ impl Decide<'_, '_> {
             None => order.lines.clone(),
         };
         if self.take_free(&lines) {
-            let step = self.stepped(number, &order, None, OrderStep::LateConfirmed { lines })?;
+            let step = OrderStep::LateConfirmed { lines };
+            if let Some(reason) = self.count_after(number, &order, &step)? {
+                return self.refuse_late(number, &order, reason);
+            }
+            let step = self.stepped(number, &order, None, step)?;
             return Self::always(step);
         }
         self.refuse_late(number, &order, EndReason::TooLate)

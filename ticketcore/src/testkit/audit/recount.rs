@@ -132,7 +132,8 @@ impl Books {
         ensure_off(kept.sections == counted.sections, || off("sections"))?;
         ensure_off(kept.allocations == counted.allocations, || off("allocations"))?;
         ensure_off(kept.pools == counted.pools, || off("pools"))?;
-        ensure_off(kept.quotas == counted.quotas, || off("quotas"))
+        ensure_off(kept.quotas == counted.quotas, || off("quotas"))?;
+        self.check_beside()
     }
 
     /// Totals, without revision, time and number of facts.

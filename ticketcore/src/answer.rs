@@ -192,6 +192,11 @@ impl FromAnswer for Hold {
                 let number = HoldNumber::new(stamp.revision, f.user.shard());
                 hold(number, f.user, &f.lines, stamp.at.plus_ms(f.ttl_ms), f.extensions_left)
             }
+            Fact::HoldPlacedWith(f) => {
+                let f = &f.placed;
+                let number = HoldNumber::new(stamp.revision, f.user.shard());
+                hold(number, f.user, &f.lines, stamp.at.plus_ms(f.ttl_ms), f.extensions_left)
+            }
             Fact::HoldAmended(f) => hold(f.hold, f.user, &f.lines, f.deadline, f.extensions_left),
             Fact::HoldExtended(f) => hold(f.hold, f.user, &f.lines, f.deadline, f.extensions_left),
             _ => return None,
@@ -272,6 +277,8 @@ impl FromAnswer for Done {
             | Fact::SeatsChanged(_)
             | Fact::PlacesChanged(_)
             | Fact::PaymentRulesSet(_)
+            | Fact::VouchersAdded(_)
+            | Fact::VouchersRevoked(_)
             | Fact::AllocationReleased { .. } => done,
             _ => None,
         }

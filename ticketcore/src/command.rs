@@ -13,6 +13,7 @@ use crate::request::{
     AmendRequest, CloseOrderRequest, ExtendRequest, ForceReleaseRequest, HoldRequest, ManifestRequest,
     OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
 };
+use crate::voucher::{AddVouchersRequest, RevokeVouchersRequest};
 
 /// A command to one event.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Transfer(Box<TransferRequest>),
     Exchange(Box<ExchangeRequest>),
     Redeem(Box<RedeemRequest>),
+    AddVouchers(Box<AddVouchersRequest>),
+    RevokeVouchers(Box<RevokeVouchersRequest>),
     /// Maintenance: end an overdue hold.
     Expire(HoldNumber),
     /// Maintenance: release an allocation whose time has come.
@@ -89,7 +92,18 @@ impl Command {
             | Command::ReleaseDue(_)
             | Command::SaleState(_)
             | Command::PaymentRules(_)
+            | Command::AddVouchers(_)
+            | Command::RevokeVouchers(_)
             | Command::Manifest(_) => ShardSet::All,
+        }
+    }
+
+    /// Who gives a code with it, if anybody does.
+    pub fn gives_code(&self) -> Option<UserId> {
+        match self {
+            Command::Hold(r) => (r.voucher.is_some() || r.access_code.is_some()).then_some(r.user),
+            Command::Amend(r) => r.access_code.is_some().then_some(r.user),
+            _ => None,
         }
     }
 
@@ -130,6 +144,8 @@ impl Command {
             Command::Redeem(r) => keyed!(&**r, r.by, Operation::Redeem),
             Command::Seats(r) => keyed!(&**r, r.by, Operation::Staff),
             Command::Places(r) => keyed!(r, r.by, Operation::Staff),
+            Command::AddVouchers(r) => keyed!(&**r, r.by, Operation::Staff),
+            Command::RevokeVouchers(r) => keyed!(&**r, r.by, Operation::Staff),
             Command::ForceRelease(r) => keyed!(r, r.by, Operation::Staff),
             _ => None,
         }

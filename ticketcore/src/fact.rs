@@ -15,6 +15,7 @@ use crate::pack::append_fact;
 use crate::sale::SaleState;
 use crate::time::UtcMs;
 use crate::varint::{Sink, Small};
+pub use crate::voucher::{CodeHash, HoldPlacedWith, HoldWith, Revoked, VouchersAdded, VouchersRevoked};
 use serde::{Deserialize, Serialize};
 
 /// The revision and the logged time of a fact, given by the sequencer.
@@ -237,6 +238,12 @@ pub enum Fact {
     CheckoutOpened(Box<CheckoutOpened>),
     /// See [`OrderStepped`].
     OrderStepped(Box<OrderStepped>),
+    /// See [`VouchersAdded`].
+    VouchersAdded(Box<VouchersAdded>),
+    /// See [`VouchersRevoked`].
+    VouchersRevoked(Box<VouchersRevoked>),
+    /// See [`HoldPlacedWith`].
+    HoldPlacedWith(Box<HoldPlacedWith>),
 }
 
 /// The format byte in front of every encoded fact.

@@ -86,6 +86,10 @@ index!(
     /// A quota of the event's manifest.
     QuotaIndex(u16)
 );
+index!(
+    /// A voucher of an event, counted in the order in which vouchers were added.
+    VoucherIndex(u32)
+);
 
 /// The opaque 128-bit name of a user (buyer or staff), chosen by the host.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

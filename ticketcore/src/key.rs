@@ -17,6 +17,7 @@ use crate::request::{
     PlacesRequest, ReleaseRequest, SeatsRequest,
 };
 use crate::varint::{SMALL_BYTES, Sink, Small};
+use crate::voucher::{AddVouchersRequest, RevokeVouchersRequest};
 
 /// A key chosen by the client and repeated on every retry of one request: 1 to 128 bytes of UTF-8.
 #[derive(PartialEq, Eq, Hash)]
@@ -155,7 +156,7 @@ macro_rules! fingerprinted_as {
 }
 fingerprinted_as!(
     1 SeatsRequest, 2 PlacesRequest, 3 ForceReleaseRequest, 4 PayRequest, 5 TransferRequest, 6 ExchangeRequest,
-    7 StaffOrderRequest, 8 RedeemRequest, 9 CheckoutRequest
+    7 StaffOrderRequest, 8 RedeemRequest, 9 CheckoutRequest, 10 AddVouchersRequest, 11 RevokeVouchersRequest
 );
 
 impl Fingerprinted for HoldRequest {
@@ -164,14 +165,22 @@ impl Fingerprinted for HoldRequest {
         let mut body = Small::new();
         match append_named(self, &mut body).then(|| body.done()).flatten() {
             Some(body) => SipHasher13::new_with_keys(FINGERPRINT.0, FINGERPRINT.1).hash(body),
-            None => encoding_fingerprint(self),
+            None => {
+                // Members that came later are a part of it only where they are used.
+                let r = self;
+                let first = (r.event, r.user, &r.key, &r.items, &r.channel, &r.access_code, r.ttl_ms);
+                if r.voucher.is_none() && r.identities.is_empty() {
+                    return encoding_fingerprint(&first);
+                }
+                encoding_fingerprint(&(first, &r.voucher, &r.identities))
+            }
         }
     }
 }
 
 /// Event, user, time, and per item type, count and seats; false if it asks for anything else.
 fn append_named(request: &HoldRequest, into: &mut Small) -> bool {
-    if request.channel.is_some() || request.access_code.is_some() {
+    if request.channel.is_some() || !request.is_plain() {
         return false;
     }
     into.bytes(&request.event.0.to_le_bytes());
@@ -208,6 +217,7 @@ mod tests {
 
     use super::*;
     use crate::id::{EventId, SeatIndex, TicketTypeIndex};
+    use crate::order::Identity;
 
     #[test]
     fn a_key_is_text_where_people_read() {
@@ -271,12 +281,14 @@ mod tests {
             HoldRequest { channel: Some("web".to_owned()), ..hold(vec![item(&[1, 2], 0)]) },
             HoldRequest { event: EventId(8), ..hold(vec![item(&[1, 2], 0)]) },
             HoldRequest { user: UserId([8; 16]), ..hold(vec![item(&[1, 2], 0)]) },
+            HoldRequest { voucher: Some("web".to_owned()), ..hold(vec![item(&[1, 2], 0)]) },
+            HoldRequest { identities: vec![Identity(1)], ..hold(vec![item(&[1, 2], 0)]) },
         ]
         .iter()
         .map(Fingerprinted::fingerprint)
         .collect::<Vec<_>>();
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), 10);
+        assert_eq!(all.len(), 12);
     }
 }

@@ -107,6 +107,7 @@ pub mod ticket;
 mod time;
 mod varint;
 mod view;
+pub mod voucher;
 pub mod wheel;
 
 pub use answer::{CommandError, Done, Hold, Order, OrderDetails, Stepped};
@@ -115,14 +116,14 @@ pub use canary::Canary;
 pub use id::{
     AllocationIndex, AreaIndex, CategoryIndex, EventId, HoldId, HoldNumber, OrderId, ParseIdError,
     QuotaIndex, Revision, RowIndex, SHARDS, SeatIndex, SectionIndex, TicketId, TicketTypeIndex, UserId,
-    VenueId,
+    VenueId, VoucherIndex,
 };
 pub use invariant::{Invariant, Violation};
 pub use key::{IdempotencyKey, Operation};
 pub use money::{BadCurrency, Currency, Money};
 pub use office::{
-    BoxOffice, Changes, CodeError, DueOrder, EventEntry, HeldTicket, Maintained, Moment, MoneyReport, OpenError, Options, Past,
-    Pending, Scan, SeatInfo, SeatMoment, VenueEntry,
+    BoxOffice, Changes, CodeError, DueOrder, EventEntry, HeldTicket, Maintained, Moment, MoneyReport,
+    OpenError, Options, Past, Pending, Scan, SeatInfo, SeatMoment, VenueEntry,
 };
 pub use order::{OrderState, Word};
 pub use refusal::{NotAdmitted, Refusal, SeatConflict, SeatMismatch, SeatState};

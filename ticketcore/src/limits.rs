@@ -29,6 +29,24 @@ pub const NAME_BYTES_MAX: usize = 200;
 pub const SEAT_NAME_BYTES_MAX: usize = 64;
 /// Bytes of a channel name or an access code.
 pub const CODE_BYTES_MAX: usize = 64;
+/// Vouchers one event may have.
+pub const VOUCHERS_MAX: usize = 1_000_000;
+/// Batches of vouchers one event may have.
+pub const VOUCHER_BATCHES_MAX: usize = 4_096;
+/// Vouchers one command may add or revoke.
+pub const VOUCHERS_PER_COMMAND_MAX: usize = 10_000;
+/// Uses one voucher may have.
+pub const VOUCHER_USES_MAX: u32 = 1_000_000;
+/// Identities one hold may count for.
+pub const IDENTITIES_PER_HOLD_MAX: usize = 4;
+/// Time that who gives a wrong code must wait before the next, in milliseconds; doubles with every further wrong one...
+pub const GUESS_DELAY_MS: u64 = 1_000;
+/// ...up to this, in milliseconds (1 hour).
+pub const GUESS_DELAY_MS_MAX: u64 = 3_600_000;
+/// Wrong codes are forgotten so long after the delay has passed, in milliseconds (1 hour).
+pub const GUESS_MEMORY_MS: u64 = 3_600_000;
+/// Users of one event whose wrong codes are remembered. Who has the fewest goes first.
+pub const GUESSERS_MAX: usize = 65_536;
 /// Bytes of a word of the outside world: a payment method, a gateway's reference or code.
 pub const WORD_BYTES_MAX: usize = 255;
 /// Payment attempts one order may have.

@@ -1,16 +1,21 @@
 //! Refusals: a normal outcome with the next useful fact in it. The variants stand in their order of precedence:
 //! of all reasons that apply, a command is refused for the first one of this list.
 
+mod detail;
+
 use serde::{Deserialize, Serialize};
+
+pub use detail::{NotAdmitted, SeatConflict, SeatMismatch, SeatState};
 
 use crate::id::{
     AllocationIndex, AreaIndex, CategoryIndex, QuotaIndex, Revision, SeatIndex, SectionIndex, TicketTypeIndex,
 };
 use crate::limits::LimitExceeded;
 use crate::manifest::ManifestError;
-use crate::order::{OrderState, TicketStatus};
+use crate::order::{Identity, OrderState, TicketStatus};
 use crate::sale::{Activity, SaleState};
 use crate::time::UtcMs;
+use crate::voucher::VoucherTerms;
 
 /// Why a command was not carried out. It changed nothing, used up nothing, and may become a yes later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -154,6 +159,38 @@ pub enum Refusal {
         /// The quotas whose cap would fall below what is held and sold.
         quotas: Vec<QuotaIndex>,
     },
+    /// Vouchers are added to a batch that has other terms.
+    #[error("batch_differs: its terms are {terms:?}")]
+    BatchDiffers {
+        /// The terms it has.
+        terms: VoucherTerms,
+    },
+    /// The event has a voucher with this code, or the request has it twice.
+    #[error("duplicate_code: at {at}")]
+    DuplicateCode {
+        /// The place of the code in the request, from 0.
+        at: u32,
+    },
+    /// The event has no such batch of vouchers.
+    #[error("unknown_batch")]
+    UnknownBatch,
+    /// No voucher and no allocation has the code; or the user gave wrong codes before and must wait, whatever this one is.
+    #[error("unknown_code: retry after {retry_after_ms} ms")]
+    UnknownCode {
+        /// A code that is given earlier is not looked at.
+        retry_after_ms: u64,
+    },
+    /// The voucher was revoked.
+    #[error("voucher_revoked")]
+    VoucherRevoked,
+    /// The voucher is not good at this time.
+    #[error("voucher_closed: from {from:?} until {until:?}")]
+    VoucherClosed {
+        /// It is good from this instant.
+        from: Option<UtcMs>,
+        /// It is not good at this instant or later.
+        until: Option<UtcMs>,
+    },
     /// No such seats.
     #[error("unknown_seats")]
     UnknownSeats(Vec<SeatIndex>),
@@ -208,6 +245,18 @@ pub enum Refusal {
         /// Tickets asked for.
         asked: u32,
     },
+    /// Somebody behind the request, by one of its identities, would hold and own more tickets than the event allows.
+    #[error("identity_limit: {used} of {limit} used, {asked} asked for")]
+    IdentityLimit {
+        /// The identity.
+        identity: Identity,
+        /// The event's limit.
+        limit: u32,
+        /// Tickets that count for it.
+        used: u32,
+        /// Tickets asked for.
+        asked: u32,
+    },
     /// Seats belong to an allocation that the request's channel and access code do not unlock.
     #[error("allocation_locked: {} seats", .0.len())]
     AllocationLocked(Vec<SeatIndex>),
@@ -242,6 +291,12 @@ pub enum Refusal {
         quota: QuotaIndex,
         /// Tickets left.
         left: u32,
+    },
+    /// All uses of the voucher are taken, by holds that may come back and by orders.
+    #[error("voucher_used_up: {uses_max} uses")]
+    VoucherUsedUp {
+        /// Uses it has.
+        uses_max: u32,
     },
 }
 
@@ -289,6 +344,12 @@ codes! {
     Refusal::NoExtensionLeft { .. } => "no_extension_left",
     Refusal::Manifest(_) => "manifest",
     Refusal::InUse { .. } => "in_use",
+    Refusal::BatchDiffers { .. } => "batch_differs",
+    Refusal::DuplicateCode { .. } => "duplicate_code",
+    Refusal::UnknownBatch => "unknown_batch",
+    Refusal::UnknownCode { .. } => "unknown_code",
+    Refusal::VoucherRevoked => "voucher_revoked",
+    Refusal::VoucherClosed { .. } => "voucher_closed",
     Refusal::UnknownSeats(_) => "unknown_seats",
     Refusal::NotInHold => "not_in_hold",
     Refusal::HoldWouldBeEmpty => "hold_would_be_empty",
@@ -302,85 +363,14 @@ codes! {
     Refusal::SeatMismatch(_) => "seat_mismatch",
     Refusal::PlacesMismatch { .. } => "places_mismatch",
     Refusal::UserLimit { .. } => "user_limit",
+    Refusal::IdentityLimit { .. } => "identity_limit",
     Refusal::AllocationLocked(_) => "allocation_locked",
     Refusal::SeatsUnavailable(_) => "seats_unavailable",
     Refusal::AreaExhausted { .. } => "area_exhausted",
     Refusal::BestAvailableMiss { .. } => "best_available_miss",
     Refusal::OrphanSeat(_) => "orphan_seat",
     Refusal::QuotaExhausted { .. } => "quota_exhausted",
-}
-
-/// Why a ticket does not let its bearer through. A closed list, the same for every scanner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotAdmitted {
-    /// The order of the ticket is not confirmed.
-    NotSold,
-    /// The code is of an earlier issue: the ticket has a new holder.
-    Superseded,
-    /// It was refunded, or its sale was undone.
-    Refunded,
-    /// It was exchanged for another.
-    Exchanged,
-    /// Its payment is disputed.
-    Disputed,
-    /// Somebody is inside with it.
-    AlreadyInside {
-        /// Since when.
-        since: UtcMs,
-    },
-    /// Nobody is inside with it.
-    NotInside,
-}
-
-/// A seat that can't be held now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeatConflict {
-    /// The seat.
-    pub seat: SeatIndex,
-    /// Its state.
-    pub state: SeatState,
-    /// If it is held, when it is free again at the latest, as far as is known.
-    pub until: Option<UtcMs>,
-}
-
-/// The state of a seat, as everybody may know it. The number is its two bits in a seat map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum SeatState {
-    /// For sale.
-    #[default]
-    Free = 0,
-    /// Held by somebody.
-    Held = 1,
-    /// Sold.
-    Sold = 2,
-    /// Off sale: blocked by staff, or dropped from the plan.
-    Blocked = 3,
-}
-
-impl SeatState {
-    /// The state with these two bits.
-    #[must_use]
-    pub const fn from_bits(bits: u64) -> Self {
-        match bits & 3 {
-            0 => SeatState::Free,
-            1 => SeatState::Held,
-            2 => SeatState::Sold,
-            _ => SeatState::Blocked,
-        }
-    }
-}
-
-/// A seat that a staff command found otherwise than it expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeatMismatch {
-    /// The seat.
-    pub seat: SeatIndex,
-    /// Its state now.
-    pub state: SeatState,
-    /// Its version now.
-    pub version: u32,
+    Refusal::VoucherUsedUp { .. } => "voucher_used_up",
 }
 
 #[cfg(test)]

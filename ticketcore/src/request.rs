@@ -9,6 +9,7 @@ use crate::id::{
 };
 use crate::key::IdempotencyKey;
 use crate::manifest::Definition;
+use crate::order::Identity;
 use crate::sale::SaleState;
 
 /// One thing to hold.
@@ -102,13 +103,35 @@ pub struct HoldRequest {
     pub access_code: Option<String>,
     /// How long, in milliseconds; the event's default if absent.
     pub ttl_ms: Option<u64>,
+    /// The code of a voucher. The hold takes a use of it, and its places have the voucher's prices.
+    #[serde(default)]
+    pub voucher: Option<String>,
+    /// Who else the user is: tickets count for the limit of each of these too, over all users. At most
+    /// [`IDENTITIES_PER_HOLD_MAX`](crate::limits::IDENTITIES_PER_HOLD_MAX).
+    #[serde(default)]
+    pub identities: Vec<Identity>,
 }
 
 impl HoldRequest {
     /// A request for `items` without key, channel or code, for the event's default time.
     #[must_use]
     pub const fn new(event: EventId, user: UserId, items: Vec<Item>) -> Self {
-        Self { event, user, key: None, items, channel: None, access_code: None, ttl_ms: None }
+        Self {
+            event,
+            user,
+            key: None,
+            items,
+            channel: None,
+            access_code: None,
+            ttl_ms: None,
+            voucher: None,
+            identities: Vec::new(),
+        }
+    }
+
+    /// Whether it gives no code and no identity.
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.voucher.is_none() && self.access_code.is_none() && self.identities.is_empty()
     }
 }
 

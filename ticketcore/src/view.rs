@@ -200,6 +200,10 @@ impl View {
                 state.holds += 1;
                 state.shift_lines(&placed.lines, Free, Held)
             }
+            Fact::HoldPlacedWith(f) => {
+                state.holds += 1;
+                state.shift_lines(&f.placed.lines, Free, Held)
+            }
             Fact::HoldAmended(amended) => {
                 state.shift_lines(&amended.removed, Held, Free)
                     && state.shift_lines(&amended.added, Free, Held)
@@ -227,7 +231,10 @@ impl View {
                 state.sale_state = *to;
                 true
             }
-            Fact::AllocationReleased { .. } | Fact::PaymentRulesSet(_) => true,
+            Fact::AllocationReleased { .. }
+            | Fact::PaymentRulesSet(_)
+            | Fact::VouchersAdded(_)
+            | Fact::VouchersRevoked(_) => true,
             Fact::ManifestChanged(change) => match state.manifest.changed(change) {
                 Ok(manifest) => {
                     for &seat in &change.dropped {

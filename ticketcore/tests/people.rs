@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ticketcore::order::Identity;
 use ticketcore::people::{Contact, PeopleError};
 use ticketcore::store::local::{LocalOptions, LocalStore};
 use ticketcore::store::{
@@ -13,7 +14,6 @@ use ticketcore::store::{
     StreamId, Tail,
 };
 use ticketcore::testkit::{Auditor, SmallSale};
-use ticketcore::order::Identity;
 use ticketcore::{BoxOffice, Options, Revision, UserId};
 
 /// A folder that goes with the test.

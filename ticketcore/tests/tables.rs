@@ -27,6 +27,7 @@ impl Engine {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let clock = ManualClock::new(at);
         let options = Options {
+            guess_delay_ms: 0,
             clock: Arc::new(clock.clone()),
             manual_expiry: true,
             node: Some(1),

@@ -2,22 +2,24 @@
 //! snapshots all go through here. It looks at no clock, and for a fact that was decided on the same state it can't
 //! fail; an error means that the journal or the engine is wrong, and stops the event.
 
+mod beside;
+mod staff;
+
 use std::sync::Arc;
 
+use super::counted::{Counted, counted as counted_of, counted_now};
 use super::keys::generation;
 use super::pool::PoolName;
 use super::scope::{Layout, Scope, State};
 use super::shard::HoldRecord;
-use super::stripe::SeatSlot;
 use super::touched::{each_quota, key_of, pool_counts};
 use crate::fact::{
-    CheckoutOpened, Fact, HoldAmended, HoldEnded, HoldExtended, HoldPlaced, Lines, OrderOpened, OrderStepped,
-    PlacesChanged, SeatChange, SeatsChanged, Stamp,
+    CheckoutOpened, Fact, HoldAmended, HoldEnded, HoldExtended, HoldPlaced, HoldWith, Lines, OrderOpened,
+    OrderStepped, Stamp,
 };
-use crate::id::{AllocationIndex, HoldNumber, QuotaIndex, SHARDS};
+use crate::id::{HoldNumber, SHARDS};
 use crate::invariant::{Invariant, Violation};
 use crate::key::key_tag;
-use crate::manifest::ManifestChange;
 use crate::order::{Move, OrderRecord, StepKind};
 use crate::refusal::{SeatConflict, SeatState};
 use crate::time::UtcMs;
@@ -56,7 +58,10 @@ pub(crate) fn apply(
     }
     let mut apply = Apply { state, scope, stamp, reserved, lasting };
     match fact {
-        Fact::HoldPlaced(placed) => apply.hold_placed(placed),
+        Fact::HoldPlaced(placed) => apply.hold_placed(placed, None),
+        Fact::HoldPlacedWith(f) => apply.hold_placed_with(f),
+        Fact::VouchersAdded(added) => apply.vouchers_added(added),
+        Fact::VouchersRevoked(revoked) => apply.vouchers_revoked(revoked),
         Fact::HoldEnded(ended) => apply.hold_ended(ended),
         Fact::OrderOpened(opened) => apply.order_opened(opened, None),
         Fact::CheckoutOpened(checkout) => apply.order_opened(&checkout.opened, Some(checkout)),
@@ -101,7 +106,7 @@ impl Apply<'_, '_> {
         Violation::new(invariant, self.stamp.revision, what)
     }
 
-    fn hold_placed(&mut self, placed: &HoldPlaced) -> Applied {
+    pub(super) fn hold_placed(&mut self, placed: &HoldPlaced, with: Option<Arc<HoldWith>>) -> Applied {
         let number = HoldNumber::new(self.stamp.revision, placed.user.shard());
         self.take(number, &placed.lines, SeatState::Held)?;
         let deadline = self.stamp.at.plus_ms(placed.ttl_ms);
@@ -119,6 +124,7 @@ impl Apply<'_, '_> {
             pinned: false,
             version: stamp.revision,
             timer,
+            with,
         };
         shard.holds.insert(number, hold);
         self.state.due_at(deadline);
@@ -135,9 +141,10 @@ impl Apply<'_, '_> {
         let counted = shard.add_usage(amended.user, grown, 0);
         match shard.holds.get_mut(&number) {
             Some(hold) if counted => {
+                let before = hold.with.is_some().then(|| counted_of(Some(hold), None));
                 hold.lines = amended.lines.clone();
                 hold.version = revision;
-                Ok(())
+                before.map_or(Ok(()), |before| self.recount(number, &before))
             }
             _ => Err(self.broken(Invariant::I8SameFacts, "an amended hold is not there")),
         }
@@ -160,6 +167,11 @@ impl Apply<'_, '_> {
     fn hold_ended(&mut self, ended: &HoldEnded) -> Applied {
         self.give(ended.hold, &ended.lines, SeatState::Held)?;
         let hold = self.remove_hold(ended.hold)?;
+        if hold.pinned || hold.with.is_some() {
+            let order = self.scope.look(ended.hold.shard()).orders.get(&ended.hold);
+            let before = counted_of(Some(&hold), order.map(|order| &**order));
+            self.recount_to(&before, &Counted::new())?;
+        }
         if !hold.pinned {
             return Ok(());
         }
@@ -178,12 +190,14 @@ impl Apply<'_, '_> {
         if hold.deadline <= stamp.at {
             return Err(self.broken(Invariant::I4DeadIsDead, format!("{:?} is overdue", opened.hold)));
         }
+        let with = hold.with.clone();
         hold.pinned = true;
         hold.deadline = opened.payment_deadline;
         hold.version = stamp.revision;
         shard.schedule(opened.hold);
         self.state.due_at(opened.payment_deadline);
-        let order = OrderRecord::opened(opened.user, stamp.revision, generation(stamp.at), checkout);
+        let mut order = OrderRecord::opened(opened.user, stamp.revision, generation(stamp.at), checkout);
+        order.with = with;
         shard.orders.insert(opened.hold, Box::new(order));
         if checkout.is_some() {
             shard.note_due(opened.hold);
@@ -192,8 +206,11 @@ impl Apply<'_, '_> {
     }
 
     fn order_closed(&mut self, number: HoldNumber, kind: StepKind, moved: Move<'_>) -> Applied {
+        // What is sold goes on counting.
+        let before = matches!(moved, Move::HeldToFree(_)).then(|| counted_now(self.scope, number));
         self.move_places(number, moved)?;
-        self.change_order(number, kind, moved.lines())
+        self.change_order(number, kind, moved.lines())?;
+        before.map_or(Ok(()), |before| self.recount(number, &before))
     }
 
     fn change_order(&mut self, number: HoldNumber, kind: StepKind, lines: &Lines) -> Applied {
@@ -202,6 +219,8 @@ impl Apply<'_, '_> {
 
     fn order_stepped(&mut self, stepped: &OrderStepped) -> Applied {
         let number = stepped.order;
+        let counts = stepped.step.changes_counts();
+        let before = counts.then(|| counted_now(self.scope, number));
         for moved in stepped.step.moves() {
             self.move_places(number, moved)?;
         }
@@ -219,7 +238,8 @@ impl Apply<'_, '_> {
         self.with_order(number, |order, at| {
             order.step(&stepped.step, at)?;
             if order.state == stepped.state { Ok(()) } else { Err("the order stands elsewhere") }
-        })
+        })?;
+        before.map_or(Ok(()), |before| self.recount(number, &before))
     }
 
     /// Changes an order; a change that does not fit breaks the promise that an order has one life.
@@ -333,72 +353,5 @@ impl Apply<'_, '_> {
             let what = format!("seat {} is {state:?}, not {from:?} by {number:?}", seat.0);
             self.broken(Invariant::I1OneOwner, what)
         })
-    }
-
-    fn seats_changed(&mut self, changed: &SeatsChanged) -> Applied {
-        for &seat in &changed.seats {
-            let slot = self.scope.seat(seat);
-            let (legal, next) = match changed.change {
-                SeatChange::Block => {
-                    (slot.state == SeatState::Free, SeatSlot { state: SeatState::Blocked, ..slot })
-                }
-                SeatChange::Unblock => {
-                    (slot.state == SeatState::Blocked, SeatSlot { state: SeatState::Free, ..slot })
-                }
-                SeatChange::Reallocate(allocation) => (
-                    matches!(slot.state, SeatState::Free | SeatState::Blocked),
-                    SeatSlot { allocation, ..slot },
-                ),
-            };
-            if !legal {
-                let what = format!("seat {} is {:?}: {:?}", seat.0, slot.state, changed.change);
-                return Err(self.broken(Invariant::I1OneOwner, what));
-            }
-            self.scope.set_seat(seat, SeatSlot { version: slot.version.wrapping_add(1), ..next });
-        }
-        Ok(())
-    }
-
-    fn places_changed(&mut self, changed: &PlacesChanged) -> Applied {
-        let pool = PoolName::Area(changed.area, changed.allocation);
-        if self.scope.layout.pools.force_block(pool, changed.blocked) {
-            Ok(())
-        } else {
-            Err(self.broken(Invariant::I2Conservation, format!("{pool:?} is over its capacity")))
-        }
-    }
-
-    fn allocation_released(&mut self, allocation: AllocationIndex) -> Applied {
-        if self.scope.layout.is_released(allocation) {
-            return Err(self.broken(Invariant::I8SameFacts, "an allocation is released once"));
-        }
-        let released = self.scope.layout.released | 1 << allocation.0;
-        let layout = Layout { released, ..self.scope.layout.clone() };
-        self.state.replace_layout(self.scope, Arc::new(layout));
-        Ok(())
-    }
-
-    fn manifest_changed(&mut self, change: &ManifestChange) -> Applied {
-        let layout = self.scope.layout;
-        let manifest = match layout.manifest.changed(change) {
-            Ok(manifest) => Arc::new(manifest),
-            Err(error) => return Err(self.broken(Invariant::I8SameFacts, error.to_string())),
-        };
-        let pools = layout.pools.changed(&manifest);
-        let first = layout.manifest.quotas().len();
-        for (at, (held, sold)) in change.new_quotas.iter().enumerate() {
-            if !pools.force_take(PoolName::Quota(QuotaIndex::of(first + at)), held + sold) {
-                return Err(self.broken(Invariant::I2Conservation, "a new quota is over its cap"));
-            }
-        }
-        self.scope.unlock_stripes();
-        let next = Layout {
-            stripes: Arc::new(layout.stripes.changed(&manifest)),
-            pools: Arc::new(pools),
-            manifest,
-            ..layout.clone()
-        };
-        self.state.replace_layout(self.scope, Arc::new(next));
-        Ok(())
     }
 }

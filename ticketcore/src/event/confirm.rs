@@ -19,6 +19,8 @@ impl EventCore {
             Refusal::AreaExhausted { .. }
                 | Refusal::QuotaExhausted { .. }
                 | Refusal::BestAvailableMiss { .. }
+                | Refusal::IdentityLimit { .. }
+                | Refusal::VoucherUsedUp { .. }
         )
     }
 

@@ -8,8 +8,11 @@ mod best;
 #[cfg(test)]
 mod best_tests;
 mod confirm;
+mod counted;
 mod decide;
 mod expiry;
+mod guesses;
+mod identities;
 mod keys;
 mod open;
 mod pool;
@@ -24,6 +27,7 @@ mod stripe;
 mod submit;
 mod touched;
 mod undo;
+mod vouchers;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -52,6 +56,7 @@ use crate::time::Clock;
 use crate::view::View;
 
 use expiry::Expiry;
+use guesses::Guesses;
 use scope::{Scope, State};
 use shard::Gate;
 use undo::Undo;
@@ -77,6 +82,8 @@ pub(crate) struct Settings {
     pub manual: bool,
     /// See [`PENDING_BYTES_MAX`](crate::limits::PENDING_BYTES_MAX).
     pub pending_bytes_max: usize,
+    /// See [`GUESS_DELAY_MS`](crate::limits::GUESS_DELAY_MS).
+    pub guess_delay_ms: u64,
 }
 
 /// An open event.
@@ -93,6 +100,8 @@ pub(crate) struct EventCore {
     /// Nobody else does: a reading of the journal's end is done by whoever asks for it.
     manual: bool,
     expiry: Expiry,
+    /// Who has given wrong codes.
+    guesses: Guesses,
     /// Whether the office has been asked to read the journal's end and has not begun.
     end_asked: AtomicBool,
     /// On shared stores: what has been decided and not answered yet, in order of revision.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::apply::{Origin, apply};
 use super::expiry::Expiry;
+use super::guesses::Guesses;
 use super::scope::{Layout, State, with_shards};
 use super::touched::{seats_of, shards_of};
 use super::{Ask, EventCore, Settings};
@@ -178,6 +179,7 @@ impl EventCore {
             ask,
             manual: settings.manual,
             expiry: Expiry::default(),
+            guesses: Guesses::new(settings.guess_delay_ms),
             end_asked: AtomicBool::new(false),
             unanswered: Mutex::new(VecDeque::new()),
             epoch: AtomicU64::new(0),

@@ -8,6 +8,7 @@ use super::decide::{Instead, decide};
 use super::scope::{ShardSet, with_shards};
 use super::shard::is_remembered;
 use super::stripe::SeatSlot;
+use super::vouchers::Voucher;
 use crate::answer::{CommandError, Hold, Order, OrderDetails};
 use crate::command::Command;
 use crate::fact::Fact;
@@ -19,6 +20,7 @@ use crate::refusal::Refusal;
 use crate::request::ManifestRequest;
 use crate::sale::SaleState;
 use crate::sync::atomic::Ordering;
+use crate::voucher::{CodeHash, VoucherInfo};
 
 /// Where an open event stands.
 #[cfg(feature = "testkit")]
@@ -106,6 +108,16 @@ impl EventCore {
                 version: hold.version,
                 replayed: false,
             })
+        })
+    }
+
+    /// The voucher with a code.
+    pub fn find_voucher(&self, code: &str) -> Option<VoucherInfo> {
+        with_shards(&self.state, ShardSet::One(0), |scope| {
+            let vouchers = &scope.layout.vouchers;
+            let voucher = vouchers.find(CodeHash::of(scope.layout.manifest.rules().key_secret, code))?;
+            let Voucher { batch, terms, uses, revoked, batch_revoked } = vouchers.get(voucher)?;
+            Some(VoucherInfo { voucher, batch, terms, uses, revoked: revoked || batch_revoked })
         })
     }
 

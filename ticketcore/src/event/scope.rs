@@ -8,10 +8,13 @@ use std::sync::Arc;
 use crossbeam_utils::CachePadded;
 use smallvec::SmallVec;
 
+use super::counted::Counted;
+use super::identities::Identities;
 use super::pool::Pools;
 use super::shard::{Gate, Shard};
 use super::stripe::{SeatSlot, Stripe, Stripes};
 use super::touched::PoolCounts;
+use super::vouchers::Vouchers;
 use crate::fact::SeatLine;
 use crate::id::{AllocationIndex, SHARDS, SeatIndex};
 use crate::manifest::{Manifest, STRIPE_SEATS};
@@ -33,6 +36,9 @@ pub(crate) struct Layout {
     pub pools: Arc<Pools>,
     /// How orders are paid.
     pub payment_rules: Arc<PaymentRules>,
+    /// Not replaced: it changes inside, as do the two after it.
+    pub vouchers: Arc<Vouchers>,
+    pub identities: Arc<Identities>,
 }
 
 impl Layout {
@@ -40,7 +46,16 @@ impl Layout {
         let stripes = Arc::new(Stripes::new(&manifest));
         let pools = Arc::new(Pools::new(&manifest));
         let payment_rules = Arc::new(PaymentRules::default());
-        Self { manifest, sale_state: SaleState::Draft, released: 0, stripes, pools, payment_rules }
+        Self {
+            manifest,
+            sale_state: SaleState::Draft,
+            released: 0,
+            stripes,
+            pools,
+            payment_rules,
+            vouchers: Arc::default(),
+            identities: Arc::default(),
+        }
     }
 
     pub const fn is_released(&self, allocation: AllocationIndex) -> bool {
@@ -121,6 +136,10 @@ pub(crate) struct Scope<'a> {
     pub tag: Option<u64>,
     /// Pools that the command under way has reserved: given back if its fact is not logged.
     pub reserved: PoolCounts,
+    /// Likewise: uses of vouchers and tickets of identities.
+    pub counted: Counted,
+    /// How long its user must wait before codes are looked at, in milliseconds.
+    pub guess_delay_ms: u64,
     shards: Locked<'a>,
     stripes: SmallVec<[(usize, MutexGuard<'a, Stripe>); 6]>,
 }
@@ -140,8 +159,8 @@ pub(crate) fn with_shards<R>(state: &State, set: ShardSet, body: impl FnOnce(&mu
         ShardSet::All => (0..SHARDS).for_each(lock),
     }
     layout = Arc::clone(&shards[0].1.layout);
-    let (reserved, stripes) = (PoolCounts::new(), SmallVec::new());
-    body(&mut Scope { layout: &layout, tag: None, reserved, shards, stripes })
+    let (reserved, counted, stripes) = (PoolCounts::new(), Counted::new(), SmallVec::new());
+    body(&mut Scope { layout: &layout, tag: None, reserved, counted, guess_delay_ms: 0, shards, stripes })
 }
 
 impl<'a> Scope<'a> {
@@ -177,6 +196,10 @@ impl<'a> Scope<'a> {
     pub fn give_back(&mut self) {
         for (pool, count) in self.reserved.drain(..) {
             let given = self.layout.pools.give(pool, count);
+            debug_assert!(given, "what was reserved can be given back");
+        }
+        for (counter, count) in self.counted.drain(..) {
+            let given = self.layout.uncount(counter, count);
             debug_assert!(given, "what was reserved can be given back");
         }
     }

@@ -8,7 +8,7 @@ use hashbrown::hash_map::Entry;
 
 use super::keys::{KeyTable, generation, oldest_generation};
 use super::scope::Layout;
-use crate::fact::Lines;
+use crate::fact::{HoldWith, Lines};
 use crate::id::{HoldNumber, Revision, UserId};
 use crate::order::{OrderRecord, OrderState};
 use crate::sale::SaleState;
@@ -29,6 +29,8 @@ pub(crate) struct HoldRecord {
     pub version: Revision,
     /// Where it stands in the wheel. Derived: harmless if stale.
     pub timer: WheelKey,
+    /// What a plain hold has not: a voucher, identities.
+    pub with: Option<Arc<HoldWith>>,
 }
 
 /// Whether an order is still remembered at `at`: one that ended without a sale goes with the generation in which it ended, unless money of

@@ -102,7 +102,8 @@ impl EventCore {
                 Instead::Replay(revision) => return Staged::Replay { seen: Seen { revision, ..seen } },
                 Instead::Answer(answer) => return Staged::Instead { outcome: Ok(answer), seen },
                 Instead::Changed => {}
-                Instead::Refused(refusal) => {
+                Instead::Refused(mut refusal) => {
+                    self.note_miss(&mut refusal, command);
                     return self.refused(refusal, Revision::ZERO, seen, command);
                 }
                 Instead::Overdue(mut refusal, owners) => {
@@ -142,6 +143,15 @@ impl EventCore {
         }
     }
 
+    /// Counts a code that nobody has, and says how long its user must wait; unless he had to already.
+    fn note_miss(&self, refusal: &mut Refusal, command: &Command) {
+        if let (Refusal::UnknownCode { retry_after_ms: wait @ 0 }, Some(user)) =
+            (refusal, command.gives_code())
+        {
+            *wait = self.guesses.miss(user, self.clock.now());
+        }
+    }
+
     /// A refusal that rests on nothing but what is durable. On a shared store another writer may have changed that before the command
     /// came.
     fn settled(&self, refusal: Refusal, seen: Seen) -> Staged {
@@ -163,6 +173,9 @@ impl EventCore {
             }
             if let Some(stop) = self.log.stopped() {
                 return Step::Ready(Err(command.kept_from(stop.refusal())));
+            }
+            if let Some(user) = command.gives_code() {
+                scope.guess_delay_ms = self.guesses.delay_ms(user, self.clock.now());
             }
             self.decide_and_log(scope, command, slot)
         })

@@ -18,6 +18,8 @@ pub(crate) fn shards_of(fact: &Fact) -> ShardSet {
         | Fact::SaleStateChanged { .. }
         | Fact::PlacesChanged(_)
         | Fact::PaymentRulesSet(_)
+        | Fact::VouchersAdded(_)
+        | Fact::VouchersRevoked(_)
         | Fact::AllocationReleased { .. } => ShardSet::All,
         Fact::CheckoutOpened(checkout) => ShardSet::One(checkout.opened.hold.shard()),
         Fact::OrderStepped(stepped) => match &stepped.by {
@@ -25,6 +27,7 @@ pub(crate) fn shards_of(fact: &Fact) -> ShardSet {
             None => ShardSet::One(stepped.order.shard()),
         },
         Fact::HoldPlaced(placed) => ShardSet::One(placed.user.shard()),
+        Fact::HoldPlacedWith(f) => ShardSet::One(f.placed.user.shard()),
         Fact::HoldEnded(ended) => match &ended.by {
             Some((by, _)) => ShardSet::two(by.shard(), ended.hold.shard()),
             None => ShardSet::One(ended.hold.shard()),
@@ -43,6 +46,7 @@ pub(crate) fn seats_of(fact: &Fact) -> Vec<SeatIndex> {
     let of = |lines: &Lines| lines.seats.iter().map(|line| line.seat).collect::<Vec<_>>();
     match fact {
         Fact::HoldPlaced(placed) => of(&placed.lines),
+        Fact::HoldPlacedWith(f) => of(&f.placed.lines),
         Fact::HoldAmended(amended) => {
             let mut seats = of(&amended.added);
             seats.extend(amended.removed.seats.iter().map(|line| line.seat));
@@ -63,6 +67,7 @@ pub(crate) fn seats_of(fact: &Fact) -> Vec<SeatIndex> {
 pub(crate) fn key_of(fact: &Fact) -> Option<(UserId, Operation, &Keyed)> {
     match fact {
         Fact::HoldPlaced(f) => f.keyed.as_ref().map(|k| (f.user, Operation::Hold, k)),
+        Fact::HoldPlacedWith(f) => f.placed.keyed.as_ref().map(|k| (f.placed.user, Operation::Hold, k)),
         Fact::HoldAmended(f) => f.keyed.as_ref().map(|k| (f.user, Operation::Amend, k)),
         Fact::HoldExtended(f) => f.keyed.as_ref().map(|k| (f.user, Operation::Extend, k)),
         Fact::HoldEnded(f) => f.by.as_ref().map(|(by, k)| {
@@ -75,6 +80,8 @@ pub(crate) fn key_of(fact: &Fact) -> Option<(UserId, Operation, &Keyed)> {
         Fact::OrderStepped(f) => f.by.as_ref().map(|(by, k)| (*by, f.step.operation(), k)),
         Fact::SeatsChanged(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
         Fact::PlacesChanged(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
+        Fact::VouchersAdded(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
+        Fact::VouchersRevoked(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
         Fact::EventDefined(_)
         | Fact::ManifestChanged(_)
         | Fact::SaleStateChanged { .. }

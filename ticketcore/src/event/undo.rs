@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use super::counted::{Counted, counted_now};
 use super::scope::{Layout, Scope, State};
 use super::shard::{HoldRecord, Usage};
 use super::stripe::SeatSlot;
 use super::touched::{key_of, pool_counts, seats_of};
-use crate::fact::{Fact, Lines, Stamp};
-use crate::id::{HoldNumber, SHARDS, SeatIndex, UserId};
+use super::vouchers::Batches;
+use crate::fact::{Fact, HoldPlaced, Lines, Revoked, Stamp};
+use crate::id::{HoldNumber, SHARDS, SeatIndex, UserId, VoucherIndex};
 use crate::key::key_tag;
 use crate::order::{Move, OrderRecord};
 
@@ -27,6 +29,9 @@ pub(crate) struct Undo {
     placed_by: Option<UserId>,
     order: Option<(HoldNumber, Option<Box<OrderRecord>>)>,
     key: Option<(UserId, u64)>,
+    /// How many vouchers there were, and the batches.
+    vouchers: Option<(u32, Arc<Batches>)>,
+    revoked: Vec<VoucherIndex>,
 }
 
 impl Undo {
@@ -43,13 +48,21 @@ impl Undo {
             placed_by: None,
             order: None,
             key: None,
+            vouchers: None,
+            revoked: Vec::new(),
         };
         match fact {
-            Fact::HoldPlaced(placed) => {
-                undo.placed_by = Some(placed.user);
-                undo.usage = Some((placed.user, scope.shard(placed.user.shard()).usage(placed.user)));
-                undo.taken = placed.lines.clone();
+            Fact::HoldPlacedWith(f) => undo.placed(scope, &f.placed),
+            Fact::VouchersAdded(_) | Fact::VouchersRevoked(_) => {
+                let vouchers = &scope.layout.vouchers;
+                undo.vouchers = Some((vouchers.len(), vouchers.batches()));
+                if let Fact::VouchersRevoked(f) = fact
+                    && let Revoked::Vouchers(which) = &f.which
+                {
+                    undo.revoked = which.clone();
+                }
             }
+            Fact::HoldPlaced(placed) => undo.placed(scope, placed),
             Fact::HoldAmended(amended) => {
                 undo.records(scope, amended.hold, amended.user);
                 undo.taken = amended.added.clone();
@@ -95,6 +108,12 @@ impl Undo {
         undo
     }
 
+    fn placed(&mut self, scope: &mut Scope<'_>, placed: &HoldPlaced) {
+        self.placed_by = Some(placed.user);
+        self.usage = Some((placed.user, scope.shard(placed.user.shard()).usage(placed.user)));
+        self.taken = placed.lines.clone();
+    }
+
     fn records(&mut self, scope: &mut Scope<'_>, number: HoldNumber, user: UserId) {
         let shard = scope.shard(number.shard());
         self.usage = Some((user, shard.usage(user)));
@@ -118,6 +137,8 @@ impl Undo {
         if let Some((user, usage)) = self.usage {
             scope.shard(user.shard()).set_usage(user, usage);
         }
+        let number = self.hold.as_ref().map(|(number, _)| *number);
+        let counted = number.map(|number| (number, counted_now(scope, number)));
         if let Some((number, before)) = self.hold {
             restore_hold(state, scope, number, before);
         }
@@ -128,6 +149,15 @@ impl Undo {
                 None => orders.remove(&number),
             };
             scope.shard(number.shard()).note_due(number);
+        }
+        if let Some((number, before)) = counted {
+            let after = counted_now(scope, number);
+            let counted = scope.layout.recount(&before, &after, &mut Counted::new());
+            debug_assert!(counted, "counters come back to where they were");
+        }
+        self.revoked.iter().for_each(|voucher| _ = scope.layout.vouchers.set_revoked(*voucher, false));
+        if let Some((len, batches)) = self.vouchers {
+            scope.layout.vouchers.take_back(len, batches);
         }
         let pools = &scope.layout.pools;
         let counts = |lines| pool_counts(&scope.layout.manifest, lines).into_iter();

@@ -171,6 +171,12 @@ impl BoxOffice {
 
 fn check_hold(request: &HoldRequest) -> Result<(), Refusal> {
     check_codes(request.channel.as_deref(), request.access_code.as_deref())?;
+    if !request.is_plain() {
+        let identities = request.identities.len() as u64;
+        within("identities", identities, 0, limits::IDENTITIES_PER_HOLD_MAX as u64)
+            .map_err(Refusal::Limit)?;
+        check_code("voucher", request.voucher.as_deref())?;
+    }
     if request.items.is_empty() {
         return Err(Refusal::NothingRequested);
     }
@@ -205,12 +211,13 @@ fn check_seats(request: SeatsRequest) -> Checked {
 }
 
 fn check_codes(channel: Option<&str>, access_code: Option<&str>) -> Result<(), Refusal> {
+    check_code("channel", channel)?;
+    check_code("access_code", access_code)
+}
+
+pub(super) fn check_code(what: &str, text: Option<&str>) -> Result<(), Refusal> {
     let max = limits::CODE_BYTES_MAX as u64;
-    let check = |what, text: Option<&str>| {
-        text.map_or(Ok(()), |text| within(what, text.len() as u64, 1, max)).map_err(Refusal::Limit)
-    };
-    check("channel", channel)?;
-    check("access_code", access_code)
+    text.map_or(Ok(()), |text| within(what, text.len() as u64, 1, max)).map_err(Refusal::Limit)
 }
 
 fn distinct(seats: impl Iterator<Item = SeatIndex>) -> Result<(), Refusal> {

@@ -12,6 +12,7 @@ mod queries;
 mod registry;
 mod reports;
 mod tickets;
+mod vouchers;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -34,7 +35,7 @@ use crate::canary::Canaries;
 use crate::canary::Canary;
 use crate::event::{EventCore, Settings};
 use crate::id::EventId;
-use crate::limits::PENDING_BYTES_MAX;
+use crate::limits::{GUESS_DELAY_MS, PENDING_BYTES_MAX};
 use crate::store::local::{LocalError, LocalOptions};
 use crate::store::{LocalStore, Store};
 use crate::sync::atomic::AtomicU64;
@@ -59,6 +60,8 @@ pub struct Options {
     /// Memory that facts of one event which wait for the store may take, in bytes; past it commands are refused as `overloaded`. An estimate
     /// from above. See [`PENDING_BYTES_MAX`].
     pub pending_bytes_max: usize,
+    /// Time that who gives a wrong code must wait before the next, in milliseconds; doubles with every further one. 0: none.
+    pub guess_delay_ms: u64,
     /// The name of this writer among those of a shared store; random if absent.
     pub node: Option<u64>,
     /// A deliberate fault, to prove that it is caught.
@@ -74,6 +77,7 @@ impl Default for Options {
             snapshot_every: 1_000_000,
             close_idle_after_ms: 15 * 60_000,
             pending_bytes_max: PENDING_BYTES_MAX,
+            guess_delay_ms: GUESS_DELAY_MS,
             node: None,
             #[cfg(feature = "testkit")]
             canary: None,
@@ -155,6 +159,7 @@ impl BoxOffice {
                 canaries,
                 manual: options.manual_expiry,
                 pending_bytes_max: options.pending_bytes_max,
+                guess_delay_ms: options.guess_delay_ms,
             },
             snapshot_every: options.snapshot_every,
             close_idle_after_ms: options.close_idle_after_ms,

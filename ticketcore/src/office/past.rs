@@ -125,7 +125,8 @@ fn failed(reason: String) -> CommandError {
 }
 
 fn first_view(record: Record<'_>) -> Result<View, String> {
-    let definition = Fact::stored_definition(record.body).ok_or("the first fact does not define the event")?;
+    let definition =
+        Fact::stored_definition(record.body).ok_or("the first fact does not define the event")?;
     let manifest = Manifest::of_stored_definition(definition).map_err(|error| error.to_string())?;
     Ok(View::new(record.stamp, Arc::new(manifest)))
 }

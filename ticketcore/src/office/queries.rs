@@ -201,6 +201,7 @@ impl Found {
     fn fact(&mut self, fact: &Fact) {
         match fact {
             Fact::HoldPlaced(f) => self.lines(&f.lines, SeatState::Held),
+            Fact::HoldPlacedWith(f) => self.lines(&f.placed.lines, SeatState::Held),
             Fact::HoldAmended(f) => {
                 self.lines(&f.removed, SeatState::Free);
                 self.lines(&f.added, SeatState::Held);
@@ -234,6 +235,8 @@ impl Found {
             Fact::HoldExtended(_)
             | Fact::OrderOpened(_)
             | Fact::CheckoutOpened(_)
+            | Fact::VouchersAdded(_)
+            | Fact::VouchersRevoked(_)
             | Fact::PaymentRulesSet(_) => {}
         }
     }

@@ -129,12 +129,18 @@ impl BoxOffice {
     ///
     /// # Errors
     /// As [`money_report`](Self::money_report); [`Refusal::UnknownSeats`] if there is no such seat.
-    pub fn owner_of(&self, event: EventId, seat: SeatIndex) -> Result<Option<(OrderId, UserId)>, CommandError> {
+    pub fn owner_of(
+        &self,
+        event: EventId,
+        seat: SeatIndex,
+    ) -> Result<Option<(OrderId, UserId)>, CommandError> {
         let core = self.office.open_event(event)?;
         let found = core.read_durably(|core| {
             let (_, slot) = core.seats(&[seat]).into_iter().next()?;
             let number = HoldNumber(slot.owner);
-            Some((slot.owner != 0).then(|| core.user_of(number).map(|user| (OrderId { event, number }, user))))
+            Some(
+                (slot.owner != 0).then(|| core.user_of(number).map(|user| (OrderId { event, number }, user))),
+            )
         })?;
         match found {
             Some(owner) => Ok(owner.flatten()),
@@ -152,6 +158,10 @@ fn tickets_in(order: &OrderRecord, id: OrderId, user: UserId, held: &mut Vec<Hel
         let own = known.filter(|(ticket, _)| {
             ticket.holder.unwrap_or(order.user) == user && ticket.status == TicketStatus::Valid
         });
-        held.extend(own.map(|(ticket, place)| HeldTicket { id: TicketId { order: id, index }, place, ticket }));
+        held.extend(own.map(|(ticket, place)| HeldTicket {
+            id: TicketId { order: id, index },
+            place,
+            ticket,
+        }));
     }
 }

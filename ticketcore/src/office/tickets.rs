@@ -7,8 +7,8 @@ use crate::key::IdempotencyKey;
 use crate::order::{OrderRecord, OrderState, Place, RedeemRequest, TicketStatus, Way};
 use crate::refusal::Refusal;
 use crate::ticket::{
-    DeadTicket, KeyError, NotValid, PublicKeys, RevocationList, TicketClaims, TicketCode, TicketKeys, TicketPlace,
-    verify,
+    DeadTicket, KeyError, NotValid, PublicKeys, RevocationList, TicketClaims, TicketCode, TicketKeys,
+    TicketPlace, verify,
 };
 use crate::time::UtcMs;
 
@@ -75,8 +75,15 @@ impl BoxOffice {
                     Place::Area(line) => (TicketPlace::Area(line.area), line.ticket_type),
                 };
                 let issue = ticket.issue;
-                let claims =
-                    TicketClaims { ticket: id, issue, place, ticket_type, signed_at, valid_from, valid_until };
+                let claims = TicketClaims {
+                    ticket: id,
+                    issue,
+                    place,
+                    ticket_type,
+                    signed_at,
+                    valid_from,
+                    valid_until,
+                };
                 Ok((id, keys.sign(&claims)?))
             })
             .collect()
@@ -112,7 +119,8 @@ impl BoxOffice {
         let at = scan.device_at.unwrap_or_else(|| self.office.clock.now());
         let claims = verify(code, keys, at)?;
         let Scan { by, key, way, device_at, force } = scan;
-        let request = RedeemRequest { ticket: claims.ticket, issue: claims.issue, by, key, way, device_at, force };
+        let request =
+            RedeemRequest { ticket: claims.ticket, issue: claims.issue, by, key, way, device_at, force };
         Ok(self.redeem(request))
     }
 }

@@ -49,6 +49,19 @@ pub enum PaymentSeen {
     NotFound,
 }
 
+impl PaymentSeen {
+    /// The payer's instrument, if this tells it.
+    #[must_use]
+    pub const fn fingerprint(&self) -> Option<Identity> {
+        match self {
+            PaymentSeen::Authorized { fingerprint, .. } | PaymentSeen::Captured { fingerprint, .. } => {
+                *fingerprint
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What a gateway says of one refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefundSeen {

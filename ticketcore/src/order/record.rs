@@ -1,5 +1,7 @@
 //! An order as the engine keeps it: its state, its money, its tickets.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::payment::{Payment, PaymentState, Refund, RefundState};
@@ -8,7 +10,7 @@ use super::step::{CheckoutOpened, EndReason};
 use super::terms::{CaptureMode, ExtraLine, Terms};
 use super::tickets::{Place, Ticket, TicketStatus, lines_of, place_of};
 use super::word::Word;
-use crate::fact::Lines;
+use crate::fact::{HoldWith, Lines};
 use crate::id::{Revision, UserId};
 
 /// An order. While it is live its lines are in the hold it pins.
@@ -24,6 +26,8 @@ pub(crate) struct OrderRecord {
     pub generation: u64,
     /// What a plain order has not: payments, refunds, tickets with a history.
     pub account: Option<Box<Account>>,
+    /// What its hold said beside its places.
+    pub with: Option<Arc<HoldWith>>,
 }
 
 /// The money and the tickets of an order.
@@ -70,7 +74,7 @@ impl OrderRecord {
             })
         });
         let state = checkout.map_or(OrderState::Open, CheckoutOpened::state);
-        Self { user, state, lines: Lines::default(), version, generation, account }
+        Self { user, state, lines: Lines::default(), version, generation, account, with: None }
     }
 
     pub fn account_mut(&mut self) -> &mut Account {

@@ -265,6 +265,30 @@ impl OrderStep {
         }
     }
 
+    /// Whether what the order counts for may be another after it: places move, or who pays is known or not.
+    pub(crate) const fn changes_counts(&self) -> bool {
+        match self {
+            OrderStep::PaymentStarted { .. }
+            | OrderStep::PaymentObserved { .. }
+            | OrderStep::ConfirmedOutside { .. }
+            | OrderStep::Dropped { .. }
+            | OrderStep::LateConfirmed { .. }
+            | OrderStep::RefundStarted { .. }
+            | OrderStep::Exchanged { .. }
+            | OrderStep::DisputeClosed { .. }
+            | OrderStep::Reversed { .. } => true,
+            OrderStep::CaptureRefused { .. }
+            | OrderStep::Approved { .. }
+            | OrderStep::LateRefused { .. }
+            | OrderStep::CaptureRequested
+            | OrderStep::RefundObserved { .. }
+            | OrderStep::RefundRetried { .. }
+            | OrderStep::Transferred { .. }
+            | OrderStep::DisputeOpened { .. }
+            | OrderStep::Redeemed { .. } => false,
+        }
+    }
+
     /// The hold's effective deadline from this step on, if it sets one.
     #[must_use]
     pub const fn deadline(&self) -> Option<UtcMs> {

@@ -105,6 +105,7 @@ impl Moment {
         use SeatState::{Blocked, Free, Held, Sold};
         match fact {
             Fact::HoldPlaced(placed) => self.lines(stamp, &placed.lines, Free, Held),
+            Fact::HoldPlacedWith(f) => self.lines(stamp, &f.placed.lines, Free, Held),
             Fact::HoldAmended(amended) => {
                 self.lines(stamp, &amended.removed, Held, Free)?;
                 self.lines(stamp, &amended.added, Free, Held)
@@ -126,6 +127,8 @@ impl Moment {
             | Fact::OrderOpened(_)
             | Fact::CheckoutOpened(_)
             | Fact::PaymentRulesSet(_)
+            | Fact::VouchersAdded(_)
+            | Fact::VouchersRevoked(_)
             | Fact::AllocationReleased { .. } => Ok(()),
             Fact::OrderStepped(stepped) => {
                 stepped.step.moves().into_iter().try_for_each(|moved| match moved {

@@ -101,7 +101,11 @@ fn the_money_adds_up_wherever_it_is() {
     let end = report();
     assert_eq!(
         end.captured_minor,
-        end.kept_minor + end.refunded_minor + end.refunding_minor + end.refund_stuck_minor + end.surplus_minor
+        end.kept_minor
+            + end.refunded_minor
+            + end.refunding_minor
+            + end.refund_stuck_minor
+            + end.surplus_minor
     );
     assert_eq!((end.surplus_minor, end.authorized_minor, end.refunding_minor), (0, 0, 0));
 }

@@ -45,7 +45,10 @@ fn an_exchange_may_keep_a_seat_it_gives_back() {
     let desk = Desk::new();
     let order = desk.sold(1, &[0, 1]);
     exchange(&desk, order, 1, &[0, 1], seats(&[1, 2])).unwrap();
-    assert_eq!([desk.seat(0), desk.seat(1), desk.seat(2)], [SeatState::Free, SeatState::Sold, SeatState::Sold]);
+    assert_eq!(
+        [desk.seat(0), desk.seat(1), desk.seat(2)],
+        [SeatState::Free, SeatState::Sold, SeatState::Sold]
+    );
     desk.check();
 }
 
@@ -113,7 +116,9 @@ fn late_money_buys_equivalent_seats_if_the_buyer_agreed() {
 fn late_money_goes_back_if_nothing_of_the_category_is_left() {
     let mut definition = SmallSale::definition(1, 4, 0);
     definition.categories.push(Category { name: "second".to_owned(), color: "#000000".to_owned() });
-    definition.prices.push(ticketcore::manifest::Price { category: CategoryIndex(1), ..definition.prices[0] });
+    definition
+        .prices
+        .push(ticketcore::manifest::Price { category: CategoryIndex(1), ..definition.prices[0] });
     for seat in &mut definition.sections[0].rows[0].seats[2..] {
         seat.category = CategoryIndex(1);
     }

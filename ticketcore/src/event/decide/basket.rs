@@ -6,6 +6,7 @@ use super::super::best::{Overlay, Search, SeatWords};
 use super::super::pool::PoolName;
 use super::super::scope::Layout;
 use super::super::touched::each_quota;
+use super::beside::With;
 use super::known::known;
 use super::orphan::{ORPHAN_MARGIN, orphans};
 use super::{Decide, Instead};
@@ -25,6 +26,8 @@ pub(super) struct Basket<'r> {
     pub owner: Option<HoldNumber>,
     pub user: UserId,
     pub unlocked: u64,
+    /// What the hold says beside its places.
+    pub with: Option<&'r With>,
 }
 
 /// Which places a request may have.
@@ -99,7 +102,27 @@ impl Decide<'_, '_> {
             known(&self.scope.layout.manifest, basket.items)?;
         }
         self.user_limit(basket)?;
-        let access = Access::new(self.scope.layout, basket.unlocked);
+        let Some(with) = basket.with else { return self.fill_open(basket, basket.unlocked, lines) };
+        let asked: u32 = basket.items.iter().map(Item::places).sum();
+        let filled = self
+            .reserve_identities(with, asked.saturating_sub(basket.removed.places()))
+            .and_then(|()| self.fill_open(basket, basket.unlocked | with.unlocked, lines))
+            .and_then(|lines| self.reserve_use(with).map(|()| lines));
+        match filled {
+            Ok(mut lines) => {
+                with.reprice(&mut lines);
+                Ok(lines)
+            }
+            Err(instead) => {
+                self.scope.give_back();
+                Err(instead)
+            }
+        }
+    }
+
+    /// As [`fill`](Self::fill), at the prices of the manifest.
+    fn fill_open(&mut self, basket: &Basket<'_>, unlocked: u64, mut lines: Lines) -> Result<Lines, Instead> {
+        let access = Access::new(self.scope.layout, unlocked);
         sort_seats(&mut lines);
         let named = lines.seats.len();
         let searches = basket.items.iter().any(|item| matches!(item, Item::Best(_)));

@@ -8,7 +8,8 @@ use crate::canary::Canary;
 use crate::command::CommandKey;
 use crate::event::shard::HoldRecord;
 use crate::fact::{
-    AreaLine, Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, Lines, SeatLine,
+    AreaLine, Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, HoldPlacedWith, Lines,
+    SeatLine,
 };
 use crate::id::{AreaIndex, HoldNumber, SeatIndex, TicketTypeIndex, UserId};
 use crate::limits::{PLACES_PER_HOLD_MAX, within};
@@ -20,11 +21,18 @@ impl Decide<'_, '_> {
     pub(super) fn hold(&mut self, request: &HoldRequest, keyed: Option<CommandKey<'_>>) -> Decided {
         let ttl_ms = self.ttl(request.ttl_ms)?;
         self.allowed(Activity::Hold)?;
+        let with = if request.is_plain() { None } else { self.with(request)? };
         let manifest = &self.scope.layout.manifest;
         let unlocked = unlocked(manifest, request.channel.as_deref(), request.access_code.as_deref());
         let removed = Lines::default();
-        let basket =
-            Basket { items: &request.items, removed: &removed, owner: None, user: request.user, unlocked };
+        let basket = Basket {
+            items: &request.items,
+            removed: &removed,
+            owner: None,
+            user: request.user,
+            unlocked,
+            with: with.as_ref(),
+        };
         let lines = self.fill(&basket)?;
         let rules = self.scope.layout.manifest.rules();
         let placed = HoldPlaced {
@@ -35,7 +43,13 @@ impl Decide<'_, '_> {
             extensions_left: rules.extensions_max,
             lines,
         };
-        Self::always(Fact::HoldPlaced(placed))
+        match with {
+            None => Self::always(Fact::HoldPlaced(placed)),
+            Some(with) => {
+                let f = HoldPlacedWith { placed, with: with.fact() };
+                Self::until(Fact::HoldPlacedWith(Box::new(f)), with.until)
+            }
+        }
     }
 
     /// The time asked for, checked against the event's rules. Checked before anything else about the state.
@@ -56,6 +70,7 @@ impl Decide<'_, '_> {
         if request.expected.is_some_and(|expected| expected != hold.version) {
             return Err(Refusal::StaleHold { version: hold.version }.into());
         }
+        self.known_access_code(request.access_code.as_deref())?;
         known_seats(&self.scope.layout.manifest, &request.add)?;
         let (kept, removed) = split(&hold.lines, request)?;
         if kept.places() == 0 && request.add.is_empty() {
@@ -65,6 +80,10 @@ impl Decide<'_, '_> {
         let places =
             u64::from(kept.places()) + request.add.iter().map(|item| u64::from(item.places())).sum::<u64>();
         within("items: places", places, 0, PLACES_PER_HOLD_MAX as u64).map_err(Refusal::Limit)?;
+        let with = self.with_of(hold.with.as_deref());
+        if let Some(with) = &with {
+            with.within_places(u32::try_from(places).unwrap_or(u32::MAX))?;
+        }
         let manifest = &self.scope.layout.manifest;
         let unlocked = unlocked(manifest, request.channel.as_deref(), request.access_code.as_deref());
         let basket = Basket {
@@ -73,6 +92,7 @@ impl Decide<'_, '_> {
             owner: Some(number),
             user: request.user,
             unlocked,
+            with: with.as_ref(),
         };
         let added = self.fill(&basket)?;
         let amended = HoldAmended {

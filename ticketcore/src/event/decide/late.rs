@@ -18,8 +18,7 @@ impl Decide<'_, '_> {
             None => order.lines.clone(),
         };
         if self.take_free(&lines) {
-            let step = self.stepped(number, &order, None, OrderStep::LateConfirmed { lines })?;
-            return Self::always(step);
+            return self.sell_late(number, &order, lines);
         }
         if !self.scope.is_exclusive() {
             // A place may be reserved by a command that gives it back a moment later: nothing is refused for good on that.
@@ -27,10 +26,18 @@ impl Decide<'_, '_> {
         }
         let equivalent = order.terms().is_some_and(|terms| terms.late_money == LateMoney::Equivalent);
         if equivalent && let Some(lines) = self.take_equivalent(number, &order)? {
-            let step = self.stepped(number, &order, None, OrderStep::LateConfirmed { lines })?;
-            return Self::always(step);
+            return self.sell_late(number, &order, lines);
         }
         self.refuse_late(number, &order, EndReason::TooLate)
+    }
+
+    /// Sells places that are reserved and locked, if the order may have as many.
+    fn sell_late(&mut self, number: HoldNumber, order: &OrderRecord, lines: Lines) -> Decided {
+        let step = OrderStep::LateConfirmed { lines };
+        if let Some(reason) = self.count_after(number, order, &step)? {
+            return self.refuse_late(number, order, reason);
+        }
+        Self::always(self.stepped(number, order, None, step)?)
     }
 
     fn refuse_late(&mut self, number: HoldNumber, order: &OrderRecord, reason: EndReason) -> Decided {

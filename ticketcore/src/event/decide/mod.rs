@@ -2,6 +2,7 @@
 //! changes nothing else. See `docs/SEMANTICS.md`, from which it is written.
 
 mod basket;
+mod beside;
 mod checkout;
 mod hold;
 mod known;
@@ -94,6 +95,8 @@ pub(crate) fn decide(
         Command::Transfer(request) => decide.transfer(request, keyed),
         Command::Exchange(request) => decide.exchange(request, keyed),
         Command::Redeem(request) => decide.redeem(request, keyed),
+        Command::AddVouchers(request) => decide.add_vouchers(request, keyed),
+        Command::RevokeVouchers(request) => decide.revoke_vouchers(request, keyed),
     }
 }
 

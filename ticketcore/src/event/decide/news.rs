@@ -68,7 +68,19 @@ impl Decide<'_, '_> {
         let until = hold.deadline.min(self.this_instant());
         let deadline = Some(self.deadline_after(order, seen, hold.deadline));
         let step = OrderStep::PaymentObserved { attempt, seen: seen.clone(), deadline };
-        self.step(number, order, None, step, until)
+        if seen.fingerprint().is_none() {
+            return self.step(number, order, None, step, until);
+        }
+        let order = order.clone();
+        if let Some(reason) = self.count_after(number, &order, &step)? {
+            // What the gateway said is looked up again, and then sent back.
+            return self.drop_order(number, None, reason);
+        }
+        let stepped = self.step(number, &order, None, step, until);
+        if stepped.is_err() {
+            self.scope.give_back();
+        }
+        stepped
     }
 
     /// The hold's effective deadline after news of a live order's last payment.

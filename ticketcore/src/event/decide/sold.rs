@@ -6,8 +6,8 @@ use crate::fact::{Keyed, Lines, OrderStep};
 use crate::id::{HoldNumber, UserId};
 use crate::limits::{REFUNDS_PER_ORDER_MAX, within};
 use crate::order::{
-    EndReason, OrderRecord, OrderState, PaymentState, RedeemRequest, RefundWhat, StepKind,
-    TicketStatus, TransferRequest, Way, Word,
+    EndReason, OrderRecord, OrderState, PaymentState, RedeemRequest, RefundWhat, StepKind, TicketStatus,
+    TransferRequest, Way, Word,
 };
 use crate::refusal::{NotAdmitted, Refusal};
 use crate::sale::Activity;

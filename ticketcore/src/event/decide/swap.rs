@@ -22,12 +22,14 @@ impl Decide<'_, '_> {
             return Err(Refusal::UnknownTicket { ticket }.into());
         }
         let back = order.places_of(&request.tickets);
+        let with = self.voucher_of(&order);
         let basket = Basket {
             items: &request.items,
             removed: &back,
             owner: Some(number),
             user: request.user,
             unlocked: 0,
+            with: with.as_ref(),
         };
         let taken = self.fill(&basket)?;
         let price = |lines: &Lines| lines.total_minor().unwrap_or(i64::MAX);
@@ -49,11 +51,22 @@ impl Decide<'_, '_> {
 
     /// As many places of the same categories and ticket types at the same price as the order wanted, reserved and locked; `None` if there are
     /// none. Adjacent ones come first.
-    pub(super) fn take_equivalent(&mut self, number: HoldNumber, order: &OrderRecord) -> Result<Option<Lines>, Instead> {
+    pub(super) fn take_equivalent(
+        &mut self,
+        number: HoldNumber,
+        order: &OrderRecord,
+    ) -> Result<Option<Lines>, Instead> {
         let removed = Lines::default();
         let items = self.like(&order.lines);
-        let basket =
-            Basket { items: &items, removed: &removed, owner: Some(number), user: order.user, unlocked: 0 };
+        let with = self.voucher_of(order);
+        let basket = Basket {
+            items: &items,
+            removed: &removed,
+            owner: Some(number),
+            user: order.user,
+            unlocked: 0,
+            with: with.as_ref(),
+        };
         match self.fill(&basket) {
             Ok(lines) if lines.total_minor() == order.lines.total_minor() => Ok(Some(lines)),
             Ok(_) => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::accounts::Accounts;
+use super::beside::Beside;
 use super::keys::Keys;
 use super::recount::recount;
 use super::summary::AuditSummary;
@@ -105,6 +106,7 @@ pub(super) struct Books {
     /// Counters kept fact by fact; [`recount`] makes them again from everything above.
     pub accounts: Accounts,
     pub tally: AuditSummary,
+    pub beside: Beside,
 }
 
 impl Books {
@@ -123,6 +125,7 @@ impl Books {
             keys: Keys::default(),
             accounts: Accounts::default(),
             tally: AuditSummary::default(),
+            beside: Beside::default(),
         };
         books.add_seats();
         books.accounts = recount(&books)?;
@@ -130,11 +133,20 @@ impl Books {
     }
 
     pub fn fact(&mut self, stamp: Stamp, fact: &Fact) -> Checked {
+        self.before_beside(fact);
+        self.one_fact(stamp, fact)?;
+        self.after_beside(stamp, fact)
+    }
+
+    fn one_fact(&mut self, stamp: Stamp, fact: &Fact) -> Checked {
         match fact {
             Fact::EventDefined(_) => Err((Invariant::I8SameFacts, "the event is defined again".to_owned())),
             Fact::ManifestChanged(change) => self.manifest_changed(change),
             Fact::SaleStateChanged { to } => self.sale_state_changed(*to),
             Fact::HoldPlaced(placed) => self.hold_placed(stamp, placed),
+            Fact::HoldPlacedWith(f) => self.hold_placed_with(stamp, f),
+            Fact::VouchersAdded(added) => self.vouchers_added(stamp, added),
+            Fact::VouchersRevoked(revoked) => self.vouchers_revoked(stamp, revoked),
             Fact::HoldAmended(amended) => self.hold_amended(stamp, amended),
             Fact::HoldExtended(extended) => self.hold_extended(stamp, extended),
             Fact::HoldEnded(ended) => self.hold_ended(stamp, ended),

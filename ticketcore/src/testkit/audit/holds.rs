@@ -182,6 +182,7 @@ impl Books {
                 return Err((Invariant::I2Conservation, format!("there is no seat {}", line.seat.0)));
             }
             let price = self.manifest.price(line.ticket_type, self.manifest.category_of(line.seat));
+            let price = price.map(|price| self.beside.price.apply(price));
             priced(price, line.price_minor, || format!("seat {}", line.seat.0))?;
             self.can_be_open(self.seats[line.seat.at()].allocation, || format!("seat {}", line.seat.0))?;
         }
@@ -190,6 +191,7 @@ impl Books {
                 return Err((Invariant::I2Conservation, format!("there is no area {}", line.area.0)));
             };
             let price = self.manifest.price(line.ticket_type, area.category);
+            let price = price.map(|price| self.beside.price.apply(price));
             priced(price, line.price_minor, || format!("area {}", line.area.0))?;
             let pool = (line.area, line.allocation);
             let there = self.accounts.pools.contains_key(&pool);
@@ -213,7 +215,8 @@ impl Books {
             Some(at) => {
                 let entry = self.manifest.allocations().get(at.at());
                 let unlockable = entry.is_some_and(|a| !a.channels.is_empty() || a.access_code.is_some());
-                unlockable || public && self.released.contains(&at)
+                let by_voucher = self.beside.unlocks == Some(at);
+                unlockable || by_voucher || public && self.released.contains(&at)
             }
         };
         let sale = self.sale;

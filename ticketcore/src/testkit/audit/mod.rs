@@ -7,6 +7,7 @@
 //! `I8 same facts`.
 
 mod accounts;
+mod beside;
 mod books;
 mod checkout;
 mod counts;

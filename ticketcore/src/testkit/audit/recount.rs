@@ -133,7 +133,8 @@ impl Books {
         ensure_off(kept.sections == counted.sections, || off("sections"))?;
         ensure_off(kept.allocations == counted.allocations, || off("allocations"))?;
         ensure_off(kept.pools == counted.pools, || off("pools"))?;
-        ensure_off(kept.quotas == counted.quotas, || off("quotas"))
+        ensure_off(kept.quotas == counted.quotas, || off("quotas"))?;
+        self.check_beside()
     }
 
     /// What every order owns is what its living tickets are for.

@@ -39,6 +39,8 @@ impl Model {
             }
             // The model decides none of these: orders that a gateway pays are judged by the auditor and by the gateway's ledger.
             Fact::PaymentRulesSet(_) | Fact::CheckoutOpened(_) | Fact::OrderStepped(_) => {}
+            // Nor these: vouchers are judged by the auditor.
+            Fact::VouchersAdded(_) | Fact::VouchersRevoked(_) | Fact::HoldPlacedWith(_) => {}
         }
     }
 

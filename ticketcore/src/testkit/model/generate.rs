@@ -174,15 +174,11 @@ impl Generator {
     }
 
     fn hold(&mut self, model: &Model) -> HoldRequest {
-        HoldRequest {
-            event: model.event(),
-            user: self.user(),
-            key: self.key(),
-            items: self.items(model, 3),
-            channel: self.channel(),
-            access_code: self.access_code(),
-            ttl_ms: self.ttl_ms(),
-        }
+        let (user, key) = (self.user(), self.key());
+        let items = self.items(model, 3);
+        let (channel, access_code) = (self.channel(), self.access_code());
+        let ttl_ms = self.ttl_ms();
+        HoldRequest { key, channel, access_code, ttl_ms, ..HoldRequest::new(model.event(), user, items) }
     }
 
     fn amend(&mut self, model: &Model) -> AmendRequest {

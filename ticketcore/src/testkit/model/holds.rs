@@ -27,6 +27,7 @@ impl Model {
         let rules = self.manifest.rules();
         let ttl_ms = request::ttl_ms(rules, request.ttl_ms)?;
         self.allowed(Activity::Hold)?;
+        self.check_code(request.access_code.as_deref())?;
         self.check_names(&request.items)?;
         let nothing = Lines::default();
         self.check_user_limit(request.user, &request.items, &nothing)?;
@@ -83,6 +84,7 @@ impl Model {
         if request.expected.is_some_and(|expected| expected != hold.version) {
             return Err(Refusal::StaleHold { version: hold.version }.into());
         }
+        self.check_code(request.access_code.as_deref())?;
         // Of class 8 unknown seats come first, then what is about the hold, then the other names.
         let names = self.check_names(&request.add);
         if let Err(unknown @ Refusal::UnknownSeats(_)) = names {

@@ -79,6 +79,14 @@ impl Model {
         }
     }
 
+    /// Some allocation has the access code.
+    pub(super) fn check_code(&self, code: Option<&str>) -> Result<(), Refusal> {
+        let has =
+            |code: &str| self.manifest.allocations().iter().any(|a| a.access_code.as_deref() == Some(code));
+        // How long its user must wait is not a part of an event.
+        if code.is_none_or(has) { Ok(()) } else { Err(Refusal::UnknownCode { retry_after_ms: 0 }) }
+    }
+
     /// What the user would have with `items` more and `returned` less, if that is more than before.
     pub(super) fn check_user_limit(
         &self,

@@ -57,6 +57,7 @@ impl Node {
     /// Opens the office, if the catalogue can be read.
     pub fn start(&mut self) {
         let options = Options {
+            guess_delay_ms: 0,
             clock: Arc::new(self.clock.clone()),
             manual_expiry: true,
             snapshot_every: 0,

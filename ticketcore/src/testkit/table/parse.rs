@@ -112,7 +112,13 @@ impl Names<'_> {
         if words.verb == "hold" {
             let (items, ttl_ms) = (self.items(&words.plain)?, words.ttl_ms()?);
             let (channel, access_code) = (words.text("channel"), words.text("code"));
-            return Ok(Command::Hold(HoldRequest { event, user, key, items, channel, access_code, ttl_ms }));
+            return Ok(Command::Hold(HoldRequest {
+                key,
+                channel,
+                access_code,
+                ttl_ms,
+                ..HoldRequest::new(event, user, items)
+            }));
         }
         let number = self.hold(words.one()?)?;
         let (hold, order) = (HoldId { event, number }, OrderId { event, number });

@@ -12,7 +12,7 @@ use crate::time::UtcMs;
 
 /// Every code of a refusal: the first word of its text.
 #[cfg(test)]
-pub(super) const CODES: [&str; 36] = [
+pub(super) const CODES: [&str; 37] = [
     "limit_exceeded",
     "nothing_requested",
     "duplicate_seat",
@@ -30,6 +30,7 @@ pub(super) const CODES: [&str; 36] = [
     "no_extension_left",
     "manifest",
     "in_use",
+    "unknown_code",
     "unknown_seats",
     "not_in_hold",
     "hold_would_be_empty",
@@ -123,6 +124,16 @@ impl<S: Subject> Case<S> {
             }
             Refusal::SeatMismatch(seats) => join(seats, |seat| self.mismatch(seat)),
             Refusal::PlacesMismatch { blocked } => blocked.to_string(),
+            Refusal::BatchDiffers { .. } | Refusal::UnknownBatch | Refusal::VoucherRevoked => String::new(),
+            Refusal::DuplicateCode { at } => format!("#{at}"),
+            Refusal::UnknownCode { retry_after_ms } => format!("{retry_after_ms}ms"),
+            Refusal::VoucherClosed { from, until } => {
+                format!("{} {}", time(from.unwrap_or_default()), time(until.unwrap_or(UtcMs::NEVER)))
+            }
+            Refusal::VoucherUsedUp { uses_max } => uses_max.to_string(),
+            Refusal::IdentityLimit { limit, used, asked, .. } => {
+                format!("limit {limit} used {used} asked {asked}")
+            }
             Refusal::UserLimit { limit, used, asked } => format!("limit {limit} used {used} asked {asked}"),
             Refusal::SeatsUnavailable(seats) => join(seats, |seat| self.conflict(seat)),
             Refusal::AreaExhausted { area, left } => format!("{} left {left}", self.area(*area)),

@@ -221,6 +221,35 @@ fn an_earlier_attempt_that_succeeds_after_all_is_given_back() {
 }
 
 #[test]
+fn an_earlier_attempt_that_succeeds_after_all_goes_back_when_the_order_is_over_however_it_ends() {
+    let surplus = |desk: &Desk, seat| {
+        let order = desk.open(u128::from(seat), &[seat]);
+        desk.pay(order).unwrap();
+        desk.seen(order, 1, declined()).unwrap();
+        desk.pay(order).unwrap();
+        desk.seen(order, 2, declined()).unwrap();
+        desk.seen(order, 1, captured(PRICE)).unwrap();
+        assert_eq!((desk.state(order), desk.next(order)), (OrderState::Open, None), "another card may do");
+        order
+    };
+    let desk = Desk::new();
+    let refund = Effect::StartRefund { attempt: 1, reason: EndReason::Surplus };
+    let cancelled = surplus(&desk, 0);
+    desk.cancel(cancelled).unwrap();
+    desk.due(cancelled, &refund);
+    let outside = surplus(&desk, 1);
+    desk.outside(outside).unwrap();
+    desk.due(outside, &refund);
+    assert_eq!(desk.seat(1), SeatState::Sold);
+    let expired = surplus(&desk, 2);
+    desk.run_out();
+    desk.due(expired, &refund);
+    desk.refund_seen(expired, 1, crate::desk::succeeded()).unwrap();
+    assert_eq!((desk.state(expired), desk.next(expired)), (OrderState::Expired, None));
+    desk.check();
+}
+
+#[test]
 fn sixty_four_clicks_with_sixty_four_keys_are_one_order_and_one_payment() {
     let desk = Desk::new();
     let hold = desk.sale.hold(1, &[0]).wait().unwrap();

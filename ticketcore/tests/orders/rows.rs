@@ -97,6 +97,14 @@ fn prepare(desk: &Desk, order: OrderId, from: S, step: K) {
             late_capture(desk, order);
             desk.dispute(order, 1).unwrap();
         }
+        (S::Expired, K::RefundStarted | K::RefundObserved | K::RefundRetried) => {
+            refund_surplus(desk, order, step)
+        }
+        (S::Expired, K::DisputeOpened) => late_capture(desk, order),
+        (S::Expired, K::DisputeClosed) => {
+            late_capture(desk, order);
+            desk.dispute(order, 1).unwrap();
+        }
         (S::Expired, K::LateConfirmed) => _ = desk.seen(order, 1, authorized()).unwrap(),
         (S::Expired, K::LateRefused) => {
             desk.seen(order, 1, authorized()).unwrap();
@@ -111,6 +119,17 @@ fn refund(desk: &Desk, order: OrderId, from: S) {
         late_capture(desk, order);
     }
     desk.refund(order, RefundWhat::Amount(PRICE)).unwrap();
+}
+
+/// An expired order whose first attempt, declined once, was captured after all: a refund that only the house begins.
+fn refund_surplus(desk: &Desk, order: OrderId, step: K) {
+    desk.seen(order, 1, captured(PRICE)).unwrap();
+    if step != K::RefundStarted {
+        desk.due(order, &SURPLUS);
+    }
+    if step == K::RefundRetried {
+        desk.refund_seen(order, 1, failed(false)).unwrap();
+    }
 }
 
 /// Money that comes in for a cancelled order.
@@ -164,6 +183,10 @@ fn take(desk: &Desk, order: OrderId, step: K) -> Answer {
         }
         K::LateConfirmed | K::LateRefused => desk.observe(order, News::SettleLate),
         K::CaptureRequested => desk.staff(order, StaffAction::Capture),
+        K::RefundStarted if desk.next(order) == Some(SURPLUS) && desk.state(order) == S::Expired => {
+            assert_eq!(desk.refund(order, RefundWhat::Full), in_state(S::Expired), "it goes back by itself");
+            desk.observe(order, News::StartRefund { attempt: 1, reason: EndReason::Surplus })
+        }
         K::RefundStarted => desk.refund(order, RefundWhat::Amount(1)),
         K::RefundObserved => {
             let seen = RefundSeen::Submitted { reference: word("re") };
@@ -183,6 +206,22 @@ fn take(desk: &Desk, order: OrderId, step: K) -> Answer {
     }
 }
 
+/// The money of a first attempt that a second one made useless.
+const SURPLUS: Effect = Effect::StartRefund { attempt: 1, reason: EndReason::Surplus };
+
+/// An expired order with two attempts, both declined.
+fn ready_twice_declined() -> (Desk, OrderId) {
+    let desk = Desk::new();
+    let order = desk.open(BUYER, &[0]);
+    for attempt in [1, 2] {
+        desk.pay(order).unwrap();
+        desk.seen(order, attempt, declined()).unwrap();
+    }
+    desk.run_out();
+    assert_eq!(desk.state(order), S::Expired);
+    (desk, order)
+}
+
 /// Rows that no command leads to yet.
 const NO_COMMAND: &[(S, K)] = &[];
 
@@ -193,6 +232,11 @@ fn every_row_of_the_table_happens() {
         let (desk, order) = match (from, row.step) {
             (S::Cancelled, step) => ready_cancelled(step),
             (S::Confirmed, K::Authorized) => ready_outside(),
+            (S::Expired, K::RefundStarted | K::RefundObserved | K::RefundRetried) => {
+                let (desk, order) = ready_twice_declined();
+                prepare(&desk, order, from, row.step);
+                (desk, order)
+            }
             (from, step) => ready(from, step),
         };
         assert_eq!(desk.state(order), from, "{row:?}");

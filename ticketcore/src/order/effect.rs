@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::payment::{PaymentState, RefundState};
+use super::payment::{Payment, PaymentState, RefundState};
 use super::record::OrderRecord;
 use super::state::OrderState;
 use super::step::EndReason;
@@ -100,7 +100,8 @@ impl OrderRecord {
             OrderState::Confirmed => self.next_of_confirmed(last, cancelled),
             OrderState::Expired => {
                 let paid = |p: PaymentState| matches!(p, PaymentState::Authorized | PaymentState::Captured);
-                let late = self.payment(last).is_some_and(|p| paid(p.state) && !p.capture_refused);
+                let lost = |p: &Payment| p.capture_refused && p.state == PaymentState::Authorized;
+                let late = self.payment(last).is_some_and(|p| paid(p.state) && !lost(p));
                 late.then_some(Effect::SettleLate)
             }
             OrderState::InReview | OrderState::Cancelled => None,
@@ -137,6 +138,9 @@ impl OrderRecord {
     fn next_of_confirmed(&self, last: u32, cancelled: bool) -> Option<Effect> {
         let account = self.account.as_deref()?;
         let payment = self.payment(last)?;
+        if account.outside.is_some() {
+            return None;
+        }
         if cancelled && payment.state == PaymentState::Authorized {
             return Some(Effect::Reverse);
         }
@@ -148,7 +152,7 @@ impl OrderRecord {
         }
         let wanted = account.capture_requested
             || account.terms.is_some_and(|terms| terms.rules.capture != CaptureMode::Manual);
-        let due = payment.state == PaymentState::Authorized && wanted && account.outside.is_none();
+        let due = payment.state == PaymentState::Authorized && wanted;
         if due { self.charge(last).map(Effect::Capture) } else { None }
     }
 

@@ -16,13 +16,23 @@ pub(crate) type Misfit = &'static str;
 impl OrderRecord {
     /// The state after `step`, if the step is legal now.
     pub fn after(&self, step: &OrderStep) -> Option<OrderState> {
-        // News of a payment that is not the last one are about money alone.
-        if let OrderStep::PaymentObserved { attempt, .. } | OrderStep::CaptureRefused { attempt, .. } = step
-            && *attempt != super::count(self.payments().len())
-        {
-            return Some(self.state);
-        }
-        self.after_kind(step.kind())
+        // What becomes of a payment that is not the last one is about money alone.
+        if self.is_about_earlier(step) { Some(self.state) } else { self.after_kind(step.kind()) }
+    }
+
+    /// Whether a step is about the money of an attempt that is not the last one, whatever else the order does meanwhile.
+    fn is_about_earlier(&self, step: &OrderStep) -> bool {
+        let of_refund = |number: u32| Some(self.refunds().get(number.checked_sub(1)? as usize)?.attempt);
+        let about = match step {
+            OrderStep::PaymentObserved { attempt, .. }
+            | OrderStep::CaptureRefused { attempt, .. }
+            | OrderStep::RefundStarted { attempt, .. } => Some(*attempt),
+            OrderStep::RefundObserved { refund, .. } | OrderStep::RefundRetried { refund } => {
+                of_refund(*refund)
+            }
+            _ => None,
+        };
+        about.is_some_and(|attempt| attempt != 0 && attempt != super::count(self.payments().len()))
     }
 
     pub fn after_kind(&self, kind: StepKind) -> Option<OrderState> {
@@ -214,7 +224,7 @@ impl OrderRecord {
         if self.payment(attempt).is_none_or(|payment| payment.state != PaymentState::Captured) {
             return Err("there is no money to dispute");
         }
-        if self.terms().is_none_or(|terms| terms.rules.disputes_revoke) {
+        if self.pays_tickets(attempt) && self.terms().is_none_or(|terms| terms.rules.disputes_revoke) {
             self.restatus(TicketStatus::Valid, TicketStatus::Disputed);
         }
         self.account_mut().dispute = Some((attempt, reference.clone()));
@@ -233,7 +243,7 @@ impl OrderRecord {
             payment.captured_minor -= left;
         }
         self.account_mut().reason = Some(EndReason::Asked);
-        let live = self.live_tickets();
+        let live = if self.pays_tickets(attempt) { self.live_tickets() } else { Vec::new() };
         self.kill(&live, back, TicketStatus::Refunded)
     }
 

@@ -126,6 +126,12 @@ impl OrderRecord {
         captured - refunds.map(|refund| refund.amount_minor).sum::<i64>()
     }
 
+    /// Whether the tickets are there for this attempt's money: money that came twice, or to an order that was paid outside, is not theirs.
+    pub fn pays_tickets(&self, attempt: u32) -> bool {
+        let outside = self.account.as_ref().is_some_and(|account| account.outside.is_some());
+        self.state == OrderState::Confirmed && !outside && attempt == super::count(self.payments().len())
+    }
+
     /// Whether it is over for good: no money on its way, stuck, disputed or still to be sent back.
     pub fn is_settled(&self) -> bool {
         let stuck = self.refunds().iter().any(|refund| refund.state == RefundState::Stuck);

@@ -133,9 +133,7 @@ impl Decide<'_, '_> {
     /// Sends back all that is left of an attempt's money, and the tickets with it.
     fn refund_rest(&mut self, number: HoldNumber, attempt: u32, reason: EndReason) -> Decided {
         let order = self.any_order(number)?;
-        let last = order.payments().len() == attempt as usize;
-        let tickets =
-            if order.state == OrderState::Confirmed && last { order.live_tickets() } else { Vec::new() };
+        let tickets = if order.pays_tickets(attempt) { order.live_tickets() } else { Vec::new() };
         let amount_minor = order.left_minor(attempt);
         self.start_refund(number, None, attempt, amount_minor, tickets, reason)
     }

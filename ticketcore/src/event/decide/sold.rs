@@ -20,10 +20,20 @@ impl Decide<'_, '_> {
         self.allowed(Activity::Refund)?;
         let order = self.any_order(number)?;
         let last = u32::try_from(order.payments().len()).unwrap_or(u32::MAX);
-        let attempt = (1..=last).rev().find(|attempt| order.left_minor(*attempt) > 0).unwrap_or(0);
+        let confirmed = order.state == OrderState::Confirmed;
+        let of_any = (1..=last).rev().find(|attempt| order.left_minor(*attempt) > 0).unwrap_or(0);
+        let attempt = if order.pays_tickets(last) { last } else { of_any };
+        // Money that is reserved and not taken yet can't be sent back, and no ticket may die without it.
+        let reserved = order.pays_tickets(last)
+            && order.payment(last).is_some_and(|payment| payment.state != PaymentState::Captured);
+        if reserved && !matches!(what, RefundWhat::Amount(_)) {
+            let amount_minor = order.account.as_ref().map_or(0, |account| account.amount_minor);
+            return Err(Refusal::NotPaid { amount_minor }.into());
+        }
         let left_minor = order.left_minor(attempt);
         let (tickets, amount_minor) = match what {
-            RefundWhat::Full => (order.live_tickets(), left_minor),
+            RefundWhat::Full if confirmed => (order.live_tickets(), left_minor),
+            RefundWhat::Full => (Vec::new(), left_minor),
             RefundWhat::Tickets(tickets) => {
                 self.valid_tickets(order, tickets)?;
                 let worth = order.places_of(tickets).total_minor().unwrap_or(i64::MAX);
@@ -92,7 +102,9 @@ impl Decide<'_, '_> {
         if order.account.as_ref().is_none_or(|account| account.dispute.is_none()) {
             return Err(self.as_it_stands(number, order));
         }
-        let back = if won { Lines::default() } else { order.sold() };
+        let disputed = order.account.as_ref().and_then(|account| Some(account.dispute.as_ref()?.0));
+        let lost = !won && disputed.is_some_and(|attempt| order.pays_tickets(attempt));
+        let back = if lost { order.sold() } else { Lines::default() };
         let seats = back.seats.clone();
         let fact = self.stepped(number, order, by, OrderStep::DisputeClosed { won, back })?;
         self.scope.lock_lines(&seats);

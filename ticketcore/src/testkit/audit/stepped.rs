@@ -96,7 +96,8 @@ impl Books {
                 let again = std::mem::replace(&mut till.capture_requested, true);
                 ensure(!again, Invariant::I8SameFacts, || "its money was asked for before".to_owned())
             }
-            OrderStep::RefundStarted { refund, attempt, amount_minor, tickets, back, .. } => {
+            OrderStep::RefundStarted { refund, attempt, amount_minor, tickets, back, reason } => {
+                self.money_for_tickets(number, *attempt, *amount_minor, back, *reason)?;
                 self.refund_started(number, (*refund, *attempt), *amount_minor, tickets, back)
             }
             OrderStep::RefundObserved { refund, seen } => {
@@ -114,7 +115,8 @@ impl Books {
             OrderStep::DisputeOpened { attempt, .. } => {
                 let order = self.with_tickets(number)?;
                 order.till.open_dispute(*attempt)?;
-                if order.till.terms.is_none_or(|terms| terms.rules.disputes_revoke) {
+                let serves = order.till.serves(*attempt);
+                if serves && order.till.terms.is_none_or(|terms| terms.rules.disputes_revoke) {
                     order.tickets.dispute(true);
                 }
                 Ok(())
@@ -153,6 +155,35 @@ impl Books {
         self.accounts.add_user(user, 0, -places(back)?)
     }
 
+    /// No ticket that a gateway was paid for dies without its money, and none that was paid for otherwise dies for money it never had.
+    fn money_for_tickets(
+        &self,
+        number: HoldNumber,
+        attempt: u32,
+        amount_minor: i64,
+        back: &Lines,
+        reason: EndReason,
+    ) -> Checked {
+        let till = &self.order(number)?.till;
+        let worth = back.total_minor().unwrap_or(i64::MAX);
+        if till.terms.is_none() || places(back)? == 0 {
+            return Ok(());
+        }
+        if till.outside {
+            let asked = reason == EndReason::Asked;
+            return ensure(asked, Invariant::I7Money, || {
+                format!("{number:?} was paid outside, and {reason:?}")
+            });
+        }
+        let enough = worth == 0
+            || attempt == till.last()
+                && till.last_money() == Some(Where::Taken)
+                && amount_minor >= worth.min(till.left_minor(attempt));
+        ensure(enough, Invariant::I7Money, || {
+            format!("{back:?} goes back for {amount_minor} of attempt {attempt}: {till:?}")
+        })
+    }
+
     fn refund_started(
         &mut self,
         number: HoldNumber,
@@ -187,9 +218,12 @@ impl Books {
 
     fn dispute_closed(&mut self, number: HoldNumber, won: bool, back: &Lines) -> Checked {
         let order = self.with_tickets(number)?;
+        let serves = order.till.dispute.is_some_and(|attempt| order.till.serves(attempt));
         order.till.close_dispute(won)?;
         if won {
             order.tickets.dispute(false);
+        }
+        if won || !serves {
             return ensure(places(back)? == 0, Invariant::I2Conservation, || format!("{back:?} is free"));
         }
         order.tickets.kill_all(back)?;

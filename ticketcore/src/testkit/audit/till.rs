@@ -91,6 +91,11 @@ impl Till {
         at.ok_or_else(|| (Invariant::I7Money, format!("there is no attempt {number}")))
     }
 
+    /// Whether the tickets of a confirmed order are there for this attempt's money.
+    pub fn serves(&self, number: u32) -> bool {
+        !self.outside && number == self.last()
+    }
+
     /// The money of the last attempt, if there was one.
     pub fn last_money(&self) -> Option<Where> {
         self.attempts.last().map(|attempt| attempt.money)

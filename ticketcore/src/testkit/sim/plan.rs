@@ -9,6 +9,12 @@ use crate::testkit::{FaultOdds, Rng};
 pub(super) enum Step {
     /// A client or a member of staff sends a command.
     Command,
+    /// A buyer or a member of staff asks for something about an order that a gateway pays.
+    Paid,
+    /// A driver goes on with what is due.
+    Drive,
+    /// Something happens at the gateway, or comes from there.
+    Gateway,
     /// A client asks for outcomes.
     Poll,
     /// The store gets on with something it has held.
@@ -45,8 +51,11 @@ pub(super) enum Step {
     Harm,
 }
 
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 21] = [
     Step::Command,
+    Step::Paid,
+    Step::Drive,
+    Step::Gateway,
     Step::Poll,
     Step::Land,
     Step::Maintain,
@@ -115,6 +124,10 @@ pub(super) struct Plan {
     pub steps_back: bool,
     pub clock_step_ms: u64,
     pub jump_pct: u32,
+    /// A gateway pays orders.
+    pub paid: bool,
+    /// Drivers believe at once that a payment was never heard of.
+    pub hasty: bool,
     steps: Vec<(Step, u32)>,
     asks: Vec<(Ask, u32)>,
 }
@@ -125,11 +138,17 @@ impl Plan {
         let shared = !local && rng.chance(70);
         let offices = if shared && rng.chance(60) { 2 } else { 1 };
         let faults = if rng.chance(75) { FaultOdds::swarm(rng) } else { FaultOdds::default() };
+        let (paid, hasty) = (rng.chance(60), rng.chance(40));
         let mut weight = |often: u32| if rng.chance(75) { between(rng, 1, 2 * often) } else { 0 };
         let mut steps: Vec<(Step, u32)> = Vec::new();
         for step in STEPS {
             let weight = match step {
+                Step::Command if paid => 160,
                 Step::Command => 300,
+                Step::Paid | Step::Drive | Step::Gateway if !paid => 0,
+                Step::Paid => 60 + weight(60),
+                Step::Drive => 80 + weight(160),
+                Step::Gateway => 10 + weight(60),
                 Step::Poll => 60 + weight(100),
                 Step::Land => 30 + weight(60),
                 Step::Maintain => 10 + weight(60),
@@ -155,6 +174,8 @@ impl Plan {
             local,
             shared,
             offices,
+            paid,
+            hasty,
             users: between(rng, 1, 6),
             faults,
             shrewd: between(rng, 20, 100),

@@ -33,7 +33,6 @@ struct Shared {
 
 #[derive(Default)]
 struct Waiting {
-    closed: bool,
     number: u64,
     calls: HashMap<u64, Call>,
 }
@@ -108,10 +107,6 @@ impl SandboxClient {
 impl Shared {
     fn send(&self, request: Request, call: Call) {
         let mut waiting = self.waiting.lock();
-        if waiting.closed {
-            drop(waiting);
-            return call.broken();
-        }
         waiting.number += 1;
         let number = waiting.number;
         waiting.calls.insert(number, call);
@@ -142,13 +137,9 @@ impl Shared {
         }
     }
 
-    /// Tells all who wait that nobody knows.
+    /// Tells all who wait that nobody knows. By then nothing more can be sent, and who tries comes here.
     fn close(&self) {
-        let calls = {
-            let mut waiting = self.waiting.lock();
-            waiting.closed = true;
-            std::mem::take(&mut waiting.calls)
-        };
+        let calls = std::mem::take(&mut self.waiting.lock().calls);
         calls.into_values().for_each(Call::broken);
     }
 }

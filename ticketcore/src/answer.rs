@@ -220,9 +220,9 @@ impl FromAnswer for Order {
             Fact::OrderOpened(f) => {
                 order(f.hold, f.user, OrderState::Open, &f.lines, Some(f.payment_deadline))
             }
-            Fact::CheckoutOpened(f) => {
-                let f = &f.opened;
-                order(f.hold, f.user, OrderState::Open, &f.lines, Some(f.payment_deadline))
+            Fact::CheckoutOpened(checkout) => {
+                let f = &checkout.opened;
+                order(f.hold, f.user, checkout.state(), &f.lines, Some(f.payment_deadline))
             }
             Fact::OrderConfirmed(f) => order(f.order, f.user, OrderState::Confirmed, &f.lines, None),
             Fact::OrderCancelled(f) => order(f.order, f.user, OrderState::Cancelled, &f.lines, None),

@@ -37,6 +37,10 @@ pub const ATTEMPTS_PER_ORDER_MAX: usize = 16;
 pub const REFUNDS_PER_ORDER_MAX: usize = 256;
 /// Definite failures of one refund after which it is stuck.
 pub const REFUND_TRIES_MAX: u32 = 8;
+/// Shortest time an event may give an order for its first payment, in milliseconds.
+pub const INTENT_TTL_MS_MIN: u64 = 1_000;
+/// Longest time staff may be given for a review, in milliseconds (48 hours): the only thing that passes a hold's lifetime.
+pub const REVIEW_TTL_MS_MAX: u64 = 48 * 3_600_000;
 /// Lines beside the tickets that one order may have.
 pub const EXTRA_LINES_MAX: usize = 32;
 /// Notifications a sandbox keeps for who fetches them.
@@ -84,7 +88,10 @@ pub const VENUES_MAX: usize = 65_536;
 /// Events one store may have.
 pub const EVENTS_MAX: usize = 1_000_000;
 
-const _: () = assert!(HOLD_LIFETIME_MS_MAX <= KEY_RETENTION_MS, "a key must outlive the order it opened");
+const _: () = assert!(
+    HOLD_LIFETIME_MS_MAX + REVIEW_TTL_MS_MAX <= KEY_RETENTION_MS,
+    "a key must outlive the order it opened"
+);
 const _: () = assert!(ALLOCATIONS_MAX <= 64 && QUOTAS_MAX <= 64, "sets of them are one 64-bit word");
 const _: () = assert!(SEATS_MAX < u32::MAX as usize);
 

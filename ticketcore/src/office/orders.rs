@@ -9,7 +9,7 @@ use crate::id::{EventId, HoldNumber, OrderId, UserId};
 use crate::limits::{self, within};
 use crate::order::{
     CheckoutRequest, Effect, ExchangeRequest, News, ObserveRequest, PayRequest, PaymentRulesRequest,
-    RedeemRequest, StaffOrderRequest, TransferRequest,
+    PaymentSeen, RedeemRequest, RefundWhat, StaffAction, StaffOrderRequest, TransferRequest,
 };
 use crate::refusal::Refusal;
 
@@ -47,29 +47,37 @@ impl BoxOffice {
 
     /// Tells an order what is known of its money, or has it take a step that is due. What is known or done already changes nothing.
     pub fn observe(&self, request: ObserveRequest) -> Pending<Stepped> {
-        if request.news == News::SettleLate
-            && let Ok(core) = self.office.open_event(request.order.event)
-        {
-            // A dead hold must not keep late money from its seats.
-            core.expire(usize::MAX);
-        }
-        self.office.submit(request.order.event, Command::Observe(Box::new(request)))
+        self.expire_for_late_money(std::slice::from_ref(&request));
+        self.send(check_observe(request))
     }
 
     /// As [`observe`](Self::observe), for many orders at once.
     pub fn observe_many(&self, requests: Vec<ObserveRequest>) -> Vec<Pending<Stepped>> {
-        let command = |r: ObserveRequest| Ok((r.order.event, Command::Observe(Box::new(r))));
-        self.send_many(requests.into_iter().map(command).collect())
+        self.expire_for_late_money(&requests);
+        self.send_many(requests.into_iter().map(check_observe).collect())
+    }
+
+    /// A dead hold must not keep late money from its seats.
+    fn expire_for_late_money(&self, requests: &[ObserveRequest]) {
+        let mut done: Option<EventId> = None;
+        for request in requests.iter().filter(|request| request.news == News::SettleLate) {
+            let event = request.order.event;
+            if done.replace(event) != Some(event)
+                && let Ok(core) = self.office.open_event(event)
+            {
+                core.expire(usize::MAX);
+            }
+        }
     }
 
     /// What staff, or the host, does to an order: reviews, refunds, disputes, payments outside.
     pub fn staff_order(&self, request: StaffOrderRequest) -> Pending<Stepped> {
-        self.office.submit(request.order.event, Command::StaffOrder(Box::new(request)))
+        self.send(check_staff_order(request))
     }
 
     /// Gives tickets to somebody else; the old codes are dead.
     pub fn transfer(&self, request: TransferRequest) -> Pending<Stepped> {
-        self.office.submit(request.order.event, Command::Transfer(Box::new(request)))
+        self.send(check_transfer(request))
     }
 
     /// Changes tickets for others of the same price; the old codes are dead.
@@ -84,7 +92,7 @@ impl BoxOffice {
 
     /// Sets how orders of an event are paid from now on.
     pub fn set_payment_rules(&self, request: PaymentRulesRequest) -> Pending<Done> {
-        self.office.submit(request.event, Command::PaymentRules(Box::new(request)))
+        self.send(check_rules(request))
     }
 
     /// Orders of an event with something to be done about them, at most `limit`, in ascending order after `after`. Waits until what it saw is
@@ -119,6 +127,44 @@ fn check_checkout(request: CheckoutRequest) -> Checked {
     let max = limits::EXTRA_LINES_MAX as u64;
     within("extra", request.extra.len() as u64, 0, max).map_err(Refusal::Limit)?;
     Ok((request.hold.event, Command::Checkout(Box::new(request))))
+}
+
+/// Money is never negative.
+fn check_observe(request: ObserveRequest) -> Checked {
+    if let News::Payment { seen: PaymentSeen::Captured { amount_minor, .. }, .. } = &request.news
+        && *amount_minor < 0
+    {
+        let found = amount_minor.unsigned_abs();
+        within("amount_minor: below zero", found, 0, 0).map_err(Refusal::Limit)?;
+    }
+    Ok((request.order.event, Command::Observe(Box::new(request))))
+}
+
+fn check_staff_order(request: StaffOrderRequest) -> Checked {
+    if let StaffAction::Refund(RefundWhat::Tickets(tickets)) = &request.action {
+        check_tickets(tickets)?;
+    }
+    Ok((request.order.event, Command::StaffOrder(Box::new(request))))
+}
+
+fn check_transfer(request: TransferRequest) -> Checked {
+    check_tickets(&request.tickets)?;
+    Ok((request.order.event, Command::Transfer(Box::new(request))))
+}
+
+fn check_tickets(tickets: &[u32]) -> Result<(), Refusal> {
+    if tickets.is_empty() { Err(Refusal::NothingRequested) } else { Ok(()) }
+}
+
+fn check_rules(request: PaymentRulesRequest) -> Checked {
+    let rules = &request.rules;
+    let lifetime = limits::HOLD_LIFETIME_MS_MAX;
+    let check = |what, found, min, max| within(what, found, min, max).map_err(Refusal::Limit);
+    check("intent_ttl_ms", rules.intent_ttl_ms, limits::INTENT_TTL_MS_MIN, lifetime)?;
+    check("payment_deadline_ms_max", rules.payment_deadline_ms_max, limits::INTENT_TTL_MS_MIN, lifetime)?;
+    check("review_ttl_ms", rules.review_ttl_ms, limits::INTENT_TTL_MS_MIN, limits::REVIEW_TTL_MS_MAX)?;
+    check("lapse_margin_ms", rules.lapse_margin_ms, 0, limits::REVIEW_TTL_MS_MAX)?;
+    Ok((request.event, Command::PaymentRules(Box::new(request))))
 }
 
 fn check_exchange(request: ExchangeRequest) -> Checked {

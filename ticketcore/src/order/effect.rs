@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::payment::{Payment, PaymentState, RefundState};
+use super::payment::{PaymentState, RefundState};
 use super::record::OrderRecord;
 use super::state::OrderState;
 use super::step::EndReason;
@@ -100,8 +100,7 @@ impl OrderRecord {
             OrderState::Confirmed => self.next_of_confirmed(last, cancelled),
             OrderState::Expired => {
                 let paid = |p: PaymentState| matches!(p, PaymentState::Authorized | PaymentState::Captured);
-                let lost = |p: &Payment| p.capture_refused && p.state == PaymentState::Authorized;
-                let late = self.payment(last).is_some_and(|p| paid(p.state) && !lost(p));
+                let late = self.payment(last).is_some_and(|p| paid(p.state) && !p.capture_refused);
                 late.then_some(Effect::SettleLate)
             }
             OrderState::InReview | OrderState::Cancelled => None,
@@ -121,7 +120,9 @@ impl OrderRecord {
     }
 
     fn next_of_authorized(&self, last: u32) -> Option<Effect> {
-        let payment = self.payment(last)?;
+        let Some(payment) = self.payment(last) else {
+            return self.is_paid().then_some(Effect::Confirm);
+        };
         let wrong = payment.state == PaymentState::Captured && !self.is_paid();
         if wrong {
             return Some(Effect::Drop(EndReason::WrongAmount));
@@ -138,13 +139,13 @@ impl OrderRecord {
     fn next_of_confirmed(&self, last: u32, cancelled: bool) -> Option<Effect> {
         let account = self.account.as_deref()?;
         let payment = self.payment(last)?;
-        if account.outside.is_some() {
+        if !self.pays(last) {
             return None;
         }
         if cancelled && payment.state == PaymentState::Authorized {
             return Some(Effect::Reverse);
         }
-        if cancelled && self.left_minor(last) > 0 && account.dispute.is_none() {
+        if cancelled && self.left_minor(last) > 0 && !self.is_disputed(last) {
             return Some(Effect::StartRefund { attempt: last, reason: EndReason::EventCancelled });
         }
         if payment.state == PaymentState::Voided || payment.capture_refused {
@@ -159,14 +160,11 @@ impl OrderRecord {
     /// Money that no live order is owed: unknown outcomes are looked up, reservations given back, captures refunded.
     fn next_of_money(&self, last: u32, reason: EndReason) -> Option<Effect> {
         (1..=last).find_map(|attempt| {
-            let surplus =
-                attempt != last || matches!(self.state, OrderState::Cancelled | OrderState::Expired);
-            let outside = self.account.as_ref().is_some_and(|account| account.outside.is_some());
-            if !surplus && !outside {
+            let wanted = self.pays(attempt) || self.state.is_live() && attempt == last;
+            if wanted {
                 return None;
             }
-            let disputed =
-                self.account.as_ref().is_some_and(|a| a.dispute.as_ref().is_some_and(|d| d.0 == attempt));
+            let disputed = self.is_disputed(attempt);
             match self.payment(attempt)?.state {
                 PaymentState::Started | PaymentState::ActionRequired => {
                     self.charge(attempt).map(Effect::LookUp)

@@ -82,8 +82,14 @@ impl OrderRecord {
                 self.lines = lines.clone();
                 Ok(())
             }
-            OrderStep::Dropped { reason, .. } | OrderStep::LateRefused { reason } => {
+            OrderStep::Dropped { reason, .. } => {
                 self.account_mut().reason = Some(*reason);
+                Ok(())
+            }
+            OrderStep::LateRefused { reason } => {
+                self.account_mut().reason = Some(*reason);
+                // What it wanted is nobody's business any more: it has no tickets and never had.
+                self.lines = Lines::default();
                 Ok(())
             }
             OrderStep::Reversed { reason, back } => {
@@ -224,7 +230,7 @@ impl OrderRecord {
         if self.payment(attempt).is_none_or(|payment| payment.state != PaymentState::Captured) {
             return Err("there is no money to dispute");
         }
-        if self.pays_tickets(attempt) && self.terms().is_none_or(|terms| terms.rules.disputes_revoke) {
+        if self.pays(attempt) && self.terms().is_none_or(|terms| terms.rules.disputes_revoke) {
             self.restatus(TicketStatus::Valid, TicketStatus::Disputed);
         }
         self.account_mut().dispute = Some((attempt, reference.clone()));
@@ -242,8 +248,12 @@ impl OrderRecord {
         if let Some(payment) = super::nth(&mut self.account_mut().payments, attempt) {
             payment.captured_minor -= left;
         }
+        if !self.pays(attempt) {
+            // The tickets were paid with other money.
+            return (back.places() == 0).then_some(()).ok_or("tickets die whose money is there");
+        }
         self.account_mut().reason = Some(EndReason::Asked);
-        let live = if self.pays_tickets(attempt) { self.live_tickets() } else { Vec::new() };
+        let live = self.live_tickets();
         self.kill(&live, back, TicketStatus::Refunded)
     }
 

@@ -77,7 +77,9 @@ impl Payment {
             (P::Started | P::ActionRequired, PaymentSeen::Declined { .. } | PaymentSeen::NotFound) => {
                 Some(P::Declined)
             }
-            (P::Started | P::ActionRequired | P::Authorized, PaymentSeen::Voided) => Some(P::Voided),
+            (P::Started | P::ActionRequired | P::Declined | P::Authorized, PaymentSeen::Voided) => {
+                Some(P::Voided)
+            }
             _ => None,
         }
     }
@@ -97,6 +99,7 @@ impl Payment {
                 self.reference = reference.clone();
                 self.captured_minor = *amount_minor;
                 self.fingerprint = fingerprint.or(self.fingerprint);
+                self.capture_refused = false;
             }
             PaymentSeen::Declined { code } => self.note = code.clone(),
             PaymentSeen::NotFound => self.note = Word::cut("not_found"),

@@ -69,7 +69,8 @@ impl OrderRecord {
                 ..Account::default()
             })
         });
-        Self { user, state: OrderState::Open, lines: Lines::default(), version, generation, account }
+        let state = checkout.map_or(OrderState::Open, CheckoutOpened::state);
+        Self { user, state, lines: Lines::default(), version, generation, account }
     }
 
     pub fn account_mut(&mut self) -> &mut Account {
@@ -112,11 +113,25 @@ impl OrderRecord {
         match self.last_payment() {
             Some(payment) => match payment.state {
                 PaymentState::Captured => payment.captured_minor == account.amount_minor,
-                PaymentState::Authorized => terms.rules.capture != CaptureMode::Immediate,
+                PaymentState::Authorized => {
+                    terms.rules.capture != CaptureMode::Immediate && !payment.capture_refused
+                }
                 _ => false,
             },
             None => account.amount_minor == 0,
         }
+    }
+
+    /// Whether it is an attempt's money that the tickets were bought with: that of the last one, unless somebody was paid outside.
+    pub fn pays(&self, attempt: u32) -> bool {
+        let outside = self.account.as_ref().is_some_and(|account| account.outside.is_some());
+        self.state == OrderState::Confirmed && attempt == super::count(self.payments().len()) && !outside
+    }
+
+    /// Whether an attempt's money is in dispute.
+    pub fn is_disputed(&self, attempt: u32) -> bool {
+        let dispute = self.account.as_ref().and_then(|account| account.dispute.as_ref());
+        dispute.is_some_and(|(disputed, _)| *disputed == attempt)
     }
 
     /// What is left of an attempt's money, in minor units: captured, not sent back, not taken by a dispute.
@@ -124,12 +139,6 @@ impl OrderRecord {
         let captured = self.payment(attempt).map_or(0, |payment| payment.captured_minor);
         let refunds = self.refunds().iter().filter(|refund| refund.attempt == attempt);
         captured - refunds.map(|refund| refund.amount_minor).sum::<i64>()
-    }
-
-    /// Whether the tickets are there for this attempt's money: money that came twice, or to an order that was paid outside, is not theirs.
-    pub fn pays_tickets(&self, attempt: u32) -> bool {
-        let outside = self.account.as_ref().is_some_and(|account| account.outside.is_some());
-        self.state == OrderState::Confirmed && !outside && attempt == super::count(self.payments().len())
     }
 
     /// Whether it is over for good: no money on its way, stuck, disputed or still to be sent back.

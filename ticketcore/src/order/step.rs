@@ -26,6 +26,14 @@ pub struct CheckoutOpened {
     pub amount_minor: i64,
 }
 
+impl CheckoutOpened {
+    /// Where the order stands: one that costs nothing and has to be reviewed waits for staff at once.
+    #[must_use]
+    pub const fn state(&self) -> OrderState {
+        if self.terms.review && self.amount_minor == 0 { OrderState::InReview } else { OrderState::Open }
+    }
+}
+
 /// Why an order or its money came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -126,10 +126,12 @@ const fn reviewed(from: OrderState, step: StepKind, to: OrderState) -> Transitio
 
 /// Every legal transition. News of a payment that is not the order's last one never changes its state.
 pub const TRANSITIONS: &[Transition] = &[
-    Transition { from: None, step: K::Opened, to: S::Open, in_review: S::Open },
+    // In review at once only if nothing is to be paid: else the money comes first.
+    Transition { from: None, step: K::Opened, to: S::Open, in_review: S::InReview },
     row(S::Open, K::PaymentStarted, S::Paying),
     reviewed(S::Open, K::Authorized, S::Authorized),
     reviewed(S::Open, K::Captured, S::Captured),
+    row(S::Open, K::Voided, S::Open),
     row(S::Open, K::Confirmed, S::Confirmed),
     row(S::Open, K::ConfirmedOutside, S::Confirmed),
     row(S::Open, K::Cancelled, S::Cancelled),

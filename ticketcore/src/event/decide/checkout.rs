@@ -8,7 +8,7 @@ use crate::id::{HoldNumber, OrderId, UserId};
 use crate::limits::{ATTEMPTS_PER_ORDER_MAX, within};
 use crate::order::{
     CheckoutRequest, EndReason, OrderRecord, OrderState, PayRequest, PaymentRules, PaymentRulesRequest,
-    StaffAction, StaffOrderRequest, Terms, Word,
+    PaymentState, StaffAction, StaffOrderRequest, StepKind, Terms, Word,
 };
 use crate::refusal::Refusal;
 use crate::sale::Activity;
@@ -45,11 +45,16 @@ impl Decide<'_, '_> {
             pay_until: self.now.plus_ms(payment_ttl_ms).min(hard_deadline),
             hard_deadline,
         };
+        let payment_deadline = match (amount_minor, terms.review) {
+            // Nothing is to be paid: staff has its time.
+            (0, true) => self.now.plus_ms(rules.review_ttl_ms),
+            _ => self.now.plus_ms(rules.intent_ttl_ms).min(terms.pay_until),
+        };
         let opened = OrderOpened {
             hold: number,
             user: request.user,
             keyed: keyed.map(CommandKey::keyed),
-            payment_deadline: self.now.plus_ms(rules.intent_ttl_ms).min(terms.pay_until),
+            payment_deadline,
             lines: hold.lines.clone(),
         };
         let valid_until = hold.deadline.min(self.this_instant());
@@ -106,7 +111,10 @@ impl Decide<'_, '_> {
             StaffAction::ConfirmOutside { reference } => self.confirm_outside(number, by, reference),
             StaffAction::Capture => {
                 let order = self.any_order(number)?;
-                if order.account.as_ref().is_some_and(|account| account.capture_requested) {
+                Self::legal(order, StepKind::CaptureRequested)?;
+                let asked = order.account.as_ref().is_some_and(|account| account.capture_requested);
+                let reserved = order.last_payment().is_some_and(|p| p.state == PaymentState::Authorized);
+                if asked || !reserved {
                     return Err(self.as_it_stands(number, order));
                 }
                 self.step(number, order, by, OrderStep::CaptureRequested, UtcMs::NEVER)
@@ -122,10 +130,10 @@ impl Decide<'_, '_> {
 
     fn approve(&mut self, number: HoldNumber, by: Option<(UserId, Keyed)>) -> Decided {
         let order = self.any_order(number)?;
+        self.allowed(Activity::Pay)?;
         let (Some(terms), OrderState::InReview) = (order.terms(), order.state) else {
             return Err(Refusal::OrderState { state: order.state }.into());
         };
-        self.allowed(Activity::Pay)?;
         let hold = self.own_hold(number, order.user)?;
         if hold.deadline <= self.now {
             return Err(self.overdue(number, hold.deadline));

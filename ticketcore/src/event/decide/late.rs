@@ -5,7 +5,7 @@ use crate::event::pool::PoolName;
 use crate::event::touched::each_quota;
 use crate::fact::{Lines, OrderStep};
 use crate::id::HoldNumber;
-use crate::order::{EndReason, OrderRecord};
+use crate::order::{EndReason, OrderRecord, PaymentState};
 use crate::sale::Activity;
 use crate::time::UtcMs;
 
@@ -34,7 +34,7 @@ impl Decide<'_, '_> {
             return Some(EndReason::EventCancelled);
         }
         let wrong = order.last_payment().is_some_and(|payment| {
-            payment.captured_minor != 0
+            payment.state == PaymentState::Captured
                 && Some(payment.captured_minor) != order.account.as_ref().map(|a| a.amount_minor)
         });
         if wrong {

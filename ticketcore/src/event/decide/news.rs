@@ -1,8 +1,8 @@
 //! News of an order's money, and what the house itself must do about an order. What is known already, or not due any more, changes nothing.
 
 use super::{Decide, Decided, Instead};
-use crate::fact::OrderStep;
-use crate::id::HoldNumber;
+use crate::fact::{Keyed, OrderStep};
+use crate::id::{HoldNumber, UserId};
 use crate::order::{
     Effect, EndReason, News, ObserveRequest, OrderRecord, OrderState, PaymentSeen, PaymentState, RefundSeen,
     StepKind, Word,
@@ -33,7 +33,9 @@ impl Decide<'_, '_> {
             }
             News::Reverse => {
                 self.due(number, &Effect::Reverse)?;
-                self.reverse(number)
+                let cancelled = self.scope.layout.sale_state == SaleState::Cancelled;
+                let reason = if cancelled { EndReason::EventCancelled } else { EndReason::CaptureRefused };
+                self.reverse(number, None, reason)
             }
         }
     }
@@ -106,8 +108,8 @@ impl Decide<'_, '_> {
         let order = self.any_order(number)?;
         let at = (refund as usize).checked_sub(1);
         let known = at.and_then(|at| order.refunds().get(at)).ok_or(Refusal::UnknownRefund { refund })?;
-        // A failure is about one try; an older one has been counted.
-        let old = known.tries != tries && matches!(seen, RefundSeen::Failed { .. });
+        // All but the money itself is about one try: an older one has been counted, and the newer one is on its way.
+        let old = known.tries != tries && !matches!(seen, RefundSeen::Succeeded { .. });
         if old || !known.clone().observe(seen, self.now) {
             return Err(self.as_it_stands(number, order));
         }
@@ -133,17 +135,21 @@ impl Decide<'_, '_> {
     /// Sends back all that is left of an attempt's money, and the tickets with it.
     fn refund_rest(&mut self, number: HoldNumber, attempt: u32, reason: EndReason) -> Decided {
         let order = self.any_order(number)?;
-        let tickets = if order.pays_tickets(attempt) { order.live_tickets() } else { Vec::new() };
+        let tickets = if order.pays(attempt) { order.live_tickets() } else { Vec::new() };
         let amount_minor = order.left_minor(attempt);
         self.start_refund(number, None, attempt, amount_minor, tickets, reason)
     }
 
-    fn reverse(&mut self, number: HoldNumber) -> Decided {
+    /// Undoes a sale: its tickets die, and its money goes back however far it has come.
+    pub(super) fn reverse(
+        &mut self,
+        number: HoldNumber,
+        by: Option<(UserId, Keyed)>,
+        reason: EndReason,
+    ) -> Decided {
         let order = self.any_order(number)?;
         let back = order.sold();
-        let cancelled = self.scope.layout.sale_state == SaleState::Cancelled;
-        let reason = if cancelled { EndReason::EventCancelled } else { EndReason::CaptureRefused };
-        let step = self.stepped(number, order, None, OrderStep::Reversed { reason, back: back.clone() })?;
+        let step = self.stepped(number, order, by, OrderStep::Reversed { reason, back: back.clone() })?;
         self.scope.lock_lines(&back.seats);
         Self::always(step)
     }

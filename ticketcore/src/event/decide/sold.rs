@@ -6,7 +6,7 @@ use crate::fact::{Keyed, Lines, OrderStep};
 use crate::id::{HoldNumber, UserId};
 use crate::limits::{REFUNDS_PER_ORDER_MAX, within};
 use crate::order::{
-    EndReason, ExchangeRequest, OrderRecord, OrderState, PaymentState, RedeemRequest, RefundWhat,
+    EndReason, ExchangeRequest, OrderRecord, OrderState, PaymentState, RedeemRequest, RefundWhat, StepKind,
     TicketStatus, TransferRequest, Way, Word,
 };
 use crate::refusal::{NotAdmitted, Refusal};
@@ -17,23 +17,19 @@ type By = Option<(UserId, Keyed)>;
 
 impl Decide<'_, '_> {
     pub(super) fn refund(&mut self, number: HoldNumber, by: By, what: &RefundWhat) -> Decided {
-        self.allowed(Activity::Refund)?;
         let order = self.any_order(number)?;
+        self.allowed(Activity::Refund)?;
+        Self::legal(order, StepKind::RefundStarted)?;
         let last = u32::try_from(order.payments().len()).unwrap_or(u32::MAX);
-        let confirmed = order.state == OrderState::Confirmed;
+        // Money that came twice goes back by itself: tickets go with the money that they were bought with.
         let of_any = (1..=last).rev().find(|attempt| order.left_minor(*attempt) > 0).unwrap_or(0);
-        let attempt = if order.pays_tickets(last) { last } else { of_any };
-        // Money that is reserved and not taken yet can't be sent back, and no ticket may die without it.
-        let reserved = order.pays_tickets(last)
-            && order.payment(last).is_some_and(|payment| payment.state != PaymentState::Captured);
-        if reserved && !matches!(what, RefundWhat::Amount(_)) {
-            let amount_minor = order.account.as_ref().map_or(0, |account| account.amount_minor);
-            return Err(Refusal::NotPaid { amount_minor }.into());
-        }
+        let attempt = if order.pays(last) { last } else { of_any };
         let left_minor = order.left_minor(attempt);
+        if order.pays(last) && order.payment(last).is_some_and(|p| p.state == PaymentState::Authorized) {
+            return self.refund_uncaptured(number, by, what);
+        }
         let (tickets, amount_minor) = match what {
-            RefundWhat::Full if confirmed => (order.live_tickets(), left_minor),
-            RefundWhat::Full => (Vec::new(), left_minor),
+            RefundWhat::Full => (order.live_tickets(), left_minor),
             RefundWhat::Tickets(tickets) => {
                 self.valid_tickets(order, tickets)?;
                 let worth = order.places_of(tickets).total_minor().unwrap_or(i64::MAX);
@@ -41,10 +37,29 @@ impl Decide<'_, '_> {
             }
             RefundWhat::Amount(amount_minor) => (Vec::new(), *amount_minor),
         };
-        if tickets.is_empty() && amount_minor <= 0 || amount_minor > left_minor {
+        // Money in dispute is not ours to send: who paid would get it twice.
+        let left_minor = if order.is_disputed(attempt) { 0 } else { left_minor };
+        let disputed = order.pays(last) && order.is_disputed(last);
+        if tickets.is_empty() && amount_minor <= 0 || amount_minor > left_minor || disputed {
             return Err(Refusal::RefundTooLarge { left_minor }.into());
         }
+        // Refunds of the house itself are few, and must not be kept back by staff's.
+        let refunds = order.refunds().len() as u64 + 1;
+        within("refunds", refunds, 1, REFUNDS_PER_ORDER_MAX as u64).map_err(Refusal::Limit)?;
         self.start_refund(number, by, attempt, amount_minor, tickets, EndReason::Asked)
+    }
+
+    /// The money of a sold order is still only reserved: all of it is let go with the sale, or nothing.
+    fn refund_uncaptured(&mut self, number: HoldNumber, by: By, what: &RefundWhat) -> Decided {
+        let order = self.any_order(number)?;
+        if let RefundWhat::Tickets(tickets) = what {
+            self.valid_tickets(order, tickets)?;
+        }
+        if *what != RefundWhat::Full {
+            let amount_minor = order.account.as_ref().map_or(0, |account| account.amount_minor);
+            return Err(Refusal::NotPaid { amount_minor }.into());
+        }
+        self.reverse(number, by, EndReason::Asked)
     }
 
     pub(super) fn start_refund(
@@ -57,10 +72,8 @@ impl Decide<'_, '_> {
         reason: EndReason,
     ) -> Decided {
         let order = self.any_order(number)?;
-        let refunds = order.refunds().len() as u64 + 1;
-        within("refunds", refunds, 1, REFUNDS_PER_ORDER_MAX as u64).map_err(Refusal::Limit)?;
         let back = order.places_of(&tickets);
-        let refund = u32::try_from(refunds).unwrap_or(u32::MAX);
+        let refund = u32::try_from(order.refunds().len() + 1).unwrap_or(u32::MAX);
         let seats = back.seats.clone();
         let step = OrderStep::RefundStarted { refund, attempt, amount_minor, tickets, back, reason };
         let fact = self.stepped(number, order, by, step)?;
@@ -70,6 +83,7 @@ impl Decide<'_, '_> {
 
     pub(super) fn retry_refund(&mut self, number: HoldNumber, by: By, refund: u32) -> Decided {
         let order = self.any_order(number)?;
+        Self::legal(order, StepKind::RefundRetried)?;
         let at = (refund as usize).checked_sub(1);
         let known = at.and_then(|at| order.refunds().get(at)).ok_or(Refusal::UnknownRefund { refund })?;
         if !known.clone().retry(self.now) {
@@ -86,6 +100,7 @@ impl Decide<'_, '_> {
         reference: &Word,
     ) -> Decided {
         let order = self.any_order(number)?;
+        Self::legal(order, StepKind::DisputeOpened)?;
         let payment = order.payment(attempt).ok_or(Refusal::UnknownPayment { attempt })?;
         if payment.state != PaymentState::Captured {
             return Err(Refusal::NotPaid { amount_minor: payment.amount_minor }.into());
@@ -99,12 +114,10 @@ impl Decide<'_, '_> {
 
     pub(super) fn close_dispute(&mut self, number: HoldNumber, by: By, won: bool) -> Decided {
         let order = self.any_order(number)?;
-        if order.account.as_ref().is_none_or(|account| account.dispute.is_none()) {
-            return Err(self.as_it_stands(number, order));
-        }
-        let disputed = order.account.as_ref().and_then(|account| Some(account.dispute.as_ref()?.0));
-        let lost = !won && disputed.is_some_and(|attempt| order.pays_tickets(attempt));
-        let back = if lost { order.sold() } else { Lines::default() };
+        Self::legal(order, StepKind::DisputeClosed)?;
+        let dispute = order.account.as_ref().and_then(|account| account.dispute.as_ref());
+        let Some(&(attempt, _)) = dispute else { return Err(self.as_it_stands(number, order)) };
+        let back = if won || !order.pays(attempt) { Lines::default() } else { order.sold() };
         let seats = back.seats.clone();
         let fact = self.stepped(number, order, by, OrderStep::DisputeClosed { won, back })?;
         self.scope.lock_lines(&seats);
@@ -117,14 +130,15 @@ impl Decide<'_, '_> {
         let own = |index: &u32| {
             order.ticket(*index).is_some_and(|ticket| ticket.holder.unwrap_or(order.user) == request.user)
         };
-        match request.tickets.iter().find(|index| !own(index)) {
-            // Whoever has nothing of an order does not learn that there is one.
-            Some(_) if order.user != request.user && !request.tickets.iter().any(own) => {
-                return Err(Refusal::UnknownOrder.into());
-            }
-            Some(&ticket) => return Err(Refusal::UnknownTicket { ticket }.into()),
-            None => self.valid_tickets(order, &request.tickets)?,
+        // Whoever has nothing of an order does not learn that there is one.
+        if order.user != request.user && !request.tickets.iter().any(own) {
+            return Err(Refusal::UnknownOrder.into());
         }
+        Self::legal(order, StepKind::Transferred)?;
+        if let Some(&ticket) = request.tickets.iter().find(|index| !own(index)) {
+            return Err(Refusal::UnknownTicket { ticket }.into());
+        }
+        self.valid_tickets(order, &request.tickets)?;
         let by = keyed.map(|asked| (request.user, asked.keyed()));
         let step = OrderStep::Transferred { tickets: request.tickets.clone(), to: request.to };
         self.step(number, order, by, step, UtcMs::NEVER)
@@ -169,11 +183,13 @@ impl Decide<'_, '_> {
         self.step(number, order, by, step, UtcMs::NEVER)
     }
 
-    /// Refuses tickets that are not there, named twice, or not valid.
+    /// Refuses a step that the order's state does not allow.
+    pub(super) fn legal(order: &OrderRecord, kind: StepKind) -> Result<(), Refusal> {
+        order.after_kind(kind).map(|_| ()).ok_or(Refusal::OrderState { state: order.state })
+    }
+
+    /// Refuses tickets that are not there, named twice or out of order, or not valid.
     pub(super) fn valid_tickets(&self, order: &OrderRecord, tickets: &[u32]) -> Result<(), Instead> {
-        if tickets.is_empty() {
-            return Err(Refusal::NothingRequested.into());
-        }
         if order.state != OrderState::Confirmed {
             return Err(Refusal::OrderState { state: order.state }.into());
         }

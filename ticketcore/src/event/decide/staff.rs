@@ -1,5 +1,7 @@
 //! Staff: seats, places, allocations, sale state, manifest.
 
+use std::borrow::Cow;
+
 use super::hold::nothing_done;
 use super::{Decide, Decided, Instead};
 use crate::canary::Canary;
@@ -170,9 +172,9 @@ impl Decide<'_, '_> {
         }
         for at in 0..SHARDS {
             let shard = self.scope.shard(at);
-            let held = shard.holds.values().map(|hold| (&hold.lines, false));
+            let held = shard.holds.values().map(|hold| (Cow::Borrowed(&hold.lines), false));
             let confirmed = shard.orders.values().filter(|order| order.state == OrderState::Confirmed);
-            for (lines, sold) in held.chain(confirmed.map(|order| (&order.lines, true))) {
+            for (lines, sold) in held.chain(confirmed.map(|order| (Cow::Owned(order.sold()), true))) {
                 let mut count = |mask, quantity| {
                     for new in quota_indices(mask).filter_map(|quota| quota.at().checked_sub(first)) {
                         *(if sold { &mut counts[new].1 } else { &mut counts[new].0 }) += quantity;

@@ -175,7 +175,9 @@ impl Books {
                 format!("{number:?} was paid outside, and {reason:?}")
             });
         }
+        let none = matches!(till.last_money(), None | Some(Where::LetGo | Where::Nowhere));
         let enough = worth == 0
+            || none
             || attempt == till.last()
                 && till.last_money() == Some(Where::Taken)
                 && amount_minor >= worth.min(till.left_minor(attempt));

@@ -17,7 +17,7 @@ pub(super) fn leads_to(from: S, step: K, review: bool) -> Option<S> {
             _ => stays(&[S::Cancelled, S::Expired]),
         },
         K::Voided => match from {
-            S::Paying | S::InReview | S::Authorized => Some(S::Open),
+            S::Open | S::Paying | S::InReview | S::Authorized => Some(S::Open),
             _ => stays(&[S::Confirmed, S::Cancelled, S::Expired]),
         },
         K::Authorized | K::Captured => match from {

@@ -42,7 +42,11 @@ impl Model {
             // The model follows these and decides none of them: orders that a gateway pays are judged by the auditor and by the gateway's
             // ledger.
             Fact::PaymentRulesSet(_) => {}
-            Fact::CheckoutOpened(f) => self.order_opened(stamp, &f.opened, true),
+            Fact::CheckoutOpened(f) => {
+                self.order_opened(stamp, &f.opened, true);
+                let order = self.orders.get_mut(&f.opened.hold).expect("it was just opened");
+                order.state = f.state();
+            }
             Fact::OrderStepped(f) => self.order_stepped(stamp, f),
         }
     }

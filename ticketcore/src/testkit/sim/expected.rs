@@ -21,8 +21,8 @@ pub(super) fn answer_of(event: EventId, stamp: Stamp, fact: &Fact, replayed: boo
             return Answer::Order(Box::new(Order { payment_deadline: Some(f.payment_deadline), ..order }));
         }
         Fact::CheckoutOpened(f) => {
-            let f = &f.opened;
-            let order = order(event, f.hold, OrderState::Open, f.user, &f.lines, version, replayed);
+            let (state, f) = (f.state(), &f.opened);
+            let order = order(event, f.hold, state, f.user, &f.lines, version, replayed);
             return Answer::Order(Box::new(Order { payment_deadline: Some(f.payment_deadline), ..order }));
         }
         Fact::OrderConfirmed(f) => {

@@ -99,9 +99,9 @@ impl PaidAnswer {
     fn tells(&self, fact: &Fact) -> bool {
         match (self, fact) {
             (Self::Order(order), Fact::CheckoutOpened(f)) => {
-                let f = &f.opened;
+                let (state, f) = (f.state(), &f.opened);
                 let found = (order.id.number, order.user, order.state, &order.lines, order.payment_deadline);
-                found == (f.hold, f.user, OrderState::Open, &f.lines, Some(f.payment_deadline))
+                found == (f.hold, f.user, state, &f.lines, Some(f.payment_deadline))
             }
             (Self::Stepped(stepped), Fact::OrderStepped(f)) => {
                 (stepped.order.number, stepped.state, stepped.number) == (f.order, f.state, f.step.number())
@@ -299,7 +299,8 @@ fn is_done(action: &StaffAction, step: &OrderStep) -> bool {
         (StaffAction::Approve, OrderStep::Approved { .. })
         | (StaffAction::Reject, OrderStep::Dropped { reason: EndReason::Rejected, .. })
         | (StaffAction::Capture, OrderStep::CaptureRequested)
-        | (StaffAction::Refund(_), OrderStep::RefundStarted { reason: EndReason::Asked, .. }) => true,
+        | (StaffAction::Refund(_), OrderStep::RefundStarted { reason: EndReason::Asked, .. })
+        | (StaffAction::Refund(_), OrderStep::Reversed { reason: EndReason::Asked, .. }) => true,
         (
             StaffAction::ConfirmOutside { reference },
             OrderStep::ConfirmedOutside { reference: logged, .. },

@@ -43,9 +43,8 @@ impl OrderRecord {
     /// An order was confirmed, cancelled or expired: `lines` are what its hold kept.
     pub fn close(&mut self, kind: StepKind, lines: &Lines) -> Result<(), Misfit> {
         self.state = self.after_kind(kind).ok_or("the step is not legal in this state")?;
-        // Late money may still want what an expired order wanted.
-        let kept = self.state == OrderState::Confirmed
-            || self.state == OrderState::Expired && self.account.is_some();
+        // Late money may still want what an expired order wanted; a plain order says what it was for as long as it is remembered.
+        let kept = self.state != OrderState::Cancelled || self.account.is_none();
         self.lines = if kept { lines.clone() } else { Lines::default() };
         Ok(())
     }

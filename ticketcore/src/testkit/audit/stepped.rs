@@ -238,9 +238,13 @@ impl Books {
         let order = self.with_tickets(number)?;
         let last = order.till.attempts.last();
         let gone = last.is_some_and(|last| last.money == Where::LetGo || last.capture_refused);
-        let unwanted = cancelled && last.is_some_and(|last| last.money == Where::Reserved);
-        let so =
-            matches!(reason, EndReason::CaptureRefused | EndReason::EventCancelled) && (gone || unwanted);
+        let reserved = last.is_some_and(|last| last.money == Where::Reserved);
+        let so = match reason {
+            EndReason::CaptureRefused => gone,
+            EndReason::EventCancelled => cancelled && (gone || reserved),
+            EndReason::Asked => reserved,
+            _ => false,
+        };
         ensure(so, Invariant::I7Money, || format!("{number:?} was undone as {reason:?}: {:?}", order.till))?;
         order.tickets.kill_all(back)?;
         self.tally.orders_cancelled += 1;

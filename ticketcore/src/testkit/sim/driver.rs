@@ -98,9 +98,8 @@ impl World {
     /// Picks one of the orders that are due in the driver's office, if that can be asked without waiting.
     fn find_due(&mut self, at: usize) -> Option<Task> {
         let node = &self.nodes[self.drivers[at].node];
-        let quiet = node.progress(self.event).is_some_and(|progress| progress.sequenced == progress.durable);
-        let office = node.office.as_ref().filter(|_| quiet)?;
-        let listed = office.due_orders(self.event, None, LISTED).ok()?;
+        node.progress(self.event)?;
+        let listed = node.office.as_ref()?.due_orders_now(self.event, LISTED);
         if listed.is_empty() {
             return None;
         }

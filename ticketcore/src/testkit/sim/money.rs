@@ -72,9 +72,8 @@ impl World {
             return Err(violation(Invariant::I7Money, end, too_much));
         }
         let office = self.nodes[self.freshest()].office.as_ref();
-        if let Some(due) = office.and_then(|office| office.due_orders(self.event, None, 1).ok())
-            && let Some(first) = due.first()
-        {
+        let due = office.map(|office| office.due_orders_now(self.event, 1)).unwrap_or_default();
+        if let Some(first) = due.first() {
             return Err(violation(Invariant::I7Money, end, format!("due for ever: {first:?}")));
         }
         let auditor = self.history.auditor();

@@ -170,7 +170,10 @@ impl OrderRecord {
                     self.charge(attempt).map(Effect::LookUp)
                 }
                 PaymentState::Authorized => self.charge(attempt).map(Effect::Void),
-                PaymentState::Captured if self.left_minor(attempt) > 0 && !disputed => {
+                // What a live order does not need goes back when it is over: nothing else may become of its money meanwhile.
+                PaymentState::Captured
+                    if self.left_minor(attempt) > 0 && !disputed && !self.state.is_live() =>
+                {
                     Some(Effect::StartRefund { attempt, reason })
                 }
                 _ => None,

@@ -16,6 +16,8 @@ mod state;
 mod step;
 mod table;
 mod terms;
+#[cfg(all(test, not(shuttle)))]
+mod tests;
 mod tickets;
 mod word;
 

@@ -191,6 +191,11 @@ pub const TRANSITIONS: &[Transition] = &[
     row(S::Expired, K::Captured, S::Expired),
     row(S::Expired, K::Declined, S::Expired),
     row(S::Expired, K::Voided, S::Expired),
+    row(S::Expired, K::RefundStarted, S::Expired),
+    row(S::Expired, K::RefundObserved, S::Expired),
+    row(S::Expired, K::RefundRetried, S::Expired),
+    row(S::Expired, K::DisputeOpened, S::Expired),
+    row(S::Expired, K::DisputeClosed, S::Expired),
     row(S::Expired, K::LateConfirmed, S::Confirmed),
     row(S::Expired, K::LateRefused, S::Cancelled),
 ];

@@ -99,7 +99,11 @@ impl Desk {
     }
 
     pub fn rules(&self, rules: PaymentRules) {
-        self.sale.office.set_payment_rules(PaymentRulesRequest { event: self.sale.event, rules }).wait().unwrap();
+        self.sale
+            .office
+            .set_payment_rules(PaymentRulesRequest { event: self.sale.event, rules })
+            .wait()
+            .unwrap();
     }
 
     pub fn checkout_request(&self, by: u128, seats: &[u32]) -> CheckoutRequest {

@@ -20,6 +20,10 @@ impl Decide<'_, '_> {
         let order = self.any_order(number)?;
         self.allowed(Activity::Refund)?;
         Self::legal(order, StepKind::RefundStarted)?;
+        if order.state == OrderState::Expired {
+            // Its money may still buy it seats, or goes back by itself.
+            return Err(Refusal::OrderState { state: order.state }.into());
+        }
         let last = u32::try_from(order.payments().len()).unwrap_or(u32::MAX);
         // Money that came twice goes back by itself: tickets go with the money that they were bought with.
         let of_any = (1..=last).rev().find(|attempt| order.left_minor(*attempt) > 0).unwrap_or(0);

@@ -185,8 +185,13 @@ impl BoxOffice {
             let progress = core.progress();
             core.log.stopped().is_none() && progress.sequenced == progress.durable
         };
-        let found = events.get(&event).filter(quiet).map(|core| core.due_orders(crate::id::HoldNumber(0), limit));
-        let due = |(number, user, effect)| crate::office::DueOrder { order: OrderId { event, number }, user, effect };
+        let found =
+            events.get(&event).filter(quiet).map(|core| core.due_orders(crate::id::HoldNumber(0), limit));
+        let due = |(number, user, effect)| crate::office::DueOrder {
+            order: OrderId { event, number },
+            user,
+            effect,
+        };
         found.into_iter().flatten().map(due).collect()
     }
 

@@ -16,23 +16,13 @@ pub(crate) type Misfit = &'static str;
 impl OrderRecord {
     /// The state after `step`, if the step is legal now.
     pub fn after(&self, step: &OrderStep) -> Option<OrderState> {
-        // What becomes of a payment that is not the last one is about money alone.
-        if self.is_about_earlier(step) { Some(self.state) } else { self.after_kind(step.kind()) }
-    }
-
-    /// Whether a step is about the money of an attempt that is not the last one, whatever else the order does meanwhile.
-    fn is_about_earlier(&self, step: &OrderStep) -> bool {
-        let of_refund = |number: u32| Some(self.refunds().get(number.checked_sub(1)? as usize)?.attempt);
-        let about = match step {
-            OrderStep::PaymentObserved { attempt, .. }
-            | OrderStep::CaptureRefused { attempt, .. }
-            | OrderStep::RefundStarted { attempt, .. } => Some(*attempt),
-            OrderStep::RefundObserved { refund, .. } | OrderStep::RefundRetried { refund } => {
-                of_refund(*refund)
-            }
-            _ => None,
-        };
-        about.is_some_and(|attempt| attempt != 0 && attempt != super::count(self.payments().len()))
+        // News of a payment that is not the last one are about money alone.
+        if let OrderStep::PaymentObserved { attempt, .. } | OrderStep::CaptureRefused { attempt, .. } = step
+            && *attempt != super::count(self.payments().len())
+        {
+            return Some(self.state);
+        }
+        self.after_kind(step.kind())
     }
 
     pub fn after_kind(&self, kind: StepKind) -> Option<OrderState> {

@@ -10,7 +10,7 @@ use crate::id::HoldNumber;
 use crate::invariant::Invariant;
 use crate::key::Operation;
 use crate::limits::REFUNDS_PER_ORDER_MAX;
-use crate::order::{EndReason, OrderState, StepKind};
+use crate::order::{EndReason, OrderState};
 use crate::sale::{Activity, SaleState};
 
 impl Books {
@@ -46,28 +46,15 @@ impl Books {
     /// too many (I12).
     fn stands(&self, number: HoldNumber, step: &OrderStep) -> Result<OrderState, Broken> {
         let order = self.order(number)?;
-        let about = match step {
-            OrderStep::PaymentObserved { attempt, .. }
-            | OrderStep::CaptureRefused { attempt, .. }
-            | OrderStep::RefundStarted { attempt, .. } => Some(*attempt),
-            OrderStep::RefundObserved { refund, .. } | OrderStep::RefundRetried { refund } => {
-                let back = (*refund as usize).checked_sub(1).and_then(|at| order.till.backs.get(at));
-                back.map(|back| back.attempt)
-            }
-            _ => None,
-        };
-        let last = order.till.last();
-        // Money of an earlier attempt is nobody's business but its own.
-        if about.is_some_and(|attempt| attempt != 0 && attempt != last) {
+        // News of an earlier attempt are nobody's business but its own.
+        if let OrderStep::PaymentObserved { attempt, .. } | OrderStep::CaptureRefused { attempt, .. } = step
+            && *attempt != order.till.last()
+        {
             return Ok(order.state);
         }
-        let kind = step.kind();
-        let refund =
-            matches!(kind, StepKind::RefundStarted | StepKind::RefundObserved | StepKind::RefundRetried);
-        let over = matches!(order.state, OrderState::Confirmed | OrderState::Cancelled);
-        let to = leads_to(order.state, kind, order.till.waits_for_review()).filter(|_| over || !refund);
+        let to = leads_to(order.state, step.kind(), order.till.waits_for_review());
         to.ok_or_else(|| {
-            let dead = order.state == OrderState::Expired && !refund;
+            let dead = order.state == OrderState::Expired;
             let invariant = if dead { Invariant::I4DeadIsDead } else { Invariant::I12OneOrder };
             (invariant, format!("{number:?} is {:?}, and {step:?}", order.state))
         })

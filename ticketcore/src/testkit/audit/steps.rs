@@ -37,8 +37,9 @@ pub(super) fn leads_to(from: S, step: K, review: bool) -> Option<S> {
         K::Expired => live.then_some(S::Expired),
         K::LateConfirmed => (from == S::Expired).then_some(S::Confirmed),
         K::LateRefused => (from == S::Expired).then_some(S::Cancelled),
-        K::RefundStarted | K::RefundObserved | K::RefundRetried => stays(&S::ALL),
-        K::DisputeOpened | K::DisputeClosed => stays(&[S::Confirmed, S::Cancelled]),
+        K::RefundStarted | K::RefundObserved | K::RefundRetried | K::DisputeOpened | K::DisputeClosed => {
+            stays(&[S::Confirmed, S::Cancelled, S::Expired])
+        }
         K::CaptureRequested | K::Transferred | K::Exchanged | K::Redeemed => stays(&[S::Confirmed]),
         K::Reversed => (from == S::Confirmed).then_some(S::Cancelled),
     }

@@ -146,6 +146,7 @@ impl World {
                 let (reply, answered) = Reply::pair();
                 self.bank.gateway.look_up_refund(LookUp::by_key(key), reply);
                 let seen = self.bank.hears_refund(key, answered.wait()).yes()?;
+                self.tally.refund_seen(&seen);
                 self.refund_found(due, key, seen, refused)
             }
             Effect::Authorize(charge)

@@ -123,6 +123,16 @@ impl History {
         self.known.contains(&(number, attempt, format!("{seen:?}")))
     }
 
+    /// Whether money was observed of a payment.
+    pub fn is_heard_of(&self, number: HoldNumber, attempt: u32) -> bool {
+        let from = (number, attempt, String::new());
+        self.known.range(from..).next().is_some_and(|known| {
+            (known.0, known.1) == (number, attempt)
+                && !known.2.starts_with("Declined")
+                && known.2 != "NotFound"
+        })
+    }
+
     /// The state of an order, however old.
     pub fn order_state(&self, number: HoldNumber) -> Option<OrderState> {
         self.auditor.order_state(number)

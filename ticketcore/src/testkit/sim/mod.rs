@@ -33,7 +33,7 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use catch::{Caught, Missed, catch};
-pub use directed::overload;
+pub use directed::{overload, wrong_amount};
 pub use flaw::Flaw;
 pub use tally::{Demand, Tally};
 

@@ -10,8 +10,8 @@ use crate::time::Clock;
 /// Rounds within which everything must be done: an hour passes in each.
 const ROUNDS_MAX: u32 = 100;
 const ROUND_MS: u64 = 3_600_000;
-/// Steps that drivers take in one round at most.
-const STEPS_MAX: u32 = 4_000;
+/// Steps without a fact after which a round is over.
+const STEPS_IN_VAIN_MAX: u32 = 100;
 
 impl World {
     /// See the module.
@@ -29,17 +29,13 @@ impl World {
             }
             self.reconcile(self.freshest())?;
             self.settle()?;
-            let mut idle = 0;
-            for step in 0..STEPS_MAX {
-                let busy = self.drive(step as usize % self.drivers.len())?;
-                idle = if busy { 0 } else { idle + 1 };
-                if idle > self.drivers.len() {
-                    break;
-                }
+            let (mut idle, mut vain, mut end) = (0, 0, before);
+            while idle <= self.drivers.len() && vain < STEPS_IN_VAIN_MAX {
+                let driver = self.rng.index(self.drivers.len());
+                idle = if self.drive(driver)? { 0 } else { idle + 1 };
                 // What is due and waits for time to pass is listed again and again.
-                if step % 64 == 63 && self.history.end() == before && step > 512 {
-                    break;
-                }
+                vain = if self.history.end() == end { vain + 1 } else { 0 };
+                end = self.history.end();
             }
             self.settle()?;
             quiet = if self.history.end() == before && idle > 0 { quiet + 1 } else { 0 };

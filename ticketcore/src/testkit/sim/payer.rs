@@ -3,7 +3,7 @@
 use super::paid::PaidCommand;
 use super::venue::between;
 use super::world::World;
-use crate::gateway::{ActionEnd, Capture, GatewayAction, PaymentGateway, Reply, Seen, Void};
+use crate::gateway::{ActionEnd, Capture, GatewayAction, GatewayKey, PaymentGateway, Reply, Seen, Void};
 use crate::id::{HoldId, HoldNumber, OrderId, SeatIndex, TicketId, TicketTypeIndex, UserId};
 use crate::invariant::Violation;
 use crate::money::Money;
@@ -17,7 +17,7 @@ use crate::testkit::Rng;
 use crate::testkit::small_sale::key;
 
 /// How buyers pay; most go well. A card that ends with 7 can't be reserved, only charged.
-const METHODS: [&str; 14] = [
+const METHODS: [&str; 18] = [
     "pm_ok",
     "pm_ok#7",
     "pm_ok#8",
@@ -28,8 +28,12 @@ const METHODS: [&str; 14] = [
     "pm_timeout_after",
     "pm_slow:9000",
     "pm_late:900000",
+    "pm_late:120000#7",
+    "pm_arrives_late:300000",
+    "pm_arrives_late:300000#7",
     "pm_late_declined:600000",
     "pm_capture_declined",
+    "pm_refund_stuck",
     "pm_refund_stuck",
     "pm_refund_pending:60000",
 ];
@@ -45,7 +49,7 @@ pub(super) struct Payers {
 pub(super) fn rules(rng: &mut Rng) -> PaymentRules {
     let minute = 60_000;
     PaymentRules {
-        intent_ttl_ms: 10_000 + rng.below(2 * minute),
+        intent_ttl_ms: 20_000 + rng.below(10 * minute),
         payment_deadline_ms_max: minute + rng.below(30 * minute),
         review_ttl_ms: minute + rng.below(12 * 60 * minute),
         lapse_margin_ms: rng.below(60 * minute),
@@ -82,7 +86,10 @@ impl World {
 
     fn paid_command(&mut self) -> PaidCommand {
         let event = self.event;
-        match self.rng.below(100) {
+        // Who has an order open pays, more often than not.
+        let unpaid = self.history.model().orders().any(|(_, o)| o.checkout && o.state == OrderState::Open);
+        let roll = if unpaid && self.rng.chance(50) { 30 } else { self.rng.below(100) };
+        match roll {
             0..=21 => PaidCommand::Checkout(self.checkout()),
             22..=47 => {
                 let (order, user) = self.some_paid(&[OrderState::Open]);
@@ -161,7 +168,9 @@ impl World {
     fn some_paid(&mut self, states: &[OrderState]) -> (OrderId, UserId) {
         let model = self.history.model();
         let all: Vec<_> = model.orders().map(|(number, order)| (number, order.user, order.state)).collect();
-        let fitting: Vec<_> = all.iter().filter(|(.., state)| states.contains(state)).copied().collect();
+        let paid: Vec<_> = model.orders().filter(|(_, order)| order.checkout).collect();
+        let paid = paid.into_iter().map(|(number, order)| (number, order.user, order.state));
+        let fitting: Vec<_> = paid.filter(|(.., state)| states.contains(state)).collect();
         let from = if fitting.is_empty() || self.rng.chance(6) { &all } else { &fitting };
         let user = self.somebody();
         if from.is_empty() {
@@ -201,12 +210,30 @@ impl World {
                 &paid,
                 StaffAction::Refund(RefundWhat::Amount(i64::from(between(&mut self.rng, 0, 3)) * 300)),
             ),
-            17..=18 => (&paid, StaffAction::RetryRefund { refund: attempt }),
+            17..=18 => match self.stuck() {
+                Some((order, refund)) => {
+                    let action = StaffAction::RetryRefund { refund };
+                    return StaffOrderRequest { order, by: UserId::from(1_000), key: None, action };
+                }
+                None => (&paid, StaffAction::RetryRefund { refund: attempt }),
+            },
             19..=22 => (&paid, StaffAction::OpenDispute { attempt, reference: Word::cut("dp_1") }),
             _ => (&paid, StaffAction::CloseDispute { won: self.rng.chance(50) }),
         };
         let (order, _) = self.some_paid(states);
         StaffOrderRequest { order, by: UserId::from(1_000), key: None, action }
+    }
+
+    /// A refund that the gateway refused for good.
+    fn stuck(&mut self) -> Option<(OrderId, u32)> {
+        let refused = self.bank.news.iter().filter_map(|(order, news)| match news {
+            News::Refund { refund, seen: RefundSeen::Failed { retry: false, .. }, .. } => {
+                Some((*order, *refund))
+            }
+            _ => None,
+        });
+        let refused: Vec<_> = refused.collect();
+        (!refused.is_empty() && self.rng.chance(90)).then(|| *self.rng.pick(&refused))
     }
 
     /// News that somebody made up, about what is not there; or a step that may not be due.
@@ -247,7 +274,11 @@ impl World {
             matches!(news, News::Payment { seen: PaymentSeen::ActionRequired { .. }, .. })
         });
         let waiting: Vec<_> = waiting.cloned().collect();
-        let Some((order, News::Payment { attempt, .. })) = waiting.last().cloned() else { return };
+        let recent = waiting.len().saturating_sub(3);
+        let Some(of) = waiting.len().checked_sub(recent).filter(|of| *of > 0) else { return };
+        let (order, News::Payment { attempt, .. }) = waiting[recent + self.rng.index(of)].clone() else {
+            return;
+        };
         let key = self.bank.key(order.number, GatewayAction::Authorize, attempt);
         let end = if self.rng.chance(70) { ActionEnd::Done } else { ActionEnd::Failed };
         let done = self.bank.gateway.complete_action(key, end);
@@ -294,6 +325,11 @@ impl World {
             open.filter_map(|charge| Some((charge.key?, charge.number, charge.authorized_minor)))
                 .collect::<Vec<_>>()
         });
+        // Rather one that the house does not know of.
+        let unheard =
+            |(key, ..): &&(GatewayKey, u64, i64)| !self.history.is_heard_of(key.order.number, key.number);
+        let unheard: Vec<_> = open.iter().filter(unheard).copied().collect();
+        let open = if unheard.is_empty() { open } else { unheard };
         if open.is_empty() {
             return;
         }

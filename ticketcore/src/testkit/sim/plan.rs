@@ -143,12 +143,12 @@ impl Plan {
         let mut steps: Vec<(Step, u32)> = Vec::new();
         for step in STEPS {
             let weight = match step {
-                Step::Command if paid => 160,
+                Step::Command if paid => 130,
                 Step::Command => 300,
                 Step::Paid | Step::Drive | Step::Gateway if !paid => 0,
-                Step::Paid => 60 + weight(60),
-                Step::Drive => 80 + weight(160),
-                Step::Gateway => 10 + weight(60),
+                Step::Paid => 110 + weight(60),
+                Step::Drive => 60 + weight(80),
+                Step::Gateway => 20 + weight(60),
                 Step::Poll => 60 + weight(100),
                 Step::Land => 30 + weight(60),
                 Step::Maintain => 10 + weight(60),

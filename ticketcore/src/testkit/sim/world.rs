@@ -133,7 +133,10 @@ impl World {
             Step::Paid => self.ask_paid(at),
             Step::Drive => {
                 let driver = self.rng.index(self.drivers.len());
-                self.drive(driver).map(|_busy| ())
+                for _ in 0..1 + self.rng.below(4) {
+                    self.drive(driver)?;
+                }
+                Ok(())
             }
             Step::Gateway => self.gateway_step(at),
             Step::Land => {

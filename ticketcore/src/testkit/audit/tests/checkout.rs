@@ -118,7 +118,8 @@ fn payments_that_break_an_invariant() {
         (I::I4DeadIsDead, "with a deadline of its own", |j| {
             let order = j.checkout(|_| {});
             let (gateway, method, deadline) = (Word::cut("g"), Word::cut("m"), UtcMs(21 * MINUTE));
-            let step = OrderStep::PaymentStarted { attempt: 1, gateway, method, amount_minor: 2_000, deadline };
+            let step =
+                OrderStep::PaymentStarted { attempt: 1, gateway, method, amount_minor: 2_000, deadline };
             j.step(0, order, S::Paying, step);
         }),
         (I::I7Money, "news of no attempt", |j| {

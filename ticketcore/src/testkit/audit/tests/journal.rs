@@ -258,7 +258,8 @@ impl Journal {
     /// An attempt begins.
     pub fn pay(&mut self, at: u64, order: HoldNumber, attempt: u32) -> &mut Self {
         let (gateway, method) = (Word::cut("sandbox"), Word::cut("pm_ok"));
-        let step = OrderStep::PaymentStarted { attempt, gateway, method, amount_minor: 2_000, deadline: HARD };
+        let step =
+            OrderStep::PaymentStarted { attempt, gateway, method, amount_minor: 2_000, deadline: HARD };
         self.step(at, order, OrderState::Paying, step)
     }
 
@@ -298,8 +299,14 @@ impl Journal {
         back: Lines,
     ) -> &mut Self {
         let tickets = tickets.to_vec();
-        let step =
-            OrderStep::RefundStarted { refund, attempt: 1, amount_minor, tickets, back, reason: EndReason::Asked };
+        let step = OrderStep::RefundStarted {
+            refund,
+            attempt: 1,
+            amount_minor,
+            tickets,
+            back,
+            reason: EndReason::Asked,
+        };
         self.step(0, order, OrderState::Confirmed, step)
     }
 }

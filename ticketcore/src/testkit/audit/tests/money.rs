@@ -42,8 +42,7 @@ fn life(j: &mut Journal) -> HoldNumber {
     j.step(0, order, S::Confirmed, OrderStep::Transferred { tickets: vec![1], to: UserId::from(BOB) });
     let (tickets, back, taken) = (vec![1], seats(&[1]), seats(&[3]));
     j.step(0, order, S::Confirmed, OrderStep::Exchanged { tickets, back, taken });
-    let redeemed =
-        |way| OrderStep::Redeemed { ticket: 2, way, device_at: None, forced: false };
+    let redeemed = |way| OrderStep::Redeemed { ticket: 2, way, device_at: None, forced: false };
     j.step(0, order, S::Confirmed, redeemed(crate::order::Way::Entry));
     j.step(0, order, S::Confirmed, redeemed(crate::order::Way::Exit));
     order

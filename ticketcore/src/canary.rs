@@ -22,12 +22,22 @@ pub enum Canary {
     StaleRefusal,
     /// Rebase does not put seats back before it decides again (I8).
     LostUndo,
+    /// Of drivers: a reservation is said to be given back, and is not (I7).
+    SkipVoid,
+    /// Of drivers: a refund is said to be through, and was never sent (I7).
+    ForgetRefund,
+    /// Of drivers: money is taken under two keys (I7).
+    DoubleCapture,
+    /// Of drivers: a payment without an answer is said to be declined, and its seats are released, before anybody has looked (I7).
+    ReleaseBeforeLookup,
+    /// Of drivers: a payment without an answer is sent again for ever, also when the gateway has forgotten its key (I7).
+    RetryPastKeyRetention,
 }
 
 #[cfg(feature = "testkit")]
 impl Canary {
     /// Every canary.
-    pub const ALL: [Canary; 7] = [
+    pub const ALL: [Canary; 12] = [
         Canary::SkipVersionCheck,
         Canary::LateExpiry,
         Canary::ForgetIdempotency,
@@ -35,6 +45,11 @@ impl Canary {
         Canary::AckEarly,
         Canary::StaleRefusal,
         Canary::LostUndo,
+        Canary::SkipVoid,
+        Canary::ForgetRefund,
+        Canary::DoubleCapture,
+        Canary::ReleaseBeforeLookup,
+        Canary::RetryPastKeyRetention,
     ];
 
     /// Its name, as given on the command line.
@@ -48,6 +63,11 @@ impl Canary {
             Canary::AckEarly => "ack_early",
             Canary::StaleRefusal => "stale_refusal",
             Canary::LostUndo => "lost_undo",
+            Canary::SkipVoid => "skip_void",
+            Canary::ForgetRefund => "forget_refund",
+            Canary::DoubleCapture => "double_capture",
+            Canary::ReleaseBeforeLookup => "release_before_lookup",
+            Canary::RetryPastKeyRetention => "retry_past_key_retention",
         }
     }
 
@@ -65,6 +85,11 @@ impl Canary {
             Canary::AckEarly => &[I::I5Durable, I::I3OneAnswer, I::I6NoGhosts],
             Canary::StaleRefusal => &[I::I6NoGhosts],
             Canary::LostUndo => &[I::I8SameFacts, I::I1OneOwner, I::I6NoGhosts],
+            Canary::SkipVoid
+            | Canary::ForgetRefund
+            | Canary::DoubleCapture
+            | Canary::ReleaseBeforeLookup
+            | Canary::RetryPastKeyRetention => &[I::I7Money],
         }
     }
 }

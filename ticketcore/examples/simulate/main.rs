@@ -13,7 +13,9 @@ use std::ops::Range;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ticketcore::testkit::sim::{Demand, Flaw, SimulationOptions, Tally, catch, overload, simulate};
+use ticketcore::testkit::sim::{
+    Demand, Flaw, SimulationOptions, Tally, catch, overload, simulate, wrong_amount,
+};
 
 #[derive(Parser)]
 #[command(about = "Seeded simulation of the ticketcore engine")]
@@ -85,11 +87,13 @@ fn keep_promises(args: &Args, seeds: Range<u64>) -> ExitCode {
         facts += report.facts;
     }
     if demand == Demand::Everything {
-        match overload() {
-            Ok(more) => tally.merge(&more),
-            Err(violation) => {
-                println!("overload: {violation}");
-                return ExitCode::FAILURE;
+        for (what, directed) in [("overload", overload()), ("wrong amount", wrong_amount())] {
+            match directed {
+                Ok(more) => tally.merge(&more),
+                Err(violation) => {
+                    println!("{what}: {violation}");
+                    return ExitCode::FAILURE;
+                }
             }
         }
     }

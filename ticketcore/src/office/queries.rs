@@ -177,6 +177,24 @@ impl BoxOffice {
         events.get(&event).filter(|core| core.log.stopped().is_none()).map(|core| core.progress())
     }
 
+    /// As [`due_orders`](Self::due_orders), without waiting: nothing if there is something under way. What it saw is durable, and may be
+    /// old on a shared store.
+    pub(crate) fn due_orders_now(&self, event: EventId, limit: usize) -> Vec<crate::office::DueOrder> {
+        let events = self.office.events.load();
+        let quiet = |core: &&Arc<crate::event::EventCore>| {
+            let progress = core.progress();
+            core.log.stopped().is_none() && progress.sequenced == progress.durable
+        };
+        let found =
+            events.get(&event).filter(quiet).map(|core| core.due_orders(crate::id::HoldNumber(0), limit));
+        let due = |(number, user, effect)| crate::office::DueOrder {
+            order: OrderId { event, number },
+            user,
+            effect,
+        };
+        found.into_iter().flatten().map(due).collect()
+    }
+
     /// Why an event has stopped, if it has.
     #[must_use]
     pub fn stopped(&self, event: EventId) -> Option<String> {

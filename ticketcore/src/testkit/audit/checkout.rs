@@ -31,7 +31,10 @@ impl Books {
         same_lines(number, &hold.lines, &opened.lines)?;
         let hard = stamp.at.plus_ms(rules.payment_deadline_ms_max).min(hold.lifetime_end);
         let pay_until = stamp.at.plus_ms(payment_ttl_ms).min(hard);
-        let first = stamp.at.plus_ms(rules.intent_ttl_ms).min(pay_until);
+        // Nothing is to be paid, and staff must look at it: it has staff's time.
+        let in_review = terms.review && checkout.amount_minor == 0;
+        let intent = stamp.at.plus_ms(rules.intent_ttl_ms).min(pay_until);
+        let first = if in_review { stamp.at.plus_ms(rules.review_ttl_ms) } else { intent };
         let found = (opened.payment_deadline, terms.pay_until, terms.hard_deadline);
         ensure(found == (first, pay_until, hard), Invariant::I4DeadIsDead, || {
             format!("{number:?} may be paid until {found:?}, not {:?}", (first, pay_until, hard))
@@ -43,7 +46,8 @@ impl Books {
             format!("{} are to be paid, not {due:?}", checkout.amount_minor)
         })?;
         let till = Till { terms: Some(*terms), amount_minor: checkout.amount_minor, ..Till::default() };
-        self.orders.insert(number, AuditedOrder { till, ..AuditedOrder::open(opened.user) });
+        let state = if in_review { OrderState::InReview } else { OrderState::Open };
+        self.orders.insert(number, AuditedOrder { till, state, ..AuditedOrder::open(opened.user) });
         self.pin(number, first);
         self.tally.orders_opened += 1;
         Ok(())

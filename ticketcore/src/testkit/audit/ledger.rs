@@ -109,7 +109,7 @@ impl Books {
             let till = &order.till;
             let live = order.state.is_live();
             for (attempt, at) in till.attempts.iter().zip(1..) {
-                let serves = at == till.last() && order.state == OrderState::Confirmed && !till.outside;
+                let serves = order.state == OrderState::Confirmed && till.serves(at);
                 let asked_for = till.capture_requested
                     || till.terms.is_none_or(|terms| terms.rules.capture != CaptureMode::Manual);
                 let fine = match attempt.money {

@@ -241,6 +241,12 @@ impl Auditor {
         Some(self.books.as_ref()?.orders.get(&order)?.state)
     }
 
+    /// How many payment attempts an order has had.
+    #[must_use]
+    pub fn payment_attempts(&self, order: HoldNumber) -> u32 {
+        self.books.as_ref().and_then(|books| books.orders.get(&order)).map_or(0, |order| order.till.last())
+    }
+
     /// The time of the last fact.
     #[must_use]
     pub const fn logged_time(&self) -> UtcMs {

@@ -10,7 +10,7 @@ use crate::id::HoldNumber;
 use crate::invariant::Invariant;
 use crate::key::Operation;
 use crate::limits::REFUNDS_PER_ORDER_MAX;
-use crate::order::{EndReason, OrderState, StepKind};
+use crate::order::{EndReason, OrderState};
 use crate::sale::{Activity, SaleState};
 
 impl Books {
@@ -46,28 +46,15 @@ impl Books {
     /// too many (I12).
     fn stands(&self, number: HoldNumber, step: &OrderStep) -> Result<OrderState, Broken> {
         let order = self.order(number)?;
-        let about = match step {
-            OrderStep::PaymentObserved { attempt, .. }
-            | OrderStep::CaptureRefused { attempt, .. }
-            | OrderStep::RefundStarted { attempt, .. } => Some(*attempt),
-            OrderStep::RefundObserved { refund, .. } | OrderStep::RefundRetried { refund } => {
-                let back = (*refund as usize).checked_sub(1).and_then(|at| order.till.backs.get(at));
-                back.map(|back| back.attempt)
-            }
-            _ => None,
-        };
-        let last = order.till.last();
-        // Money of an earlier attempt is nobody's business but its own.
-        if about.is_some_and(|attempt| attempt != 0 && attempt != last) {
+        // News of an earlier attempt are nobody's business but its own.
+        if let OrderStep::PaymentObserved { attempt, .. } | OrderStep::CaptureRefused { attempt, .. } = step
+            && *attempt != order.till.last()
+        {
             return Ok(order.state);
         }
-        let kind = step.kind();
-        let refund =
-            matches!(kind, StepKind::RefundStarted | StepKind::RefundObserved | StepKind::RefundRetried);
-        let over = matches!(order.state, OrderState::Confirmed | OrderState::Cancelled);
-        let to = leads_to(order.state, kind, order.till.waits_for_review()).filter(|_| over || !refund);
+        let to = leads_to(order.state, step.kind(), order.till.waits_for_review());
         to.ok_or_else(|| {
-            let dead = order.state == OrderState::Expired && !refund;
+            let dead = order.state == OrderState::Expired;
             let invariant = if dead { Invariant::I4DeadIsDead } else { Invariant::I12OneOrder };
             (invariant, format!("{number:?} is {:?}, and {step:?}", order.state))
         })
@@ -96,7 +83,8 @@ impl Books {
                 let again = std::mem::replace(&mut till.capture_requested, true);
                 ensure(!again, Invariant::I8SameFacts, || "its money was asked for before".to_owned())
             }
-            OrderStep::RefundStarted { refund, attempt, amount_minor, tickets, back, .. } => {
+            OrderStep::RefundStarted { refund, attempt, amount_minor, tickets, back, reason } => {
+                self.money_for_tickets(number, *attempt, *amount_minor, back, *reason)?;
                 self.refund_started(number, (*refund, *attempt), *amount_minor, tickets, back)
             }
             OrderStep::RefundObserved { refund, seen } => {
@@ -114,7 +102,8 @@ impl Books {
             OrderStep::DisputeOpened { attempt, .. } => {
                 let order = self.with_tickets(number)?;
                 order.till.open_dispute(*attempt)?;
-                if order.till.terms.is_none_or(|terms| terms.rules.disputes_revoke) {
+                let serves = order.till.serves(*attempt);
+                if serves && order.till.terms.is_none_or(|terms| terms.rules.disputes_revoke) {
                     order.tickets.dispute(true);
                 }
                 Ok(())
@@ -153,6 +142,37 @@ impl Books {
         self.accounts.add_user(user, 0, -places(back)?)
     }
 
+    /// No ticket that a gateway was paid for dies without its money, and none that was paid for otherwise dies for money it never had.
+    fn money_for_tickets(
+        &self,
+        number: HoldNumber,
+        attempt: u32,
+        amount_minor: i64,
+        back: &Lines,
+        reason: EndReason,
+    ) -> Checked {
+        let till = &self.order(number)?.till;
+        let worth = back.total_minor().unwrap_or(i64::MAX);
+        if till.terms.is_none() || places(back)? == 0 {
+            return Ok(());
+        }
+        if till.outside {
+            let asked = reason == EndReason::Asked;
+            return ensure(asked, Invariant::I7Money, || {
+                format!("{number:?} was paid outside, and {reason:?}")
+            });
+        }
+        let none = matches!(till.last_money(), None | Some(Where::LetGo | Where::Nowhere));
+        let enough = worth == 0
+            || none
+            || attempt == till.last()
+                && till.last_money() == Some(Where::Taken)
+                && amount_minor >= worth.min(till.left_minor(attempt));
+        ensure(enough, Invariant::I7Money, || {
+            format!("{back:?} goes back for {amount_minor} of attempt {attempt}: {till:?}")
+        })
+    }
+
     fn refund_started(
         &mut self,
         number: HoldNumber,
@@ -187,9 +207,12 @@ impl Books {
 
     fn dispute_closed(&mut self, number: HoldNumber, won: bool, back: &Lines) -> Checked {
         let order = self.with_tickets(number)?;
+        let serves = order.till.dispute.is_some_and(|attempt| order.till.serves(attempt));
         order.till.close_dispute(won)?;
         if won {
             order.tickets.dispute(false);
+        }
+        if won || !serves {
             return ensure(places(back)? == 0, Invariant::I2Conservation, || format!("{back:?} is free"));
         }
         order.tickets.kill_all(back)?;
@@ -202,9 +225,13 @@ impl Books {
         let order = self.with_tickets(number)?;
         let last = order.till.attempts.last();
         let gone = last.is_some_and(|last| last.money == Where::LetGo || last.capture_refused);
-        let unwanted = cancelled && last.is_some_and(|last| last.money == Where::Reserved);
-        let so =
-            matches!(reason, EndReason::CaptureRefused | EndReason::EventCancelled) && (gone || unwanted);
+        let reserved = last.is_some_and(|last| last.money == Where::Reserved);
+        let so = match reason {
+            EndReason::CaptureRefused => gone,
+            EndReason::EventCancelled => cancelled && (gone || reserved),
+            EndReason::Asked => reserved,
+            _ => false,
+        };
         ensure(so, Invariant::I7Money, || format!("{number:?} was undone as {reason:?}: {:?}", order.till))?;
         order.tickets.kill_all(back)?;
         self.tally.orders_cancelled += 1;

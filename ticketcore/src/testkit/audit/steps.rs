@@ -17,7 +17,7 @@ pub(super) fn leads_to(from: S, step: K, review: bool) -> Option<S> {
             _ => stays(&[S::Cancelled, S::Expired]),
         },
         K::Voided => match from {
-            S::Paying | S::InReview | S::Authorized => Some(S::Open),
+            S::Open | S::Paying | S::InReview | S::Authorized => Some(S::Open),
             _ => stays(&[S::Confirmed, S::Cancelled, S::Expired]),
         },
         K::Authorized | K::Captured => match from {
@@ -37,8 +37,9 @@ pub(super) fn leads_to(from: S, step: K, review: bool) -> Option<S> {
         K::Expired => live.then_some(S::Expired),
         K::LateConfirmed => (from == S::Expired).then_some(S::Confirmed),
         K::LateRefused => (from == S::Expired).then_some(S::Cancelled),
-        K::RefundStarted | K::RefundObserved | K::RefundRetried => stays(&S::ALL),
-        K::DisputeOpened | K::DisputeClosed => stays(&[S::Confirmed, S::Cancelled]),
+        K::RefundStarted | K::RefundObserved | K::RefundRetried | K::DisputeOpened | K::DisputeClosed => {
+            stays(&[S::Confirmed, S::Cancelled, S::Expired])
+        }
         K::CaptureRequested | K::Transferred | K::Exchanged | K::Redeemed => stays(&[S::Confirmed]),
         K::Reversed => (from == S::Confirmed).then_some(S::Cancelled),
     }

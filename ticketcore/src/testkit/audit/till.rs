@@ -91,6 +91,11 @@ impl Till {
         at.ok_or_else(|| (Invariant::I7Money, format!("there is no attempt {number}")))
     }
 
+    /// Whether the tickets of a confirmed order are there for this attempt's money.
+    pub fn serves(&self, number: u32) -> bool {
+        !self.outside && number == self.last()
+    }
+
     /// The money of the last attempt, if there was one.
     pub fn last_money(&self) -> Option<Where> {
         self.attempts.last().map(|attempt| attempt.money)
@@ -131,7 +136,9 @@ impl Till {
             PaymentSeen::Authorized { .. } => (open || attempt.money == W::Nowhere).then_some(W::Reserved),
             PaymentSeen::Captured { .. } => (attempt.money != W::Taken).then_some(W::Taken),
             PaymentSeen::Declined { .. } | PaymentSeen::NotFound => open.then_some(W::Nowhere),
-            PaymentSeen::Voided => (open || attempt.money == W::Reserved).then_some(W::LetGo),
+            PaymentSeen::Voided => {
+                (open || matches!(attempt.money, W::Reserved | W::Nowhere)).then_some(W::LetGo)
+            }
         };
         let Some(next) = next else {
             return money(format!("attempt {number} was {:?} and becomes {seen:?}", attempt.money));
@@ -139,8 +146,9 @@ impl Till {
         attempt.money = next;
         attempt.reserved |= matches!(next, W::Reserved | W::Taken);
         if let PaymentSeen::Captured { amount_minor, .. } = seen {
-            ensure(*amount_minor > 0, Invariant::I7Money, || format!("{amount_minor} were captured"))?;
+            ensure(*amount_minor >= 0, Invariant::I7Money, || format!("{amount_minor} were captured"))?;
             attempt.taken_minor = *amount_minor;
+            attempt.capture_refused = false;
         }
         Ok(())
     }

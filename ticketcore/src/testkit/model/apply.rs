@@ -2,10 +2,12 @@
 
 use super::Model;
 use super::state::{KeyRecord, ModelHold, ModelOrder};
-use crate::fact::{Fact, HoldEnd, Keyed, Lines, SeatChange, Stamp};
+use crate::fact::{
+    AreaLine, Fact, HoldEnd, Keyed, Lines, OrderOpened, OrderStep, OrderStepped, SeatChange, Stamp,
+};
 use crate::id::{HoldNumber, SeatIndex, UserId};
 use crate::key::Operation;
-use crate::order::OrderState;
+use crate::order::{Move, OrderState};
 use crate::refusal::SeatState;
 
 impl Model {
@@ -37,9 +39,16 @@ impl Model {
             Fact::OrderOpened(_) | Fact::OrderConfirmed(_) | Fact::OrderCancelled(_) => {
                 self.apply_to_order(stamp, fact);
             }
-            // The model decides none of these: orders that a gateway pays are judged by the auditor and by the gateway's ledger.
-            Fact::PaymentRulesSet(_) | Fact::CheckoutOpened(_) | Fact::OrderStepped(_) => {}
-            // Nor these: vouchers are judged by the auditor.
+            // The model follows these and decides none of them: orders that a gateway pays are judged by the auditor and by the gateway's
+            // ledger.
+            Fact::PaymentRulesSet(_) => {}
+            Fact::CheckoutOpened(f) => {
+                self.order_opened(stamp, &f.opened, true);
+                let order = self.orders.get_mut(&f.opened.hold).expect("it was just opened");
+                order.state = f.state();
+            }
+            Fact::OrderStepped(f) => self.order_stepped(stamp, f),
+            // Vouchers are judged by the auditor.
             Fact::VouchersAdded(_) | Fact::VouchersRevoked(_) | Fact::HoldPlacedWith(_) => {}
         }
     }
@@ -95,25 +104,14 @@ impl Model {
 
     fn apply_to_order(&mut self, stamp: Stamp, fact: &Fact) {
         match fact {
-            Fact::OrderOpened(f) => {
-                self.remember(stamp, f.user, Operation::OpenOrder, f.keyed.as_ref());
-                let hold = self.holds.get_mut(&f.hold).expect("decided for a live hold");
-                hold.payment_deadline = Some(f.payment_deadline);
-                let order = ModelOrder {
-                    user: f.user,
-                    state: OrderState::Open,
-                    lines: f.lines.clone(),
-                    payment_deadline: f.payment_deadline,
-                    ended_at: None,
-                };
-                self.orders.insert(f.hold, order);
-            }
+            Fact::OrderOpened(f) => self.order_opened(stamp, f, false),
             Fact::OrderConfirmed(f) => {
                 self.remember(stamp, f.user, Operation::ConfirmOrder, f.keyed.as_ref());
                 self.set_seats(&f.lines, SeatState::Sold, None);
                 self.holds.remove(&f.order);
-                self.orders.get_mut(&f.order).expect("decided for an open order").state =
-                    OrderState::Confirmed;
+                let order = self.orders.get_mut(&f.order).expect("decided for an open order");
+                order.state = OrderState::Confirmed;
+                order.owned = f.lines.clone();
             }
             Fact::OrderCancelled(f) => {
                 self.remember(stamp, f.user, Operation::CancelOrder, f.keyed.as_ref());
@@ -124,6 +122,55 @@ impl Model {
                 order.ended_at = Some(stamp.at);
             }
             _ => unreachable!("called with facts about orders only"),
+        }
+    }
+
+    fn order_opened(&mut self, stamp: Stamp, f: &OrderOpened, checkout: bool) {
+        self.remember(stamp, f.user, Operation::OpenOrder, f.keyed.as_ref());
+        let hold = self.holds.get_mut(&f.hold).expect("decided for a live hold");
+        hold.payment_deadline = Some(f.payment_deadline);
+        let order = ModelOrder {
+            user: f.user,
+            state: OrderState::Open,
+            lines: f.lines.clone(),
+            owned: Lines::default(),
+            checkout,
+            payment_deadline: f.payment_deadline,
+            ended_at: None,
+        };
+        self.orders.insert(f.hold, order);
+    }
+
+    fn order_stepped(&mut self, stamp: Stamp, f: &OrderStepped) {
+        if let Some((user, keyed)) = &f.by {
+            self.remember(stamp, *user, f.step.operation(), Some(keyed));
+        }
+        for moved in f.step.moves() {
+            let (lines, state) = match moved {
+                Move::HeldToSold(lines) | Move::FreeToSold(lines) => (lines, SeatState::Sold),
+                Move::HeldToFree(lines) | Move::SoldToFree(lines) => (lines, SeatState::Free),
+            };
+            self.set_seats(lines, state, None);
+            if matches!(moved, Move::HeldToSold(_) | Move::HeldToFree(_)) {
+                self.holds.remove(&f.order);
+            }
+            let order = self.orders.get_mut(&f.order).expect("decided for an order");
+            match moved {
+                Move::HeldToSold(_) | Move::FreeToSold(_) => add(&mut order.owned, lines),
+                Move::SoldToFree(_) => take(&mut order.owned, lines),
+                Move::HeldToFree(_) => {}
+            }
+        }
+        let order = self.orders.get_mut(&f.order).expect("decided for an order");
+        order.state = f.state;
+        if let OrderStep::LateConfirmed { lines } = &f.step {
+            order.lines = lines.clone();
+        }
+        let over = matches!(f.state, OrderState::Cancelled | OrderState::Expired);
+        order.ended_at = over.then_some(stamp.at);
+        if let Some(deadline) = f.step.deadline() {
+            order.payment_deadline = deadline;
+            self.holds.get_mut(&f.order).expect("it pins its hold").payment_deadline = Some(deadline);
         }
     }
 
@@ -152,4 +199,28 @@ impl Model {
         }
         seat.version += 1;
     }
+}
+
+fn same_kind(a: &AreaLine, b: &AreaLine) -> bool {
+    let kind = |line: &AreaLine| (line.area, line.allocation, line.ticket_type, line.price_minor);
+    kind(a) == kind(b)
+}
+
+fn add(owned: &mut Lines, more: &Lines) {
+    owned.seats.extend(more.seats.iter().copied());
+    for line in &more.areas {
+        match owned.areas.iter_mut().find(|other| same_kind(other, line)) {
+            Some(other) => other.quantity += line.quantity,
+            None => owned.areas.push(*line),
+        }
+    }
+}
+
+fn take(owned: &mut Lines, less: &Lines) {
+    owned.seats.retain(|line| !less.seats.contains(line));
+    for line in &less.areas {
+        let other = owned.areas.iter_mut().find(|other| same_kind(other, line));
+        other.expect("what is given back was owned").quantity -= line.quantity;
+    }
+    owned.areas.retain(|line| line.quantity > 0);
 }

@@ -70,6 +70,10 @@ pub struct ModelOrder {
     pub state: OrderState,
     /// What was ordered.
     pub lines: Lines,
+    /// What it owns now.
+    pub owned: Lines,
+    /// Whether a gateway pays it: then it is followed, not decided about.
+    pub checkout: bool,
     /// When its time ended or ends.
     pub payment_deadline: UtcMs,
     /// When it was cancelled or expired.
@@ -108,16 +112,16 @@ impl Model {
         self.holds.values().map(|hold| &hold.lines)
     }
 
-    /// The lines of all confirmed orders.
+    /// What all orders own.
     pub(super) fn sold_lines(&self) -> impl Iterator<Item = &Lines> {
-        self.orders.values().filter(|order| order.state == OrderState::Confirmed).map(|order| &order.lines)
+        self.orders.values().map(|order| &order.owned)
     }
 
     /// Places a user holds plus owns.
     pub(super) fn used_by(&self, user: UserId) -> u32 {
         let held = self.holds.values().filter(|hold| hold.user == user).map(|hold| hold.lines.places());
-        let orders = self.orders.values().filter(|o| o.user == user && o.state == OrderState::Confirmed);
-        held.sum::<u32>() + orders.map(|order| order.lines.places()).sum::<u32>()
+        let orders = self.orders.values().filter(|order| order.user == user);
+        held.sum::<u32>() + orders.map(|order| order.owned.places()).sum::<u32>()
     }
 
     /// The pools of an area: the public one and one per allocation that has places there.

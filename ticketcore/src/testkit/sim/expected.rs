@@ -20,6 +20,11 @@ pub(super) fn answer_of(event: EventId, stamp: Stamp, fact: &Fact, replayed: boo
             let order = order(event, f.hold, OrderState::Open, f.user, &f.lines, version, replayed);
             return Answer::Order(Box::new(Order { payment_deadline: Some(f.payment_deadline), ..order }));
         }
+        Fact::CheckoutOpened(f) => {
+            let (state, f) = (f.state(), &f.opened);
+            let order = order(event, f.hold, state, f.user, &f.lines, version, replayed);
+            return Answer::Order(Box::new(Order { payment_deadline: Some(f.payment_deadline), ..order }));
+        }
         Fact::OrderConfirmed(f) => {
             let state = OrderState::Confirmed;
             return Answer::Order(Box::new(order(
@@ -59,7 +64,7 @@ pub(super) fn order_as_it_is(
     version: Revision,
 ) -> Answer {
     let order = order(event, number, found.state, found.user, lines, version, true);
-    let payment_deadline = (found.state == OrderState::Open).then_some(found.payment_deadline);
+    let payment_deadline = found.state.is_live().then_some(found.payment_deadline);
     Answer::Order(Box::new(Order { payment_deadline, ..order }))
 }
 
@@ -93,6 +98,8 @@ fn total(lines: &crate::fact::Lines) -> i64 {
 pub(super) fn order_of(fact: &Fact) -> Option<HoldNumber> {
     match fact {
         Fact::OrderOpened(f) => Some(f.hold),
+        Fact::CheckoutOpened(f) => Some(f.opened.hold),
+        Fact::OrderStepped(f) => Some(f.order),
         Fact::OrderConfirmed(f) => Some(f.order),
         Fact::OrderCancelled(f) => Some(f.order),
         Fact::HoldEnded(f) => Some(f.hold),

@@ -1,7 +1,8 @@
 //! The end of a run: the faults stop, and everything must come right within a bounded number of steps.
 
+use super::expected::order_of;
 use super::history::violation;
-use super::judge::Sent;
+use super::judge::{Sent, about_paid};
 use super::world::World;
 use crate::fact::{Fact, HoldEnd};
 use crate::id::{HoldId, Revision, SeatIndex, TicketTypeIndex, UserId};
@@ -33,6 +34,7 @@ impl World {
         self.settle()?;
         self.explain_facts()?;
         self.expire_everything()?;
+        self.settle_money()?;
         self.buy_something()?;
         self.audit()?;
         for at in 0..self.nodes.len() {
@@ -69,7 +71,7 @@ impl World {
     }
 
     /// Everything that is under way lands, and everybody is answered.
-    fn settle(&mut self) -> Result<(), Violation> {
+    pub fn settle(&mut self) -> Result<(), Violation> {
         for _ in 0..ROUNDS_MAX {
             for at in 0..self.nodes.len() {
                 self.nodes[at].store.release_all();
@@ -84,12 +86,16 @@ impl World {
             self.keep_store()?;
             self.look_for_stops()?;
             self.poll()?;
-            if self.pending.is_empty() && self.nodes.iter().all(|node| node.store.pending() == 0) {
+            if self.pending.is_empty()
+                && self.paid.is_empty()
+                && self.nodes.iter().all(|node| node.store.pending() == 0)
+            {
                 return Ok(());
             }
         }
-        let (sent, _) = &self.pending[0];
-        let what = format!("{} commands are never answered: {:?}", self.pending.len(), sent.command);
+        let first = self.pending.first().map(|(sent, _)| &sent.command);
+        let (plain, paid) = (self.pending.len(), self.paid.len());
+        let what = format!("{plain} and {paid} commands are never answered: {first:?}");
         Err(violation(Invariant::I5Durable, self.history.end(), what))
     }
 
@@ -100,6 +106,9 @@ impl World {
         for revision in unclaimed {
             if self.is_due_release(revision) {
                 self.history.claim(revision);
+            } else if self.explained_by_paid(revision) {
+                self.history.claim(revision);
+                self.tally.event("paid: lost and found in the journal");
             } else if let Some(found) = lost.iter().position(|sent| self.explains(sent, revision)) {
                 self.history.claim(revision);
                 self.tally.event("lost and found in the journal");
@@ -125,6 +134,9 @@ impl World {
 
     fn explains(&self, sent: &Sent, revision: Revision) -> bool {
         let Some((answered, stamp, fact)) = self.history.asked(&sent.command, revision) else { return false };
+        if let Some(asked) = about_paid(&self.history, &sent.command) {
+            return revision > sent.from && may_become(&sent.command, fact) && order_of(fact) == Some(asked);
+        }
         revision > sent.from
             && may_become(&sent.command, fact)
             && matches!(answered, Ok(ModelAnswer::Logged(at, logged)) if at == stamp && logged == *fact)
@@ -144,6 +156,7 @@ impl World {
             node.moved_ms += to.since_ms(node.clock.now());
             node.clock.set(to);
         }
+        self.bank.advance_to(to);
         for _ in 0..3 {
             self.settle()?;
         }
@@ -199,7 +212,7 @@ impl World {
     }
 
     /// The office that knows most: one that does not write learns nothing of what others have written.
-    fn freshest(&self) -> usize {
+    pub fn freshest(&self) -> usize {
         let known = |at: &usize| {
             let progress = self.nodes[*at].progress(self.event);
             progress.map_or(Revision::ZERO, |progress| progress.durable)

@@ -33,6 +33,7 @@ impl World {
         self.poll()?;
         let pending = std::mem::take(&mut self.pending);
         self.lost.extend(pending.into_iter().map(|(sent, _)| sent));
+        self.lose_paid(0);
         self.nodes[0].leave(&mut self.tally);
         let Some(local) = self.local() else { return Ok(()) };
         local.close();

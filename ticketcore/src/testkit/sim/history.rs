@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use crate::fact::{Fact, HoldEnd, Stamp};
-use crate::id::{EventId, Revision};
+use super::expected::order_of;
+use super::tally::Tally;
+use crate::fact::{Fact, HoldEnd, OrderStep, Stamp};
+use crate::id::{EventId, HoldNumber, Revision};
 use crate::invariant::{Invariant, Violation};
 use crate::manifest::Definition;
+use crate::order::{OrderState, PaymentSeen, StepKind};
 use crate::refusal::Refusal;
 use crate::store::{ReadError, Snapshot, Store, StoreFailure, StreamId};
 use crate::testkit::{Auditor, Command, Model, ModelAnswer};
@@ -20,6 +23,8 @@ pub(super) struct History {
     auditor: Auditor,
     /// Facts of commands whose outcome nobody has been told.
     unclaimed: BTreeSet<Revision>,
+    /// What was observed of payments.
+    known: BTreeSet<(HoldNumber, u32, String)>,
 }
 
 impl History {
@@ -31,11 +36,12 @@ impl History {
             models: Vec::new(),
             auditor: Auditor::new(),
             unclaimed: BTreeSet::new(),
+            known: BTreeSet::new(),
         }
     }
 
     /// Reads what is new in the journal and judges every fact of it.
-    pub fn follow(&mut self, store: &dyn Store) -> Result<(), Violation> {
+    pub fn follow(&mut self, store: &dyn Store, tally: &mut Tally) -> Result<(), Violation> {
         let mut new = Vec::new();
         let read = store.read(self.stream, self.end(), &mut |record| {
             new.push((record.stamp, Fact::decode(record.body)));
@@ -44,7 +50,10 @@ impl History {
         read.map_err(|error: ReadError| violation(Invariant::I5Durable, self.end(), error))?;
         for (stamp, fact) in new {
             let fact = fact.map_err(|error| violation(Invariant::I5Durable, stamp.revision, error))?;
+            let about = order_of(&fact);
+            let before = about.and_then(|number| self.auditor.order_state(number));
             self.auditor.fact(stamp, &fact)?;
+            self.note_money(&fact, before, tally);
             self.add(stamp, fact)?;
         }
         Ok(())
@@ -115,6 +124,64 @@ impl History {
     /// The snapshot of the event.
     pub fn snapshot(&self, store: &dyn Store) -> Result<Option<Snapshot>, StoreFailure> {
         store.load_snapshot(self.stream)
+    }
+
+    /// Counts the transition that an order took, and notes what is known of payments.
+    fn note_money(&mut self, fact: &Fact, before: Option<OrderState>, tally: &mut Tally) {
+        if let Fact::OrderStepped(stepped) = fact
+            && let OrderStep::PaymentObserved { attempt, seen, .. } = &stepped.step
+        {
+            self.known.insert((stepped.order, *attempt, format!("{seen:?}")));
+        }
+        let Some(number) = order_of(fact) else { return };
+        let Some(after) = self.auditor.order_state(number) else { return };
+        let last = self.auditor.payment_attempts(number);
+        let step = match fact {
+            Fact::OrderOpened(_) | Fact::CheckoutOpened(_) => StepKind::Opened,
+            Fact::OrderConfirmed(_) => StepKind::Confirmed,
+            Fact::OrderCancelled(_) => StepKind::Cancelled,
+            Fact::HoldEnded(_) => StepKind::Expired,
+            Fact::OrderStepped(stepped) => {
+                tally.end_reason(&stepped.step);
+                match &stepped.step {
+                    OrderStep::PaymentObserved { attempt, .. }
+                    | OrderStep::CaptureRefused { attempt, .. }
+                    | OrderStep::RefundStarted { attempt, .. }
+                        if *attempt != last && *attempt != 0 =>
+                    {
+                        return tally.event("money of an earlier attempt");
+                    }
+                    step => step.kind(),
+                }
+            }
+            _ => return,
+        };
+        tally.transition(before, step, after);
+    }
+
+    /// Whether this was observed of a payment.
+    pub fn is_known(&self, number: HoldNumber, attempt: u32, seen: &PaymentSeen) -> bool {
+        self.known.contains(&(number, attempt, format!("{seen:?}")))
+    }
+
+    /// Whether money was observed of a payment.
+    pub fn is_heard_of(&self, number: HoldNumber, attempt: u32) -> bool {
+        let from = (number, attempt, String::new());
+        self.known.range(from..).next().is_some_and(|known| {
+            (known.0, known.1) == (number, attempt)
+                && !known.2.starts_with("Declined")
+                && known.2 != "NotFound"
+        })
+    }
+
+    /// The state of an order, however old.
+    pub fn order_state(&self, number: HoldNumber) -> Option<OrderState> {
+        self.auditor.order_state(number)
+    }
+
+    /// Who has audited every fact.
+    pub const fn auditor(&self) -> &Auditor {
+        &self.auditor
     }
 
     fn add(&mut self, stamp: Stamp, fact: Fact) -> Result<(), Violation> {

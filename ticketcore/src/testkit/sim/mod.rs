@@ -6,8 +6,10 @@
 //! come right. Outcomes that are unknown are never assumed absent: at the end every fact must be that of a command which was sent.
 
 mod ask;
+mod bank;
 mod catch;
 mod directed;
+mod driver;
 mod expected;
 mod finish;
 mod flaw;
@@ -16,7 +18,10 @@ mod history;
 mod judge;
 mod local;
 mod look;
+mod money;
 mod node;
+mod paid;
+mod payer;
 mod place;
 mod plan;
 mod power;
@@ -30,7 +35,7 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use catch::{Caught, Missed, catch};
-pub use directed::overload;
+pub use directed::{overload, wrong_amount};
 pub use flaw::Flaw;
 pub use tally::{Demand, Tally};
 

@@ -10,6 +10,12 @@ use crate::testkit::{FaultOdds, Rng};
 pub(super) enum Step {
     /// A client or a member of staff sends a command.
     Command,
+    /// A buyer or a member of staff asks for something about an order that a gateway pays.
+    Paid,
+    /// A driver goes on with what is due.
+    Drive,
+    /// Something happens at the gateway, or comes from there.
+    Gateway,
     /// A client asks for outcomes.
     Poll,
     /// The store gets on with something it has held.
@@ -48,8 +54,11 @@ pub(super) enum Step {
     Side,
 }
 
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 22] = [
     Step::Command,
+    Step::Paid,
+    Step::Drive,
+    Step::Gateway,
     Step::Poll,
     Step::Land,
     Step::Maintain,
@@ -122,6 +131,10 @@ pub(super) struct Plan {
     pub steps_back: bool,
     pub clock_step_ms: u64,
     pub jump_pct: u32,
+    /// A gateway pays orders.
+    pub paid: bool,
+    /// Drivers believe at once that a payment was never heard of.
+    pub hasty: bool,
     steps: Vec<(Step, u32)>,
     asks: Vec<(Ask, u32)>,
 }
@@ -139,11 +152,17 @@ impl Plan {
         let facts = *of_store.pick(&[0, 10, 100]);
         let retention = if local && of_store.chance(40) { Retention::Facts(facts) } else { Retention::All };
         let faults = if rng.chance(75) { FaultOdds::swarm(rng) } else { FaultOdds::default() };
+        let (paid, hasty) = (rng.chance(60), rng.chance(40));
         let mut weight = |often: u32| if rng.chance(75) { between(rng, 1, 2 * often) } else { 0 };
         let mut steps: Vec<(Step, u32)> = Vec::new();
         for step in STEPS {
             let weight = match step {
+                Step::Command if paid => 130,
                 Step::Command => 300,
+                Step::Paid | Step::Drive | Step::Gateway if !paid => 0,
+                Step::Paid => 110 + weight(60),
+                Step::Drive => 60 + weight(80),
+                Step::Gateway => 20 + weight(60),
                 Step::Poll => 60 + weight(100),
                 Step::Land => 30 + weight(60),
                 Step::Maintain => 10 + weight(60),
@@ -172,6 +191,8 @@ impl Plan {
             retention,
             shared,
             offices,
+            paid,
+            hasty,
             users: between(rng, 1, 6),
             faults,
             shrewd: between(rng, 20, 100),

@@ -205,6 +205,7 @@ impl World {
         self.poll()?;
         let pending = std::mem::take(&mut self.pending);
         self.lost.extend(pending.into_iter().map(|(sent, _)| sent));
+        self.lose_paid(0);
         let left = self.left();
         let Place::Local(local) = &mut self.place else { return Ok(()) };
         let cut = local.disk.after_power_cut(if end == End::Killed { Left::Everything } else { left });

@@ -1,12 +1,15 @@
 //! Which outcomes a run has produced. The lists are closed: an outcome that was never produced is a gap in the simulation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::paid::{PaidAnswer, PaidOutcome};
 use crate::answer::{Answer, CommandError};
 use crate::event::Outcome;
 use crate::fact::{Fact, HoldEnd};
-use crate::order::OrderState;
+use crate::order::{
+    Effect, EndReason, News, OrderState, OrderStep, PaymentSeen, RefundSeen, StepKind, TRANSITIONS,
+};
 use crate::refusal::Refusal;
 use crate::testkit::Fault;
 
@@ -81,7 +84,63 @@ kinds!(state_kind, STATE_KINDS, OrderState, {
     OrderState::Captured => "captured",
 });
 
-const EVENTS: [&str; 32] = [
+kinds!(payment_kind, PAYMENT_KINDS, PaymentSeen, {
+    PaymentSeen::ActionRequired { .. } => "action_required",
+    PaymentSeen::Authorized { .. } => "authorized",
+    PaymentSeen::Captured { .. } => "captured",
+    PaymentSeen::Declined { .. } => "declined",
+    PaymentSeen::Voided => "voided",
+    PaymentSeen::NotFound => "not_found",
+});
+
+kinds!(refund_kind, REFUND_KINDS, RefundSeen, {
+    RefundSeen::Submitted { .. } => "submitted",
+    RefundSeen::Succeeded { .. } => "succeeded",
+    RefundSeen::Failed { retry: true, .. } => "failed_for_now",
+    RefundSeen::Failed { .. } => "failed",
+    RefundSeen::NotFound => "not_found",
+});
+
+kinds!(effect_kind, EFFECT_KINDS, Effect, {
+    Effect::Authorize(_) => "authorize",
+    Effect::LookUp(_) => "look_up",
+    Effect::Capture(_) => "capture",
+    Effect::Void(_) => "void",
+    Effect::Refund { .. } => "refund",
+    Effect::LookUpRefund { .. } => "look_up_refund",
+    Effect::Confirm => "confirm",
+    Effect::Drop(_) => "drop",
+    Effect::SettleLate => "settle_late",
+    Effect::StartRefund { .. } => "start_refund",
+    Effect::Reverse => "reverse",
+});
+
+kinds!(reason_kind, REASON_KINDS, EndReason, {
+    EndReason::Declined => "declined",
+    EndReason::Rejected => "rejected",
+    EndReason::EventCancelled => "event_cancelled",
+    EndReason::OverLimit => "over_limit",
+    EndReason::WrongAmount => "wrong_amount",
+    EndReason::TooLate => "too_late",
+    EndReason::CaptureRefused => "capture_refused",
+    EndReason::Surplus => "surplus",
+    EndReason::Asked => "asked",
+});
+
+kinds!(paid_kind, PAID_KINDS, PaidAnswer, {
+    PaidAnswer::Order(_) => "order",
+    PaidAnswer::Stepped(crate::answer::Stepped { revision: None, .. }) => "nothing_to_do",
+    PaidAnswer::Stepped(crate::answer::Stepped { replayed: true, .. }) => "stepped, again",
+    PaidAnswer::Stepped(_) => "stepped",
+    PaidAnswer::Done(_) => "done",
+});
+
+/// Steps that only tests of their own take.
+const UNREACHABLE: [StepKind; 1] = [StepKind::Exchanged];
+/// Refusals that belong to them.
+const UNREACHABLE_REFUSALS: [&str; 1] = ["price_differs"];
+
+const EVENTS: [&str; 37] = [
     "rebased",
     "crashed",
     "stopped",
@@ -91,6 +150,12 @@ const EVENTS: [&str; 32] = [
     "answered late",
     "refused before durable",
     "lost and found in the journal",
+    // Of orders that a gateway pays.
+    "driver crashed",
+    "money of an earlier attempt",
+    "old news told again",
+    "paid: lost and found in the journal",
+    "refund stuck and listed",
     // Of local stores.
     "power cut in an append",
     "power cut while keeping house",
@@ -157,6 +222,54 @@ impl Tally {
 
     pub(super) fn order(&mut self, state: OrderState) {
         self.add("order", state_kind(&state), 1);
+    }
+
+    /// What was answered about an order that a gateway pays.
+    pub(super) fn paid(&mut self, outcome: &PaidOutcome) {
+        match outcome {
+            Ok(answer) => self.add("paid", paid_kind(answer), 1),
+            Err(error) => {
+                self.add("error", error_kind(error), 1);
+                if let CommandError::Refused(refusal) = error {
+                    self.add("refusal", refusal.code(), 1);
+                }
+            }
+        }
+    }
+
+    /// What an order is told.
+    pub(super) fn news(&mut self, news: &News) {
+        match news {
+            News::Payment { seen, .. } => self.add("payment seen", payment_kind(seen), 1),
+            News::Refund { seen, .. } => self.refund_seen(seen),
+            _ => {}
+        }
+    }
+
+    /// What a gateway said of a refund.
+    pub(super) fn refund_seen(&mut self, seen: &RefundSeen) {
+        self.add("refund seen", refund_kind(seen), 1);
+    }
+
+    /// What is due.
+    pub(super) fn effect(&mut self, effect: &Effect) {
+        self.add("effect", effect_kind(effect), 1);
+    }
+
+    /// Why something ended or goes back.
+    pub(super) fn end_reason(&mut self, step: &OrderStep) {
+        if let OrderStep::Dropped { reason, .. }
+        | OrderStep::LateRefused { reason }
+        | OrderStep::RefundStarted { reason, .. }
+        | OrderStep::Reversed { reason, .. } = step
+        {
+            self.add("reason", reason_kind(reason), 1);
+        }
+    }
+
+    /// Where a step led.
+    pub(super) fn transition(&mut self, from: Option<OrderState>, step: StepKind, to: OrderState) {
+        self.add("transition", &transition_name(from, step, to), 1);
     }
 
     pub(super) fn fault(&mut self, fault: Fault, count: u64) {
@@ -236,11 +349,27 @@ impl fmt::Display for Demand {
 
 /// Facts that tests of their own produce.
 const ELSEWHERE: [&str; 3] = ["vouchers_added", "vouchers_revoked", "hold_placed_with"];
+fn transition_name(from: Option<OrderState>, step: StepKind, to: OrderState) -> String {
+    let from = from.map_or("none", OrderState::name);
+    format!("{from}, {}: {}", step.name(), to.name())
+}
+
+/// Every row of the table, both ways if it has two.
+fn transitions() -> Vec<String> {
+    let rows = TRANSITIONS.iter().filter(|row| !UNREACHABLE.contains(&row.step));
+    let names =
+        rows.flat_map(|row| [row.to, row.in_review].map(|to| transition_name(row.from, row.step, to)));
+    names.collect::<BTreeSet<String>>().into_iter().collect()
+}
 
 fn demanded(demand: Demand) -> Vec<String> {
     let faults: Vec<String> = Fault::ALL.iter().map(|fault| format!("{fault:?}")).collect();
     let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
-    let kinds: [(&str, &[&str]); 8] = [
+    let kinds: [(&str, &[&str]); 12] = [
+        ("effect", EFFECT_KINDS),
+        ("paid", PAID_KINDS),
+        ("payment seen", PAYMENT_KINDS),
+        ("refund seen", REFUND_KINDS),
         ("answer", ANSWER_KINDS),
         ("error", ERROR_KINDS),
         ("event", &EVENTS),
@@ -250,7 +379,12 @@ fn demanded(demand: Demand) -> Vec<String> {
         ("replayed", &REPLAYS),
         ("store", &STORES),
     ];
-    let refusals: [(&str, &[&str]); 1] = [("refusal", Refusal::CODES)];
+    let codes: Vec<&str> =
+        Refusal::CODES.iter().copied().filter(|code| !UNREACHABLE_REFUSALS.contains(code)).collect();
+    let transitions = transitions();
+    let transitions: Vec<&str> = transitions.iter().map(String::as_str).collect();
+    let refusals: [(&str, &[&str]); 3] =
+        [("refusal", &codes), ("reason", REASON_KINDS), ("transition", &transitions)];
     let lists = match demand {
         Demand::Nothing => Vec::new(),
         Demand::AllButRefusals => kinds.to_vec(),

@@ -1,9 +1,13 @@
 //! One run: offices, clients, store and clock on one thread, step by step as the seed says.
 
 use super::ask::Handle;
+use super::bank::Bank;
+use super::driver::Driver;
 use super::history::{History, violation};
 use super::judge::{DecidedOn, Judge, Sent};
 use super::node::Node;
+use super::paid::{PaidCommand, PaidHandle, PaidSent};
+use super::payer::{self, Payers};
 use super::place::Place;
 use super::plan::{Plan, Step};
 use super::propose::Crowd;
@@ -15,6 +19,7 @@ use crate::event::{Outcome, Progress};
 use crate::fact::{Fact, Stamp};
 use crate::id::EventId;
 use crate::invariant::{Invariant, Violation};
+use crate::order::PaymentRulesRequest;
 use crate::sale::SaleState;
 use crate::testkit::{Command, Fault, FaultOdds, ManualClock, Rng};
 
@@ -33,8 +38,16 @@ pub(super) struct World {
     pub lost: Vec<Sent>,
     pub tally: Tally,
     pub trace: Trace,
+    /// Commands about orders that the gateway pays.
+    pub paid: Vec<(PaidSent, PaidHandle)>,
+    /// Those whose outcome nobody knows.
+    pub paid_lost: Vec<PaidSent>,
+    pub payers: Payers,
+    pub bank: Bank,
+    pub drivers: [Driver; 2],
+    pub flaw: Option<Flaw>,
+    pub sent: u64,
     crowd: Crowd,
-    sent: u64,
     /// Commands that were said to be carried out.
     carried_out: u64,
 }
@@ -59,6 +72,7 @@ impl World {
         let first = nodes[0].office.as_ref().ok_or_else(|| nothing("the office does not open"))?;
         let event = first.add_event(&definition).map_err(|error| nothing(&error.to_string()))?;
         let crowd = Crowd::new(event, &plan);
+        let bank = Bank::new(event, START.plus_ms(rng.below(2_000)), plan.hasty, &mut rng);
         let mut world = Self {
             rng,
             plan,
@@ -70,8 +84,14 @@ impl World {
             lost: Vec::new(),
             tally: Tally::default(),
             trace: Trace::default(),
-            crowd,
+            paid: Vec::new(),
+            paid_lost: Vec::new(),
+            payers: Payers::default(),
+            bank,
+            drivers: Default::default(),
+            flaw: options.canary,
             sent: 0,
+            crowd,
             carried_out: 0,
         };
         world.follow()?;
@@ -80,6 +100,10 @@ impl World {
             world.send(0, Command::SaleState(crate::request::SaleStateRequest { event, to }))?;
         }
         world.sync_store();
+        if world.plan.paid && world.rng.chance(95) {
+            let rules = payer::rules(&mut world.rng);
+            world.send_paid(0, PaidCommand::Rules(PaymentRulesRequest { event, rules }))?;
+        }
         world.nodes.iter().for_each(|node| node.set_faults(true));
         Ok(world)
     }
@@ -107,6 +131,15 @@ impl World {
                 self.send(at, command)
             }
             Step::Poll => self.poll(),
+            Step::Paid => self.ask_paid(at),
+            Step::Drive => {
+                let driver = self.rng.index(self.drivers.len());
+                for _ in 0..1 + self.rng.below(4) {
+                    self.drive(driver)?;
+                }
+                Ok(())
+            }
+            Step::Gateway => self.gateway_step(at),
             Step::Land => {
                 self.nodes[at].store.release_random(&mut self.rng);
                 self.follow()
@@ -144,8 +177,9 @@ impl World {
 
     /// Reads what is new in the journal.
     pub fn follow(&mut self) -> Result<(), Violation> {
-        let Self { place, history, .. } = self;
-        place.judged(|store| history.follow(store))
+        let Self { place, history, bank, tally, .. } = self;
+        place.judged(|store| history.follow(store, tally))?;
+        bank.follow(history.facts())
     }
 
     /// Sends a command and looks for its outcome at once.
@@ -203,7 +237,7 @@ impl World {
     }
 
     /// Logged time follows the clock, never decreases, and goes on at half speed while it is ahead.
-    fn check_time(&mut self, at: usize, progress: Progress) -> Result<(), Violation> {
+    pub fn check_time(&mut self, at: usize, progress: Progress) -> Result<(), Violation> {
         let logged = |fact: Option<&(Stamp, Fact)>| fact.map(|(stamp, _)| stamp.at).unwrap_or_default();
         let (first, last) =
             (logged(self.history.fact(progress.durable)), logged(self.history.facts().last()));
@@ -231,7 +265,7 @@ impl World {
                 self.pending.push(still);
             }
         }
-        Ok(())
+        self.poll_paid()
     }
 
     fn take(&mut self, sent: Sent, handle: Handle, late: bool) -> Result<Option<(Sent, Handle)>, Violation> {
@@ -285,7 +319,7 @@ impl World {
     }
 
     /// If an office has rebased, or has stopped while it did, everything unanswered there has been decided again.
-    fn note_rebase(
+    pub fn note_rebase(
         &mut self,
         at: usize,
         before: Option<Progress>,
@@ -318,7 +352,9 @@ impl World {
         }
         let jump = rng.chance(plan.jump_pct);
         let most = if jump {
-            *rng.pick(&[10 * 60_000, HOUR_MS, 24 * HOUR_MS, 120 * HOUR_MS])
+            // Orders that are over are forgotten one day: whoever believes too soon that a payment was never heard of must hear of it first.
+            let longest = if plan.paid && plan.hasty { HOUR_MS } else { 120 * HOUR_MS };
+            (*rng.pick(&[10 * 60_000, HOUR_MS, 24 * HOUR_MS, 120 * HOUR_MS])).min(longest)
         } else {
             plan.clock_step_ms
         };
@@ -329,6 +365,9 @@ impl World {
                 node.clock.advance(ms);
                 node.moved_ms += ms;
             }
+        }
+        if !one {
+            self.bank.advance_to(crate::time::Clock::now(&self.bank.clock).plus_ms(ms));
         }
         self.trace.line(format!("clocks move {ms} ms"));
     }
@@ -353,6 +392,7 @@ impl World {
         self.pending = others;
         let mine: Vec<(Sent, Handle)> = mine;
         self.lost.extend(mine.into_iter().map(|(sent, _)| sent));
+        self.lose_paid(at);
         self.nodes[at].crash(lost, &mut self.tally, &mut self.rng);
         self.nodes[at].start();
         self.tally.event("crashed");

@@ -7,6 +7,7 @@ use crate::fact::*;
 use crate::id::*;
 use crate::key::IdempotencyKey;
 use crate::manifest::*;
+use crate::order::{EndReason, LateMoney, PaymentSeen, Terms, Word};
 
 pub const ANN: u128 = 1;
 pub const BOB: u128 = 2;
@@ -222,4 +223,102 @@ pub fn caught(rows: &[Breach]) {
         assert_eq!(violation.revision, Revision(journal.facts.len() as u64), "{what}");
         assert_eq!(auditor.check_all(), Err(violation), "the first violation stays");
     }
+}
+
+/// The hard deadline of an order opened at 0 under the rules there are.
+pub const HARD: UtcMs = UtcMs(20 * MINUTE);
+
+/// Orders that a gateway pays.
+impl Journal {
+    /// A hold of seats 0 and 1 at 0, 1,000 each, and an order from it under the rules there are, changed so.
+    pub fn checkout(&mut self, change: impl FnOnce(&mut CheckoutOpened)) -> HoldNumber {
+        let lines = seats(&[0, 1]);
+        let hold = self.hold(0, ANN, lines.clone());
+        let rules = PaymentRules::default();
+        let terms = Terms {
+            rules,
+            late_money: LateMoney::Refund,
+            review: false,
+            pay_until: UtcMs(15 * MINUTE),
+            hard_deadline: HARD,
+        };
+        let (user, payment_deadline) = (UserId::from(ANN), UtcMs(MINUTE));
+        let opened = OrderOpened { hold, user, keyed: None, payment_deadline, lines };
+        let mut checkout = CheckoutOpened { opened, terms, extra: Vec::new(), amount_minor: 2_000 };
+        change(&mut checkout);
+        self.add(0, Fact::CheckoutOpened(Box::new(checkout)));
+        hold
+    }
+
+    pub fn step(&mut self, at: u64, order: HoldNumber, state: OrderState, step: OrderStep) -> &mut Self {
+        let stepped = OrderStepped { order, user: UserId::from(ANN), by: None, state, step };
+        self.add(at, Fact::OrderStepped(Box::new(stepped)))
+    }
+
+    /// An attempt begins.
+    pub fn pay(&mut self, at: u64, order: HoldNumber, attempt: u32) -> &mut Self {
+        let (gateway, method) = (Word::cut("sandbox"), Word::cut("pm_ok"));
+        let step =
+            OrderStep::PaymentStarted { attempt, gateway, method, amount_minor: 2_000, deadline: HARD };
+        self.step(at, order, OrderState::Paying, step)
+    }
+
+    /// The gateway says something of an attempt.
+    pub fn seen(
+        &mut self,
+        order: HoldNumber,
+        state: OrderState,
+        attempt: u32,
+        seen: PaymentSeen,
+        deadline: Option<UtcMs>,
+    ) -> &mut Self {
+        self.step(0, order, state, OrderStep::PaymentObserved { attempt, seen, deadline })
+    }
+
+    /// A checkout whose money is in.
+    pub fn captured(&mut self) -> HoldNumber {
+        let order = self.checkout(|_| {});
+        self.pay(0, order, 1).seen(order, OrderState::Captured, 1, captured(2_000), Some(HARD));
+        order
+    }
+
+    /// A checkout that is paid and sold.
+    pub fn sold(&mut self) -> HoldNumber {
+        let order = self.captured();
+        self.confirm(0, order, seats(&[0, 1]));
+        order
+    }
+
+    /// Money goes back of attempt 1, and tickets die.
+    pub fn refund(
+        &mut self,
+        order: HoldNumber,
+        refund: u32,
+        amount_minor: i64,
+        tickets: &[u32],
+        back: Lines,
+    ) -> &mut Self {
+        let tickets = tickets.to_vec();
+        let step = OrderStep::RefundStarted {
+            refund,
+            attempt: 1,
+            amount_minor,
+            tickets,
+            back,
+            reason: EndReason::Asked,
+        };
+        self.step(0, order, OrderState::Confirmed, step)
+    }
+}
+
+pub fn captured(amount_minor: i64) -> PaymentSeen {
+    PaymentSeen::Captured { reference: Word::cut("ch_1"), amount_minor, fingerprint: None }
+}
+
+pub fn authorized() -> PaymentSeen {
+    PaymentSeen::Authorized { reference: Word::cut("ch_1"), lapses_at: None, fingerprint: None }
+}
+
+pub fn declined() -> PaymentSeen {
+    PaymentSeen::Declined { code: Word::cut("no") }
 }

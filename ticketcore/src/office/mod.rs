@@ -8,6 +8,7 @@ mod pending;
 mod queries;
 mod registry;
 mod vouchers;
+mod waiting;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;

@@ -18,6 +18,7 @@ mod staff;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::ops::ControlFlow;
 

@@ -39,8 +39,9 @@ impl Model {
             }
             // The model decides none of these: orders that a gateway pays are judged by the auditor and by the gateway's ledger.
             Fact::PaymentRulesSet(_) | Fact::CheckoutOpened(_) | Fact::OrderStepped(_) => {}
-            // Nor these: vouchers are judged by the auditor.
+            // Nor these: vouchers and the waiting list are judged by the auditor.
             Fact::VouchersAdded(_) | Fact::VouchersRevoked(_) | Fact::HoldPlacedWith(_) => {}
+            Fact::WaitingRulesSet(_) | Fact::WaitingJoined(_) | Fact::WaitingLeft(_) => {}
         }
     }
 

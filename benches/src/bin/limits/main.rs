@@ -15,6 +15,7 @@ mod expiry;
 mod guard;
 mod map;
 mod memory;
+mod orders;
 mod pairs;
 mod process;
 mod refusals;
@@ -45,7 +46,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 /// Figures that are measured together, by their names.
 type Group = (&'static [&'static str], fn() -> Outcome<Vec<Figure>>);
 
-const GROUPS: [Group; 14] = [
+const GROUPS: [Group; 15] = [
     (pairs::NAMES, pairs::measure),
     (contended::NAMES, contended::measure),
     (best::NAMES, best::measure),
@@ -54,6 +55,7 @@ const GROUPS: [Group; 14] = [
     (memory::NAMES, memory::measure),
     (churn::NAMES, churn::measure),
     (expiry::NAMES, expiry::measure),
+    (orders::NAMES, orders::measure),
     (replay::NAMES, replay::measure),
     (durable::THROUGHPUT, durable::throughput),
     (durable::LATENCY, durable::latency),

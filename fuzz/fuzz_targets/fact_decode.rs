@@ -25,6 +25,7 @@ fn sums(fact: &Fact) {
             let _refused = Manifest::compile(definition).is_err();
         }
         Fact::HoldPlaced(fact) => drop(count(&fact.lines)),
+        Fact::HoldPlacedWith(fact) => drop(count(&fact.placed.lines)),
         Fact::HoldAmended(fact) => drop((count(&fact.added), count(&fact.removed), count(&fact.lines))),
         Fact::HoldExtended(fact) => drop(count(&fact.lines)),
         Fact::HoldEnded(fact) => drop(count(&fact.lines)),

@@ -80,15 +80,10 @@ impl Known<'_> {
 
     fn hold(&self, call: Call, asks: [Option<Ask>; 2], door: Door, ttl: Option<u16>) -> Command {
         let (channel, access_code) = codes(door);
-        Command::Hold(HoldRequest {
-            event: self.event,
-            user: user(call),
-            key: key(call),
-            items: asks.into_iter().flatten().map(item).collect(),
-            channel,
-            access_code,
-            ttl_ms: ttl.map(|seconds| u64::from(seconds) * 1_000),
-        })
+        let items = asks.into_iter().flatten().map(item).collect();
+        let ttl_ms = ttl.map(|seconds| u64::from(seconds) * 1_000);
+        let plain = HoldRequest::new(self.event, user(call), items);
+        Command::Hold(HoldRequest { key: key(call), channel, access_code, ttl_ms, ..plain })
     }
 
     fn amend(&self, step: &Step, call: Call, hold: &Hold) -> Option<Command> {

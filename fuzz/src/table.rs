@@ -39,7 +39,13 @@ impl Table {
         let store = Arc::new(if nodes > 1 { MemoryStore::shared() } else { MemoryStore::new() });
         let open = |node: u64| {
             let clock = Arc::new(clock.clone());
-            let options = Options { clock, manual_expiry: true, node: Some(node), guess_delay_ms: 0, ..Options::default() };
+            let options = Options {
+                clock,
+                manual_expiry: true,
+                node: Some(node),
+                guess_delay_ms: 0,
+                ..Options::default()
+            };
             BoxOffice::with_store(Arc::clone(&store), options).expect("an empty store opens")
         };
         let nodes: Vec<BoxOffice> = (1..).take(nodes).map(open).collect();

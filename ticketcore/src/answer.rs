@@ -11,6 +11,7 @@ use crate::manifest::ManifestChange;
 use crate::order::{Effect, EndReason, ExtraLine, OrderState, Payment, Place, Refund, Terms, Ticket};
 use crate::refusal::Refusal;
 use crate::time::UtcMs;
+use crate::waiting::WaitingEntry;
 
 /// Why a command has no answer of its own.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -277,9 +278,21 @@ impl FromAnswer for Done {
             | Fact::SeatsChanged(_)
             | Fact::PlacesChanged(_)
             | Fact::PaymentRulesSet(_)
+            | Fact::WaitingRulesSet(_)
+            | Fact::WaitingLeft(_)
             | Fact::VouchersAdded(_)
             | Fact::VouchersRevoked(_)
             | Fact::AllocationReleased { .. } => done,
+            _ => None,
+        }
+    }
+}
+
+impl FromAnswer for WaitingEntry {
+    fn from_answer(reply: Reply) -> Option<Self> {
+        let Reply::Logged(Logged { stamp, fact, replayed, .. }) = reply else { return None };
+        match &*fact {
+            Fact::WaitingJoined(f) => Some(Self { entry: stamp.revision, wish: f.wish, replayed }),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use crate::answer::CommandError;
 use crate::event::ShardSet;
 use crate::fact::Keyed;
-use crate::id::{AllocationIndex, HoldNumber, UserId};
+use crate::id::{AllocationIndex, HoldNumber, Revision, UserId};
 use crate::key::{Fingerprinted, IdempotencyKey, Operation};
 use crate::order::{
     CheckoutRequest, ExchangeRequest, ObserveRequest, PayRequest, PaymentRulesRequest, RedeemRequest,
@@ -14,6 +14,7 @@ use crate::request::{
     OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
 };
 use crate::voucher::{AddVouchersRequest, RevokeVouchersRequest};
+use crate::waiting::{JoinWaitingRequest, LeaveWaitingRequest, WaitingRulesRequest};
 
 /// A command to one event.
 #[derive(Clone, Debug)]
@@ -41,6 +42,11 @@ pub(crate) enum Command {
     Redeem(Box<RedeemRequest>),
     AddVouchers(Box<AddVouchersRequest>),
     RevokeVouchers(Box<RevokeVouchersRequest>),
+    WaitingRules(WaitingRulesRequest),
+    JoinWaiting(Box<JoinWaitingRequest>),
+    LeaveWaiting(Box<LeaveWaitingRequest>),
+    /// Maintenance: hold for an entry of the waiting list what fits its wish.
+    Offer(Revision, UserId),
     /// Maintenance: end an overdue hold.
     Expire(HoldNumber),
     /// Maintenance: release an allocation whose time has come.
@@ -80,6 +86,8 @@ impl Command {
             Command::Seats(r) => ShardSet::One(r.by.shard()),
             Command::ForceRelease(r) => ShardSet::two(r.by.shard(), r.hold.number.shard()),
             Command::Expire(number) => ShardSet::One(number.shard()),
+            Command::LeaveWaiting(r) => ShardSet::One(r.user.shard()),
+            Command::Offer(_, user) => ShardSet::One(user.shard()),
             Command::Checkout(r) => ShardSet::One(r.user.shard()),
             Command::Pay(r) => ShardSet::One(r.user.shard()),
             Command::Exchange(r) => ShardSet::One(r.user.shard()),
@@ -94,6 +102,8 @@ impl Command {
             | Command::PaymentRules(_)
             | Command::AddVouchers(_)
             | Command::RevokeVouchers(_)
+            | Command::WaitingRules(_)
+            | Command::JoinWaiting(_)
             | Command::Manifest(_) => ShardSet::All,
         }
     }
@@ -144,6 +154,8 @@ impl Command {
             Command::Redeem(r) => keyed!(&**r, r.by, Operation::Redeem),
             Command::Seats(r) => keyed!(&**r, r.by, Operation::Staff),
             Command::Places(r) => keyed!(r, r.by, Operation::Staff),
+            Command::JoinWaiting(r) => keyed!(&**r, r.user, Operation::Waiting),
+            Command::LeaveWaiting(r) => keyed!(&**r, r.user, Operation::Waiting),
             Command::AddVouchers(r) => keyed!(&**r, r.by, Operation::Staff),
             Command::RevokeVouchers(r) => keyed!(&**r, r.by, Operation::Staff),
             Command::ForceRelease(r) => keyed!(r, r.by, Operation::Staff),

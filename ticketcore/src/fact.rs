@@ -16,6 +16,7 @@ use crate::sale::SaleState;
 use crate::time::UtcMs;
 use crate::varint::{Sink, Small};
 pub use crate::voucher::{CodeHash, HoldPlacedWith, HoldWith, Revoked, VouchersAdded, VouchersRevoked};
+pub use crate::waiting::{LeftWhy, WaitingJoined, WaitingLeft, WaitingRules, Wish};
 use serde::{Deserialize, Serialize};
 
 /// The revision and the logged time of a fact, given by the sequencer.
@@ -244,6 +245,12 @@ pub enum Fact {
     VouchersRevoked(Box<VouchersRevoked>),
     /// See [`HoldPlacedWith`].
     HoldPlacedWith(Box<HoldPlacedWith>),
+    /// The rules of the waiting list from now on.
+    WaitingRulesSet(WaitingRules),
+    /// See [`WaitingJoined`].
+    WaitingJoined(Box<WaitingJoined>),
+    /// See [`WaitingLeft`].
+    WaitingLeft(Box<WaitingLeft>),
 }
 
 /// The format byte in front of every encoded fact.

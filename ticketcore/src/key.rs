@@ -18,6 +18,7 @@ use crate::request::{
 };
 use crate::varint::{SMALL_BYTES, Sink, Small};
 use crate::voucher::{AddVouchersRequest, RevokeVouchersRequest};
+use crate::waiting::{JoinWaitingRequest, LeaveWaitingRequest};
 
 /// A key chosen by the client and repeated on every retry of one request: 1 to 128 bytes of UTF-8.
 #[derive(PartialEq, Eq, Hash)]
@@ -111,6 +112,8 @@ pub enum Operation {
     StaffOrder,
     /// At the door.
     Redeem,
+    /// Joining and leaving the waiting list.
+    Waiting,
 }
 
 /// The 64-bit name of (user, operation, key) in an event's idempotency table: SipHash-1-3 under the event's own
@@ -156,7 +159,8 @@ macro_rules! fingerprinted_as {
 }
 fingerprinted_as!(
     1 SeatsRequest, 2 PlacesRequest, 3 ForceReleaseRequest, 4 PayRequest, 5 TransferRequest, 6 ExchangeRequest,
-    7 StaffOrderRequest, 8 RedeemRequest, 9 CheckoutRequest, 10 AddVouchersRequest, 11 RevokeVouchersRequest
+    7 StaffOrderRequest, 8 RedeemRequest, 9 CheckoutRequest, 10 AddVouchersRequest, 11 RevokeVouchersRequest,
+    12 JoinWaitingRequest, 13 LeaveWaitingRequest
 );
 
 impl Fingerprinted for HoldRequest {

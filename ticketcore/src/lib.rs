@@ -108,6 +108,7 @@ mod time;
 mod varint;
 mod view;
 pub mod voucher;
+pub mod waiting;
 pub mod wheel;
 
 pub use answer::{CommandError, Done, Hold, Order, OrderDetails, Stepped};

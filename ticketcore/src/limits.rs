@@ -47,6 +47,16 @@ pub const GUESS_DELAY_MS_MAX: u64 = 3_600_000;
 pub const GUESS_MEMORY_MS: u64 = 3_600_000;
 /// Users of one event whose wrong codes are remembered. Who has the fewest goes first.
 pub const GUESSERS_MAX: usize = 65_536;
+/// Entries the waiting list of one event may have.
+pub const WAITING_MAX: usize = 100_000;
+/// Different wishes that entries of one event may have: what an offer costs grows with them.
+pub const WAITING_WISHES_MAX: usize = 1_024;
+/// Entries one user may have in the waiting list of an event.
+pub const WAITING_PER_USER_MAX: u32 = 4;
+/// Offers to who waits that are made before a hold which wants the same is decided again.
+pub const OFFERS_PER_STEP_MAX: usize = 64;
+/// Times a hold lets who waits go first although nothing fits them; then it takes what is there.
+pub const OFFER_PASSES_MAX: u32 = 3;
 /// Bytes of a word of the outside world: a payment method, a gateway's reference or code.
 pub const WORD_BYTES_MAX: usize = 255;
 /// Payment attempts one order may have.

@@ -233,6 +233,9 @@ impl View {
             }
             Fact::AllocationReleased { .. }
             | Fact::PaymentRulesSet(_)
+            | Fact::WaitingRulesSet(_)
+            | Fact::WaitingJoined(_)
+            | Fact::WaitingLeft(_)
             | Fact::VouchersAdded(_)
             | Fact::VouchersRevoked(_) => true,
             Fact::ManifestChanged(change) => match state.manifest.changed(change) {

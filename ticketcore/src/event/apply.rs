@@ -13,6 +13,7 @@ use super::pool::PoolName;
 use super::scope::{Layout, Scope, State};
 use super::shard::HoldRecord;
 use super::touched::{each_quota, key_of, pool_counts};
+use super::waiting::{EVERYWHERE, categories_of};
 use crate::fact::{
     CheckoutOpened, Fact, HoldAmended, HoldEnded, HoldExtended, HoldPlaced, HoldWith, Lines, OrderOpened,
     OrderStepped, Stamp,
@@ -62,6 +63,13 @@ pub(crate) fn apply(
         Fact::HoldPlacedWith(f) => apply.hold_placed_with(f),
         Fact::VouchersAdded(added) => apply.vouchers_added(added),
         Fact::VouchersRevoked(revoked) => apply.vouchers_revoked(revoked),
+        Fact::WaitingRulesSet(rules) => {
+            let layout = Layout { waiting_rules: *rules, ..apply.scope.layout.clone() };
+            state.replace_layout(apply.scope, Arc::new(layout));
+            Ok(())
+        }
+        Fact::WaitingJoined(joined) => apply.waiting_joined(joined),
+        Fact::WaitingLeft(left) => apply.waiting_over(left.entry, left.user),
         Fact::HoldEnded(ended) => apply.hold_ended(ended),
         Fact::OrderOpened(opened) => apply.order_opened(opened, None),
         Fact::CheckoutOpened(checkout) => apply.order_opened(&checkout.opened, Some(checkout)),
@@ -85,6 +93,7 @@ pub(crate) fn apply(
             let layout = Layout { sale_state: *to, ..apply.scope.layout.clone() };
             state.replace_layout(apply.scope, Arc::new(layout));
             (0..SHARDS).for_each(|at| apply.scope.shard(at).note_all_due());
+            apply.scope.layout.waiting.mark(EVERYWHERE);
             Ok(())
         }
         Fact::AllocationReleased { allocation } => apply.allocation_released(*allocation),
@@ -333,14 +342,18 @@ impl Apply<'_, '_> {
 
     /// Seats and places of `number` become free.
     fn give(&mut self, number: HoldNumber, lines: &Lines, from: SeatState) -> Applied {
-        self.pass(number, lines, from, (SeatState::Free, 0))?;
         let layout = self.scope.layout;
+        // Both times: somebody may take places of an area between the two.
+        let back = if layout.waiting.is_empty() { 0 } else { categories_of(&layout.manifest, lines) };
+        layout.waiting.mark(back);
+        self.pass(number, lines, from, (SeatState::Free, 0))?;
         let areas = lines
             .areas
             .iter()
             .all(|line| layout.pools.give(PoolName::Area(line.area, line.allocation), line.quantity));
         let give = |quota, count| layout.pools.give(PoolName::Quota(quota), count);
         if areas && each_quota(&layout.manifest, lines, give) {
+            layout.waiting.mark(back);
             Ok(())
         } else {
             Err(self.broken(Invariant::I2Conservation, format!("a pool of {number:?} falls below zero")))

@@ -191,6 +191,7 @@ impl EventCore {
         if round.ended > 0 {
             self.log.pump();
         }
+        round.more |= self.offer_due(limit);
         round
     }
 

@@ -16,12 +16,14 @@ struct Guesser {
     until: UtcMs,
 }
 
+type Stripe = Mutex<HashMap<UserId, Guesser>>;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Guesses {
     /// The first delay in milliseconds; 0 is never any.
     first_ms: u64,
-    stripes: Box<[CachePadded<Mutex<HashMap<UserId, Guesser>>>]>,
+    stripes: Box<[CachePadded<Stripe>]>,
 }
 
 impl Guesses {

@@ -10,10 +10,12 @@ use crate::sync::Mutex;
 /// Locks.
 const STRIPES: usize = 64;
 
+type Stripe = Mutex<HashMap<Identity, u32>>;
+
 /// Counters behind leaf locks, each held for one look. An identity without tickets takes no memory.
 #[derive(Debug)]
 pub(crate) struct Identities {
-    stripes: Box<[CachePadded<Mutex<HashMap<Identity, u32>>>]>,
+    stripes: Box<[CachePadded<Stripe>]>,
 }
 
 impl Default for Identities {
@@ -23,7 +25,7 @@ impl Default for Identities {
 }
 
 impl Identities {
-    fn stripe(&self, identity: Identity) -> &Mutex<HashMap<Identity, u32>> {
+    fn stripe(&self, identity: Identity) -> &Stripe {
         // The host hashes identities: their last bits are as good as any.
         &self.stripes[usize::try_from(identity.0 % STRIPES as u128).unwrap_or_default()]
     }
@@ -54,7 +56,7 @@ impl Identities {
 
     /// Every identity with tickets, ascending.
     pub fn all(&self) -> Vec<(Identity, u32)> {
-        let of = |stripe: &CachePadded<Mutex<HashMap<Identity, u32>>>| {
+        let of = |stripe: &CachePadded<Stripe>| {
             stripe.lock().iter().map(|(identity, count)| (*identity, *count)).collect::<Vec<_>>()
         };
         let mut all: Vec<_> = self.stripes.iter().flat_map(of).collect();

@@ -14,6 +14,7 @@ mod expiry;
 mod guesses;
 mod identities;
 mod keys;
+mod offer;
 mod open;
 mod pool;
 mod query;
@@ -28,6 +29,7 @@ mod submit;
 mod touched;
 mod undo;
 mod vouchers;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

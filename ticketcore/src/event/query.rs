@@ -1,12 +1,13 @@
 //! Reads of the live state by those who may see it. What they return must wait until it is durable.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use super::EventCore;
 use super::decide::{Instead, decide};
 use super::scope::{ShardSet, with_shards};
-use super::shard::is_remembered;
+use super::shard::{HoldRecord, is_remembered};
 use super::stripe::SeatSlot;
 use super::vouchers::Voucher;
 use crate::answer::{CommandError, Hold, Order, OrderDetails};
@@ -21,6 +22,7 @@ use crate::request::ManifestRequest;
 use crate::sale::SaleState;
 use crate::sync::atomic::Ordering;
 use crate::voucher::{CodeHash, VoucherInfo};
+use crate::waiting::WaitingEntry;
 
 /// Where an open event stands.
 #[cfg(feature = "testkit")]
@@ -109,6 +111,21 @@ impl EventCore {
                 replayed: false,
             })
         })
+    }
+
+    /// What a user waits for, and live holds that were offered to him.
+    pub fn waiting_of(&self, user: UserId) -> (Vec<WaitingEntry>, Vec<Hold>) {
+        let (entries, numbers) = with_shards(&self.state, ShardSet::One(user.shard()), |scope| {
+            let offered = |hold: &HoldRecord| hold.with.as_ref().is_some_and(|with| with.waiting.is_some());
+            let holds = scope.look(user.shard()).holds.iter();
+            let numbers = holds.filter(|(_, hold)| hold.user == user && offered(hold)).map(|(n, _)| *n);
+            let entry = |(entry, wish)| WaitingEntry { entry, wish, replayed: false };
+            let entries = scope.layout.waiting.of_user(user).into_iter().map(entry);
+            (entries.collect(), numbers.collect::<BTreeSet<_>>())
+        });
+        let id = |number| HoldId { event: self.id, number };
+        let holds = numbers.into_iter().filter_map(|number| self.find_hold(id(number), user).ok());
+        (entries, holds.collect())
     }
 
     /// The voucher with a code.

@@ -204,7 +204,9 @@ impl EventCore {
                 let seen = Seen { revision: seen.revision.max(known), ..seen };
                 wait(seen, until, Self::late(Err(refusal.into())));
             }
-            Step::Instead { instead: Instead::Changed, .. } | Step::Closed | Step::Rebasing => return false,
+            Step::Instead { instead: Instead::Changed | Instead::Waiting(_), .. }
+            | Step::Closed
+            | Step::Rebasing => return false,
         }
         true
     }

@@ -15,6 +15,7 @@ use super::shard::{Gate, Shard};
 use super::stripe::{SeatSlot, Stripe, Stripes};
 use super::touched::PoolCounts;
 use super::vouchers::Vouchers;
+use super::waiting::{EVERYWHERE, Waiting};
 use crate::fact::SeatLine;
 use crate::id::{AllocationIndex, SHARDS, SeatIndex};
 use crate::manifest::{Manifest, STRIPE_SEATS};
@@ -24,6 +25,7 @@ use crate::sale::SaleState;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{ArcSwap, Mutex, MutexGuard};
 use crate::time::UtcMs;
+use crate::waiting::WaitingRules;
 
 /// What changes only while all shards are locked.
 #[derive(Clone, Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct Layout {
     /// Not replaced: it changes inside, as do the two after it.
     pub vouchers: Arc<Vouchers>,
     pub identities: Arc<Identities>,
+    pub waiting: Arc<Waiting>,
+    pub waiting_rules: WaitingRules,
 }
 
 impl Layout {
@@ -55,6 +59,8 @@ impl Layout {
             payment_rules,
             vouchers: Arc::default(),
             identities: Arc::default(),
+            waiting: Arc::default(),
+            waiting_rules: WaitingRules::default(),
         }
     }
 
@@ -140,6 +146,8 @@ pub(crate) struct Scope<'a> {
     pub counted: Counted,
     /// How long its user must wait before codes are looked at, in milliseconds.
     pub guess_delay_ms: u64,
+    /// Places that are due to who waits are not taken.
+    pub heeds_waiting: bool,
     shards: Locked<'a>,
     stripes: SmallVec<[(usize, MutexGuard<'a, Stripe>); 6]>,
 }
@@ -160,7 +168,9 @@ pub(crate) fn with_shards<R>(state: &State, set: ShardSet, body: impl FnOnce(&mu
     }
     layout = Arc::clone(&shards[0].1.layout);
     let (reserved, counted, stripes) = (PoolCounts::new(), Counted::new(), SmallVec::new());
-    body(&mut Scope { layout: &layout, tag: None, reserved, counted, guess_delay_ms: 0, shards, stripes })
+    let (guess_delay_ms, heeds_waiting) = (0, true);
+    let layout = &layout;
+    body(&mut Scope { layout, tag: None, reserved, counted, guess_delay_ms, heeds_waiting, shards, stripes })
 }
 
 impl<'a> Scope<'a> {
@@ -192,8 +202,15 @@ impl<'a> Scope<'a> {
         &found.expect("the shard is locked").1
     }
 
-    /// Gives back what the command has reserved.
+    /// Gives back what the command has reserved. Somebody who waits may have missed it.
     pub fn give_back(&mut self) {
+        let missed = if self.reserved.is_empty() { 0 } else { EVERYWHERE };
+        self.give_back_quietly();
+        self.layout.waiting.mark(missed);
+    }
+
+    /// As [`give_back`](Self::give_back), of what was due before.
+    pub fn give_back_quietly(&mut self) {
         for (pool, count) in self.reserved.drain(..) {
             let given = self.layout.pools.give(pool, count);
             debug_assert!(given, "what was reserved can be given back");

@@ -192,7 +192,7 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
     sound(&body.seats, &body.holds, &orders, &sold, &manifest)
         .and_then(|()| keys_are_sound(&body.keys, stamp))
         .map_err(|what| broken(format!("the snapshot has {what}")))?;
-    let layout = Layout {
+    let mut layout = Layout {
         sale_state: body.sale_state,
         released: body.released,
         payment_rules: Arc::new(more.payment_rules),
@@ -229,7 +229,7 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
         holds: body.holds.iter().map(|h| (h.number, &h.lines, h.pinned.then_some(h.deadline))).collect(),
         sold: sold.iter().collect(),
     })?;
-    if !more.beside.restore(&layout) {
+    if !more.beside.restore(&mut layout) {
         return Err(broken("the snapshot's vouchers do not fit".to_owned()));
     }
     let state = State::new(layout);

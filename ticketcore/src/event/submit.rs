@@ -14,7 +14,7 @@ use crate::canary::{Canary, half_of};
 use crate::command::Command;
 use crate::fact::{Fact, HoldEnd, Stamp};
 use crate::id::Revision;
-use crate::limits::DECIDE_ATTEMPTS_MAX;
+use crate::limits::{DECIDE_ATTEMPTS_MAX, OFFER_PASSES_MAX, OFFERS_PER_STEP_MAX};
 use crate::log::{Due, NotSequenced, Slot, Stop};
 use crate::refusal::Refusal;
 use crate::sync::atomic::Ordering;
@@ -80,13 +80,14 @@ impl EventCore {
     /// Decides a command, sequences and applies its fact, which has not been sent to the store when this returns.
     pub fn stage(self: &Arc<Self>, command: &Command, slot: Option<&Arc<Slot<Verdict>>>) -> Staged {
         let mut shards = command.shards();
+        let mut passes = 0;
         for attempt in 0.. {
             let last = attempt >= DECIDE_ATTEMPTS_MAX;
             if last {
                 shards = ShardSet::All;
             }
             let expired = self.expiry.expired();
-            let (instead, seen, now) = match self.step(command, shards, slot) {
+            let (instead, seen, now) = match self.step(command, shards, slot, passes < OFFER_PASSES_MAX) {
                 Step::Accepted { logged, enlisted } => {
                     return Staged::Accepted { logged, slot: enlisted.map(|enlisted| enlisted.tell()) };
                 }
@@ -102,6 +103,19 @@ impl EventCore {
                 Instead::Replay(revision) => return Staged::Replay { seen: Seen { revision, ..seen } },
                 Instead::Answer(answer) => return Staged::Instead { outcome: Ok(answer), seen },
                 Instead::Changed => {}
+                Instead::Waiting(categories) => {
+                    let offered = self.offer(categories, OFFERS_PER_STEP_MAX);
+                    if offered.made > 0 {
+                        self.log.pump();
+                    }
+                    if let Some(error) = offered.blocked {
+                        return Staged::Ready(Err(command.kept_from(error)));
+                    }
+                    passes += u32::from(offered.fruitless);
+                    if last && passes < OFFER_PASSES_MAX {
+                        break;
+                    }
+                }
                 Instead::Refused(mut refusal) => {
                     self.note_miss(&mut refusal, command);
                     return self.refused(refusal, Revision::ZERO, seen, command);
@@ -164,8 +178,10 @@ impl EventCore {
         command: &Command,
         shards: ShardSet,
         slot: Option<&Arc<Slot<Verdict>>>,
+        heeds_waiting: bool,
     ) -> Step<'_> {
         self.locked(shards, |scope| {
+            scope.heeds_waiting = heeds_waiting;
             match scope.gate() {
                 Gate::Open => {}
                 Gate::Rebasing => return Step::Rebasing,

@@ -20,7 +20,10 @@ pub(crate) fn shards_of(fact: &Fact) -> ShardSet {
         | Fact::PaymentRulesSet(_)
         | Fact::VouchersAdded(_)
         | Fact::VouchersRevoked(_)
+        | Fact::WaitingRulesSet(_)
         | Fact::AllocationReleased { .. } => ShardSet::All,
+        Fact::WaitingJoined(f) => ShardSet::One(f.user.shard()),
+        Fact::WaitingLeft(f) => ShardSet::One(f.user.shard()),
         Fact::CheckoutOpened(checkout) => ShardSet::One(checkout.opened.hold.shard()),
         Fact::OrderStepped(stepped) => match &stepped.by {
             Some((by, _)) => ShardSet::two(by.shard(), stepped.order.shard()),
@@ -82,10 +85,13 @@ pub(crate) fn key_of(fact: &Fact) -> Option<(UserId, Operation, &Keyed)> {
         Fact::PlacesChanged(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
         Fact::VouchersAdded(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
         Fact::VouchersRevoked(f) => f.keyed.as_ref().map(|k| (f.by, Operation::Staff, k)),
+        Fact::WaitingJoined(f) => f.keyed.as_ref().map(|k| (f.user, Operation::Waiting, k)),
+        Fact::WaitingLeft(f) => f.keyed.as_ref().map(|k| (f.user, Operation::Waiting, k)),
         Fact::EventDefined(_)
         | Fact::ManifestChanged(_)
         | Fact::SaleStateChanged { .. }
         | Fact::PaymentRulesSet(_)
+        | Fact::WaitingRulesSet(_)
         | Fact::AllocationReleased { .. } => None,
     }
 }

@@ -9,8 +9,9 @@ use super::shard::{HoldRecord, Usage};
 use super::stripe::SeatSlot;
 use super::touched::{key_of, pool_counts, seats_of};
 use super::vouchers::Batches;
+use super::waiting::{EVERYWHERE, Waiter};
 use crate::fact::{Fact, HoldPlaced, Lines, Revoked, Stamp};
-use crate::id::{HoldNumber, SHARDS, SeatIndex, UserId, VoucherIndex};
+use crate::id::{HoldNumber, Revision, SHARDS, SeatIndex, UserId, VoucherIndex};
 use crate::key::key_tag;
 use crate::order::{Move, OrderRecord};
 
@@ -32,6 +33,9 @@ pub(crate) struct Undo {
     /// How many vouchers there were, and the batches.
     vouchers: Option<(u32, Arc<Batches>)>,
     revoked: Vec<VoucherIndex>,
+    /// An entry that left the waiting list; or whether one joined it.
+    waited: Option<(Revision, Option<Waiter>)>,
+    joined: bool,
 }
 
 impl Undo {
@@ -50,9 +54,16 @@ impl Undo {
             key: None,
             vouchers: None,
             revoked: Vec::new(),
+            waited: None,
+            joined: false,
         };
         match fact {
-            Fact::HoldPlacedWith(f) => undo.placed(scope, &f.placed),
+            Fact::HoldPlacedWith(f) => {
+                undo.placed(scope, &f.placed);
+                undo.waited = f.with.waiting.map(|entry| (entry, scope.layout.waiting.get(entry)));
+            }
+            Fact::WaitingJoined(_) => undo.joined = true,
+            Fact::WaitingLeft(f) => undo.waited = Some((f.entry, scope.layout.waiting.get(f.entry))),
             Fact::VouchersAdded(_) | Fact::VouchersRevoked(_) => {
                 let vouchers = &scope.layout.vouchers;
                 undo.vouchers = Some((vouchers.len(), vouchers.batches()));
@@ -99,6 +110,7 @@ impl Undo {
             | Fact::AllocationReleased { .. }
             | Fact::ManifestChanged(_)
             | Fact::PaymentRulesSet(_)
+            | Fact::WaitingRulesSet(_)
             | Fact::EventDefined(_) => undo.layout = Some(state.layout.load_full()),
         }
         undo.seats = seats_of(fact).into_iter().map(|seat| (seat, scope.seat(seat))).collect();
@@ -123,10 +135,17 @@ impl Undo {
 
     /// Puts everything back. All shards are locked.
     pub fn restore(mut self, state: &State, scope: &mut Scope<'_>, stamp: Stamp, seats: bool) {
+        scope.layout.waiting.mark(EVERYWHERE);
         if let Some(layout) = self.layout {
             state.replace_layout(scope, layout);
             (0..SHARDS).for_each(|at| scope.shard(at).note_all_due());
             return;
+        }
+        if self.joined {
+            scope.layout.waiting.remove(stamp.revision);
+        }
+        if let Some((entry, Some(waiter))) = self.waited.take() {
+            scope.layout.waiting.add(entry, waiter);
         }
         if let Some((user, tag)) = self.key {
             scope.shard(user.shard()).keys.remove(tag, stamp.revision);

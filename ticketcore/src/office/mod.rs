@@ -13,6 +13,7 @@ mod registry;
 mod reports;
 mod tickets;
 mod vouchers;
+mod waiting;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;

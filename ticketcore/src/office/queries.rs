@@ -253,6 +253,9 @@ impl Found {
             Fact::HoldExtended(_)
             | Fact::OrderOpened(_)
             | Fact::CheckoutOpened(_)
+            | Fact::WaitingRulesSet(_)
+            | Fact::WaitingJoined(_)
+            | Fact::WaitingLeft(_)
             | Fact::VouchersAdded(_)
             | Fact::VouchersRevoked(_)
             | Fact::PaymentRulesSet(_) => {}

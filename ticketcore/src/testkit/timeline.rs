@@ -127,6 +127,9 @@ impl Moment {
             | Fact::OrderOpened(_)
             | Fact::CheckoutOpened(_)
             | Fact::PaymentRulesSet(_)
+            | Fact::WaitingRulesSet(_)
+            | Fact::WaitingJoined(_)
+            | Fact::WaitingLeft(_)
             | Fact::VouchersAdded(_)
             | Fact::VouchersRevoked(_)
             | Fact::AllocationReleased { .. } => Ok(()),

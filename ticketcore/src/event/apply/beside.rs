@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use super::{Applied, Apply};
 use crate::event::counted::{Counted, counted_now, counted_with};
-use crate::fact::{HoldPlacedWith, Revoked, VouchersAdded, VouchersRevoked};
-use crate::id::HoldNumber;
+use crate::event::waiting::Waiter;
+use crate::fact::{HoldPlacedWith, Revoked, VouchersAdded, VouchersRevoked, WaitingJoined};
+use crate::id::{HoldNumber, Revision, UserId};
 use crate::invariant::Invariant;
 
 impl Apply<'_, '_> {
     pub(super) fn hold_placed_with(&mut self, f: &HoldPlacedWith) -> Applied {
         self.recount_to(&Counted::new(), &counted_with(&f.with, f.placed.lines.places()))?;
+        if let Some(entry) = f.with.waiting {
+            self.waiting_over(entry, f.placed.user)?;
+        }
         self.hold_placed(&f.placed, Some(Arc::new(f.with.clone())))
     }
 
@@ -29,6 +33,22 @@ impl Apply<'_, '_> {
             return Ok(());
         }
         Err(self.broken(Invariant::I10Limits, format!("{before:?} to {after:?} does not add up")))
+    }
+
+    pub(super) fn waiting_joined(&mut self, joined: &WaitingJoined) -> Applied {
+        let WaitingJoined { user, wish, ref identities, .. } = *joined;
+        let waiter = Waiter { user, wish, identities: identities.clone() };
+        self.scope.layout.waiting.add(self.stamp.revision, waiter);
+        Ok(())
+    }
+
+    /// An entry has left the list, or has had its offer.
+    pub(super) fn waiting_over(&mut self, entry: Revision, user: UserId) -> Applied {
+        let removed = self.scope.layout.waiting.remove(entry);
+        if removed.is_some_and(|waiter| waiter.user == user) {
+            return Ok(());
+        }
+        Err(self.broken(Invariant::I8SameFacts, "an entry that is not in the waiting list"))
     }
 
     pub(super) fn vouchers_added(&mut self, added: &VouchersAdded) -> Applied {

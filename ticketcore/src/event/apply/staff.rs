@@ -6,6 +6,7 @@ use super::{Applied, Apply};
 use crate::event::pool::PoolName;
 use crate::event::scope::Layout;
 use crate::event::stripe::SeatSlot;
+use crate::event::waiting::EVERYWHERE;
 use crate::fact::{PlacesChanged, SeatChange, SeatsChanged};
 use crate::id::{AllocationIndex, QuotaIndex};
 use crate::invariant::Invariant;
@@ -34,12 +35,14 @@ impl Apply<'_, '_> {
             }
             self.scope.set_seat(seat, SeatSlot { version: slot.version.wrapping_add(1), ..next });
         }
+        self.scope.layout.waiting.mark(EVERYWHERE);
         Ok(())
     }
 
     pub(super) fn places_changed(&mut self, changed: &PlacesChanged) -> Applied {
         let pool = PoolName::Area(changed.area, changed.allocation);
         if self.scope.layout.pools.force_block(pool, changed.blocked) {
+            self.scope.layout.waiting.mark(EVERYWHERE);
             Ok(())
         } else {
             Err(self.broken(Invariant::I2Conservation, format!("{pool:?} is over its capacity")))
@@ -53,6 +56,7 @@ impl Apply<'_, '_> {
         let released = self.scope.layout.released | 1 << allocation.0;
         let layout = Layout { released, ..self.scope.layout.clone() };
         self.state.replace_layout(self.scope, Arc::new(layout));
+        self.scope.layout.waiting.mark(EVERYWHERE);
         Ok(())
     }
 
@@ -77,6 +81,7 @@ impl Apply<'_, '_> {
             ..layout.clone()
         };
         self.state.replace_layout(self.scope, Arc::new(next));
+        self.scope.layout.waiting.mark(EVERYWHERE);
         Ok(())
     }
 }

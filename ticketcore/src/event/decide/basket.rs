@@ -6,6 +6,7 @@ use super::super::best::{Overlay, Search, SeatWords};
 use super::super::pool::PoolName;
 use super::super::scope::Layout;
 use super::super::touched::each_quota;
+use super::super::waiting::categories_of;
 use super::beside::With;
 use super::known::known;
 use super::orphan::{ORPHAN_MARGIN, orphans};
@@ -101,13 +102,23 @@ impl Decide<'_, '_> {
         if !self.named_seats(basket.items, &mut lines) {
             known(&self.scope.layout.manifest, basket.items)?;
         }
-        self.user_limit(basket)?;
+        let is_offer = basket.with.is_some_and(|with| with.is_offer);
+        if !is_offer {
+            self.user_limit(basket)?;
+        }
         let Some(with) = basket.with else { return self.fill_open(basket, basket.unlocked, lines) };
         let asked: u32 = basket.items.iter().map(Item::places).sum();
-        let filled = self
-            .reserve_identities(with, asked.saturating_sub(basket.removed.places()))
-            .and_then(|()| self.fill_open(basket, basket.unlocked | with.unlocked, lines))
-            .and_then(|lines| self.reserve_use(with).map(|()| lines));
+        let asked = asked.saturating_sub(basket.removed.places());
+        let unlocked = basket.unlocked | with.unlocked;
+        let filled = if is_offer {
+            // Who is over a limit need not know before there is something.
+            let lines = self.fill_open(basket, unlocked, lines);
+            lines.and_then(|lines| self.reserve_identities(with, asked).map(|()| lines))
+        } else {
+            self.reserve_identities(with, asked)
+                .and_then(|()| self.fill_open(basket, unlocked, lines))
+                .and_then(|lines| self.reserve_use(with).map(|()| lines))
+        };
         match filled {
             Ok(mut lines) => {
                 with.reprice(&mut lines);
@@ -143,7 +154,23 @@ impl Decide<'_, '_> {
             self.scope.give_back();
             return Err(instead);
         }
+        if access.public && self.scope.layout.waiting.due() != 0 {
+            self.let_who_waits_go_first(basket, &lines)?;
+        }
         Ok(lines)
+    }
+
+    /// Takes nothing that may be due to who waits for it.
+    #[cold]
+    fn let_who_waits_go_first(&mut self, basket: &Basket<'_>, lines: &Lines) -> Result<(), Instead> {
+        let layout = self.scope.layout;
+        let due = layout.waiting.due() & categories_of(&layout.manifest, lines);
+        let is_offer = basket.with.is_some_and(|with| with.is_offer);
+        if due == 0 || is_offer || !self.scope.heeds_waiting {
+            return Ok(());
+        }
+        self.scope.give_back_quietly();
+        Err(Instead::Waiting(due))
     }
 
     fn fill_pools(

@@ -30,6 +30,8 @@ pub(super) struct With {
     pub until: UtcMs,
     /// The entry of the waiting list.
     pub waiting: Option<Revision>,
+    /// It is being offered now.
+    pub is_offer: bool,
 }
 
 impl With {
@@ -199,7 +201,7 @@ impl Decide<'_, '_> {
     }
 
     /// Whether any hold of the event, which the caller has to itself, is overdue.
-    fn any_overdue(&self) -> bool {
+    pub(super) fn any_overdue(&self) -> bool {
         let in_shard = |at: usize| {
             let shard = self.scope.look(at);
             // The wheel knows it roughly, and nearly always that nothing is.

@@ -13,6 +13,7 @@ mod orphan;
 mod sold;
 mod staff;
 mod swap;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -51,6 +52,8 @@ pub(crate) enum Instead {
     Overdue(Refusal, Vec<HoldNumber>),
     /// What it saw without locks has changed: decide again.
     Changed,
+    /// Places of these categories may be due to who waits for them.
+    Waiting(u64),
 }
 
 impl From<Refusal> for Instead {
@@ -97,6 +100,10 @@ pub(crate) fn decide(
         Command::Redeem(request) => decide.redeem(request, keyed),
         Command::AddVouchers(request) => decide.add_vouchers(request, keyed),
         Command::RevokeVouchers(request) => decide.revoke_vouchers(request, keyed),
+        Command::WaitingRules(request) => decide.waiting_rules(request),
+        Command::JoinWaiting(request) => decide.join_waiting(request, keyed),
+        Command::LeaveWaiting(request) => decide.leave_waiting(request, keyed),
+        Command::Offer(entry, user) => decide.offer(*entry, *user),
     }
 }
 

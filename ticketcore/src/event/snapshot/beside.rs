@@ -1,14 +1,16 @@
-//! Vouchers and counters of identities in a snapshot.
+//! Vouchers, the waiting list, and counters of identities in a snapshot.
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::counted::counted;
 use crate::event::scope::{Layout, ShardSet, State, with_shards};
+use crate::event::waiting::{EVERYWHERE, Waiter};
 use crate::fact::CodeHash;
-use crate::id::{HoldNumber, SHARDS, VoucherIndex};
+use crate::id::{HoldNumber, Revision, SHARDS, UserId, VoucherIndex};
 use crate::limits::{VOUCHER_BATCHES_MAX, VOUCHERS_MAX};
 use crate::order::Identity;
 use crate::voucher::{VoucherBatch, VoucherTerms};
+use crate::waiting::{WaitingRules, Wish};
 
 /// See the module. Uses and tickets follow from holds and orders; they are here so that equal states are equal bytes only if these
 /// counters are equal too.
@@ -18,6 +20,9 @@ pub(super) struct Beside {
     /// In order of their numbers: code, batch, uses, whether it was revoked.
     vouchers: Vec<(CodeHash, VoucherBatch, u32, bool)>,
     identities: Vec<(Identity, u32)>,
+    waiting_rules: WaitingRules,
+    /// In order.
+    waiting: Vec<(Revision, UserId, Wish, Vec<Identity>)>,
 }
 
 impl Beside {
@@ -27,11 +32,27 @@ impl Beside {
             batches: batches.iter().map(|(batch, known)| (*batch, known.terms, known.revoked)).collect(),
             vouchers: layout.vouchers.all().collect(),
             identities: layout.identities.all(),
+            waiting_rules: layout.waiting_rules,
+            waiting: layout
+                .waiting
+                .all()
+                .into_iter()
+                .map(|(entry, waiter)| (entry, waiter.user, waiter.wish, waiter.identities))
+                .collect(),
         }
     }
 
-    /// Puts vouchers back, unused. False if they can't be.
-    pub fn restore(&self, layout: &Layout) -> bool {
+    /// Puts vouchers back, unused, and the waiting list. False if they can't be.
+    pub fn restore(&self, layout: &mut Layout) -> bool {
+        layout.waiting_rules = self.waiting_rules;
+        for (entry, user, wish, identities) in &self.waiting {
+            if wish.category.is_some_and(|at| at.at() >= layout.manifest.categories().len()) {
+                return false;
+            }
+            let waiter = Waiter { user: *user, wish: *wish, identities: identities.clone() };
+            layout.waiting.add(*entry, waiter);
+        }
+        layout.waiting.mark(EVERYWHERE);
         let vouchers = &layout.vouchers;
         if self.vouchers.len() > VOUCHERS_MAX || self.batches.len() > VOUCHER_BATCHES_MAX {
             return false;

@@ -33,6 +33,8 @@ pub(super) struct Beside {
     /// Of the fact in hand: what a voucher does to prices, and opens.
     pub price: PriceEffect,
     pub unlocks: Option<AllocationIndex>,
+    /// It is an offer to who waits.
+    pub is_offer: bool,
 }
 
 impl Beside {
@@ -65,7 +67,10 @@ impl Books {
     /// Before the fact is folded.
     pub fn before_beside(&mut self, fact: &Fact) {
         let voucher = match fact {
-            Fact::HoldPlacedWith(f) => f.with.voucher,
+            Fact::HoldPlacedWith(f) => {
+                self.beside.is_offer = f.with.waiting.is_some();
+                f.with.voucher
+            }
             Fact::HoldAmended(f) => self.beside.with.get(&f.hold).and_then(|(with, _)| with.voucher),
             _ => return,
         };
@@ -75,6 +80,7 @@ impl Books {
     /// After the fact was folded: counts what it changed.
     pub fn after_beside(&mut self, stamp: Stamp, fact: &Fact) -> Checked {
         self.beside.under(None);
+        self.beside.is_offer = false;
         if self.beside.with.is_empty() {
             return Ok(());
         }
@@ -152,6 +158,9 @@ impl Books {
             let open = terms.from.is_none_or(|from| from <= stamp.at)
                 && terms.until.is_none_or(|until| stamp.at < until);
             ensure(open, Invariant::I4DeadIsDead, || format!("voucher {} is closed at {}", at.0, stamp.at))?;
+        }
+        if let Some(entry) = with.waiting {
+            self.offered(entry, f)?;
         }
         self.hold_placed(stamp, placed)?;
         let number = HoldNumber::new(stamp.revision, placed.user.shard());

@@ -9,6 +9,7 @@ use super::recount::recount;
 use super::summary::AuditSummary;
 use super::tickets::Tickets;
 use super::till::Till;
+use super::waiting::Waiting;
 use crate::fact::{Fact, Keyed, Lines, Stamp};
 use crate::id::{AllocationIndex, HoldNumber, SeatIndex, UserId};
 use crate::invariant::Invariant;
@@ -107,6 +108,7 @@ pub(super) struct Books {
     pub accounts: Accounts,
     pub tally: AuditSummary,
     pub beside: Beside,
+    pub waiting: Waiting,
 }
 
 impl Books {
@@ -126,6 +128,7 @@ impl Books {
             accounts: Accounts::default(),
             tally: AuditSummary::default(),
             beside: Beside::default(),
+            waiting: Waiting::default(),
         };
         books.add_seats();
         books.accounts = recount(&books)?;
@@ -147,6 +150,9 @@ impl Books {
             Fact::HoldPlacedWith(f) => self.hold_placed_with(stamp, f),
             Fact::VouchersAdded(added) => self.vouchers_added(stamp, added),
             Fact::VouchersRevoked(revoked) => self.vouchers_revoked(stamp, revoked),
+            Fact::WaitingRulesSet(rules) => self.waiting_rules_set(*rules),
+            Fact::WaitingJoined(joined) => self.waiting_joined(stamp, joined),
+            Fact::WaitingLeft(left) => self.waiting_left(stamp, left),
             Fact::HoldAmended(amended) => self.hold_amended(stamp, amended),
             Fact::HoldExtended(extended) => self.hold_extended(stamp, extended),
             Fact::HoldEnded(ended) => self.hold_ended(stamp, ended),

@@ -20,9 +20,10 @@ impl Books {
         self.allowed(Activity::Hold)?;
         let rules = self.manifest.rules();
         let ttl = placed.ttl_ms;
-        let ttl_fits = (rules.hold_ttl_ms_min..=rules.hold_ttl_ms_max).contains(&ttl);
+        let (ttls, lifetime_ms) = self.times_of_hold();
+        let ttl_fits = ttls.contains(&ttl);
         ensure(ttl_fits, Invariant::I4DeadIsDead, || format!("a hold may not last {ttl} ms"))?;
-        let lifetime_fits = placed.lifetime_ms == rules.hold_lifetime_ms_max;
+        let lifetime_fits = placed.lifetime_ms == lifetime_ms;
         ensure(lifetime_fits, Invariant::I4DeadIsDead, || {
             format!("a lifetime of {} ms", placed.lifetime_ms)
         })?;

@@ -24,6 +24,7 @@ mod summary;
 mod tests;
 mod tickets;
 mod till;
+mod waiting;
 
 use std::ops::ControlFlow;
 

@@ -48,8 +48,9 @@ impl Model {
                 order.state = f.state();
             }
             Fact::OrderStepped(f) => self.order_stepped(stamp, f),
-            // Vouchers are judged by the auditor.
+            // Vouchers and the waiting list are judged by the auditor.
             Fact::VouchersAdded(_) | Fact::VouchersRevoked(_) | Fact::HoldPlacedWith(_) => {}
+            Fact::WaitingRulesSet(_) | Fact::WaitingJoined(_) | Fact::WaitingLeft(_) => {}
         }
     }
 

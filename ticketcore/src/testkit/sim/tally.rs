@@ -57,6 +57,9 @@ kinds!(fact_kind, FACT_KINDS, Fact, {
     Fact::VouchersAdded(_) => "vouchers_added",
     Fact::VouchersRevoked(_) => "vouchers_revoked",
     Fact::HoldPlacedWith(_) => "hold_placed_with",
+    Fact::WaitingRulesSet(_) => "waiting_rules_set",
+    Fact::WaitingJoined(_) => "waiting_joined",
+    Fact::WaitingLeft(_) => "waiting_left",
 });
 
 kinds!(error_kind, ERROR_KINDS, CommandError, {
@@ -348,7 +351,15 @@ impl fmt::Display for Demand {
 }
 
 /// Facts that tests of their own produce.
-const ELSEWHERE: [&str; 3] = ["vouchers_added", "vouchers_revoked", "hold_placed_with"];
+const ELSEWHERE: [&str; 6] = [
+    "vouchers_added",
+    "vouchers_revoked",
+    "hold_placed_with",
+    "waiting_rules_set",
+    "waiting_joined",
+    "waiting_left",
+];
+
 fn transition_name(from: Option<OrderState>, step: StepKind, to: OrderState) -> String {
     let from = from.map_or("none", OrderState::name);
     format!("{from}, {}: {}", step.name(), to.name())

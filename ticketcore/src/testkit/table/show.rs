@@ -124,7 +124,10 @@ impl<S: Subject> Case<S> {
             }
             Refusal::SeatMismatch(seats) => join(seats, |seat| self.mismatch(seat)),
             Refusal::PlacesMismatch { blocked } => blocked.to_string(),
-            Refusal::BatchDiffers { .. } | Refusal::UnknownBatch | Refusal::VoucherRevoked => String::new(),
+            Refusal::BatchDiffers { .. }
+            | Refusal::UnknownBatch
+            | Refusal::VoucherRevoked
+            | Refusal::NotSoldOut => String::new(),
             Refusal::DuplicateCode { at } => format!("#{at}"),
             Refusal::UnknownCode { retry_after_ms } => format!("{retry_after_ms}ms"),
             Refusal::VoucherClosed { from, until } => {

@@ -39,6 +39,12 @@ pub const REFUNDS_PER_ORDER_MAX: usize = 256;
 pub const REFUND_TRIES_MAX: u32 = 8;
 /// Lines beside the tickets that one order may have.
 pub const EXTRA_LINES_MAX: usize = 32;
+/// Notifications a sandbox keeps for who fetches them.
+pub const NOTIFICATIONS_MAX: usize = 65_536;
+/// Charges in one page of a gateway's list.
+pub const CHARGES_PER_PAGE: usize = 100;
+/// Bytes of one message between a sandbox and who calls it from another process.
+pub const GATEWAY_MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of an idempotency key.
 pub const KEY_BYTES_MAX: usize = 128;
 /// Seats and places one hold may keep.

@@ -24,7 +24,11 @@ impl Word {
     /// What fits of a text, cut at a character's border: for codes and messages that only explain.
     #[must_use]
     pub fn cut(text: &str) -> Self {
-        Self(SmallVec::from_slice(&text.as_bytes()[..text.floor_char_boundary(WORD_BYTES_MAX)]))
+        let mut end = text.len().min(WORD_BYTES_MAX);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self(SmallVec::from_slice(&text.as_bytes()[..end]))
     }
 
     /// The text.
@@ -57,5 +61,20 @@ impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
         Word::new(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_text_is_as_long_as_may_be_and_still_text() {
+        let long = "é".repeat(200);
+        assert!(Word::new(&long).is_err());
+        let cut = Word::cut(&long);
+        assert_eq!(cut.as_str(), "é".repeat(127));
+        assert_eq!((Word::cut(""), Word::cut("ok").as_str()), (Word::default(), "ok"));
+        assert_eq!(Word::cut(&"a".repeat(300)).as_str().len(), WORD_BYTES_MAX);
     }
 }

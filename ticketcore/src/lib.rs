@@ -58,6 +58,7 @@
 //! * [`store`] is where journals live. A store is a conditional append. [`BoxOffice::open`] keeps them in a folder, in a
 //!   [`store::LocalStore`]: what was acknowledged survives a crash. [`store::MemoryStore`] is gone with the process. [`fact`] is what a
 //!   journal consists of.
+//! * [`checkout`] takes orders from the hold to the tickets through gateways, and reconciles what a crash or an outage left.
 //! * [`gateway`] is what a payment provider must do, with one in memory to try things with.
 //! * [`limits`] has every limit with its number. [`Clock`] is where time comes from.
 //! * `testkit` (a feature) has what it takes to test an engine, a store or a host against the promises made here.
@@ -77,6 +78,7 @@
 //! the thread that gives them; locks are held for memory work only, never while a store works.
 mod answer;
 mod canary;
+pub mod checkout;
 mod command;
 mod event;
 pub mod fact;

@@ -23,10 +23,8 @@ const ORDERS: usize = SEATS as usize / 2;
 /// Holds for every seat, two a hold, in batches.
 fn holds(opened: &Opened) -> Outcome<Vec<Vec<Hold>>> {
     let seats = Random::new(3).permutation(SEATS);
-    let requests: Vec<_> = (0u64..)
-        .zip(seats.chunks(2))
-        .map(|(n, pair)| opened.request(user(n), Some(key(n)), pair))
-        .collect();
+    let requests: Vec<_> =
+        (0u64..).zip(seats.chunks(2)).map(|(n, pair)| opened.request(user(n), Some(key(n)), pair)).collect();
     let mut batches = Vec::new();
     for batch in requests.chunks(MANY) {
         let held: Result<Vec<Hold>, _> =

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::Inner;
-use super::pool::take_turns;
+use super::inner::Inner;
 use super::progress::{Progress, progress};
 use super::underway::Teller;
+use super::waits::take_turns;
 use crate::answer::{CommandError, OrderDetails, Stepped};
 use crate::id::OrderId;
 use crate::order::{Effect, News, ObserveRequest};

@@ -7,7 +7,8 @@ use std::task::{Poll, Waker};
 
 use super::callers::Callers;
 use super::options::CheckoutOptions;
-use super::pool::{Shared, either};
+use super::pool::Shared;
+use super::waits::{either, take_turns};
 use crate::answer::CommandError;
 use crate::gateway::{Answer, CircuitBreaker, InFlight, Pass, PaymentGateway, Permit, Reply};
 use crate::log::Slot;
@@ -33,6 +34,15 @@ struct LineState {
     /// Who waits for room, in the order in which they came.
     waiting: BTreeMap<u64, Waker>,
     tickets: u64,
+}
+
+/// What a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// To have something done.
+    Deed,
+    /// To learn where something stands.
+    News,
 }
 
 /// Why a call was not made. Nobody has heard of it.
@@ -89,6 +99,7 @@ impl Line {
     pub async fn call<T: Send + 'static>(
         self: &Arc<Self>,
         pool: &Arc<Shared>,
+        asks: Asks,
         call: impl FnOnce(&dyn PaymentGateway, Reply<T>) + Send + 'static,
     ) -> Result<Answer<T>, NotCalled> {
         let room = self.room().await?;
@@ -97,13 +108,15 @@ impl Line {
         let told = Arc::clone(&slot);
         let line = Arc::clone(self);
         let reply = Reply::new(move |answer: Answer<T>| {
-            line.leave(pass, answer.is_healthy());
+            let unknown = matches!(answer, Answer::Unknown { .. });
+            line.leave(pass, answer.is_healthy(), asks == Asks::News && unknown);
             drop(room);
             told.fill(answer);
         });
         let gateway = Arc::clone(&self.gateway);
         self.callers.call(Box::new(move || call(&*gateway, reply)));
         if let Some(answer) = slot.try_take() {
+            take_turns().await;
             return Ok(answer);
         }
         let ms = self.call_timeout_ms;
@@ -134,9 +147,14 @@ impl Line {
         self.callers.end();
     }
 
-    fn leave(&self, pass: Pass, went_well: bool) {
+    /// Notes how a call ended. `vague`: a payment that is being worked on can't be told from a gateway that does not answer, so that counts
+    /// only if the gateway is on trial.
+    fn leave(&self, pass: Pass, went_well: bool, vague: bool) {
         let now = self.clock.now();
-        self.state.lock().breaker.leave(pass, now, went_well);
+        let mut state = self.state.lock();
+        if !vague || !state.breaker.is_closed() {
+            state.breaker.leave(pass, now, went_well);
+        }
     }
 
     async fn room(self: &Arc<Self>) -> Result<Room, NotCalled> {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::drive::{Did, Fresh, Hand, done};
-use super::line::{Line, NotCalled};
+use super::line::{Asks, Line, NotCalled};
 use crate::answer::OrderDetails;
 use crate::gateway::{Answer, Authorize, Capture, GatewayAction, GatewayKey, LookUp, Void};
 use crate::money::Money;
@@ -68,7 +68,10 @@ impl Hand<'_> {
             capture_now: false,
             return_url: self.inner.options.return_url.clone(),
         };
-        match line.call(&self.inner.pool, move |gateway, reply| gateway.authorize(call, reply)).await {
+        match line
+            .call(&self.inner.pool, Asks::Deed, move |gateway, reply| gateway.authorize(call, reply))
+            .await
+        {
             Err(not) => {
                 if fresh {
                     // Nobody has heard of it.
@@ -122,7 +125,10 @@ impl Hand<'_> {
         let Some(amount) = self.money(charge.amount_minor) else { return Did::Failed };
         let key = self.key(GatewayAction::Capture, charge.attempt);
         let call = Capture { key, reference: charge.reference.clone(), amount };
-        match line.call(&self.inner.pool, move |gateway, reply| gateway.capture(call, reply)).await {
+        match line
+            .call(&self.inner.pool, Asks::Deed, move |gateway, reply| gateway.capture(call, reply))
+            .await
+        {
             Err(not) => not.into(),
             Ok(Answer::Yes(seen @ (PaymentSeen::Captured { .. } | PaymentSeen::Voided))) => {
                 self.saw(charge.attempt, seen).await
@@ -163,7 +169,7 @@ impl Hand<'_> {
         }
         let key = self.key(GatewayAction::Void, charge.attempt);
         let call = Void { key, reference: known(&charge.reference) };
-        match line.call(&self.inner.pool, move |gateway, reply| gateway.void(call, reply)).await {
+        match line.call(&self.inner.pool, Asks::Deed, move |gateway, reply| gateway.void(call, reply)).await {
             Err(not) => not.into(),
             Ok(Answer::Yes(PaymentSeen::ActionRequired { .. } | PaymentSeen::Authorized { .. })) => {
                 Did::Failed
@@ -199,7 +205,9 @@ impl Hand<'_> {
             reference: known(&charge.reference),
             since: charge.started_at,
         };
-        Ok(line.call(&self.inner.pool, move |gateway, reply| gateway.look_up(call, reply)).await?)
+        Ok(line
+            .call(&self.inner.pool, Asks::News, move |gateway, reply| gateway.look_up(call, reply))
+            .await?)
     }
 
     /// Tells the order what the gateway said.

@@ -8,11 +8,12 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
+use super::waits::Sleep;
 use crate::answer::CommandError;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, JoinHandle};
@@ -53,7 +54,7 @@ struct State {
 }
 
 /// What happens when a timer is due.
-enum Due {
+pub(super) enum Due {
     Wake(Waker),
     Run(Box<dyn FnOnce() + Send>),
 }
@@ -247,12 +248,7 @@ impl Shared {
 
     /// Is over in so many milliseconds.
     pub fn sleep(self: &Arc<Self>, ms: u64) -> Sleep {
-        Sleep { shared: Arc::clone(self), ms, until_ms: None }
-    }
-
-    /// Tasks that are not done.
-    pub fn tasks(&self) -> usize {
-        self.state.lock().tasks.len()
+        Sleep::new(Arc::clone(self), ms)
     }
 
     /// In how many milliseconds something happens by itself: 0 if something is ready, `None` if nothing will.
@@ -261,7 +257,7 @@ impl Shared {
         if !state.ready.is_empty() {
             return Some(0);
         }
-        let now_ms = self.now_ms(&state);
+        let now_ms = self.time_ms(&state);
         state.timers.peek().map(|timer| timer.at_ms.saturating_sub(now_ms))
     }
 
@@ -282,9 +278,10 @@ impl Shared {
         state.tasks.is_empty()
     }
 
-    fn later(&self, ms: u64, due: Due) -> u64 {
+    /// Does something in so many milliseconds; says when that is.
+    pub fn later(&self, ms: u64, due: Due) -> u64 {
         let mut state = self.state.lock();
-        let at_ms = self.now_ms(&state).saturating_add(ms);
+        let at_ms = self.time_ms(&state).saturating_add(ms);
         if state.ended {
             return at_ms;
         }
@@ -299,7 +296,12 @@ impl Shared {
         at_ms
     }
 
-    fn now_ms(&self, state: &State) -> u64 {
+    /// The time that has passed, in milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.time_ms(&self.state.lock())
+    }
+
+    fn time_ms(&self, state: &State) -> u64 {
         if self.manual {
             return state.passed_ms;
         }
@@ -331,7 +333,7 @@ impl Shared {
             if state.ended {
                 return None;
             }
-            let now_ms = self.now_ms(&state);
+            let now_ms = self.time_ms(&state);
             let due = state.due(now_ms);
             if !due.is_empty() {
                 drop(state);
@@ -355,77 +357,6 @@ impl Shared {
                 Some(ms) => _ = self.wake.wait_for(&mut state, Duration::from_millis(ms)),
                 None => self.wake.wait(&mut state),
             }
-        }
-    }
-}
-
-/// See [`Shared::sleep`].
-pub(super) struct Sleep {
-    shared: Arc<Shared>,
-    ms: u64,
-    until_ms: Option<u64>,
-}
-
-impl Future for Sleep {
-    type Output = ();
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Some(until_ms) = self.until_ms else {
-            let until_ms = self.shared.later(self.ms, Due::Wake(context.waker().clone()));
-            self.until_ms = Some(until_ms);
-            return Poll::Pending;
-        };
-        let now_ms = self.shared.now_ms(&self.shared.state.lock());
-        if now_ms >= until_ms { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-/// Lets the tasks that are ready go first.
-pub(super) fn take_turns() -> impl Future<Output = ()> {
-    let mut waited = false;
-    std::future::poll_fn(move |context| {
-        if std::mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-}
-
-/// The first of two to be ready; the second if both are.
-pub(super) async fn either<A: Future + Unpin, B: Future<Output = A::Output> + Unpin>(
-    mut first: A,
-    mut second: B,
-) -> A::Output {
-    std::future::poll_fn(move |context| match Pin::new(&mut second).poll(context) {
-        Poll::Ready(output) => Poll::Ready(output),
-        Poll::Pending => Pin::new(&mut first).poll(context),
-    })
-    .await
-}
-
-/// Waits on this thread until a future is done.
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
-    #[derive(Default)]
-    struct Parked {
-        woken: Mutex<bool>,
-        wake: Condvar,
-    }
-    impl Wake for Parked {
-        fn wake(self: Arc<Self>) {
-            *self.woken.lock() = true;
-            self.wake.notify_one();
-        }
-    }
-    let parked = Arc::new(Parked::default());
-    let waker = Waker::from(Arc::clone(&parked));
-    let mut future = std::pin::pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
-        }
-        let mut woken = parked.woken.lock();
-        while !std::mem::replace(&mut *woken, false) {
-            parked.wake.wait(&mut woken);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a hand does at a gateway about a refund.
 
 use super::drive::{Did, Fresh, Hand, done};
+use super::line::Asks;
 use super::money::sendable_ms;
 use crate::gateway::{Answer, GatewayAction, GatewayKey, LookUp, Refund};
 use crate::order::{Charge, News, RefundSeen, Word};
@@ -26,8 +27,9 @@ impl Hand<'_> {
         let key = self.refund_key(due.refund, due.tries);
         if !self.drive.take_fresh(Fresh::Refund(due.refund, due.tries)) {
             let call = LookUp { key, reference: None, since: due.started_at };
-            let found =
-                line.call(&self.inner.pool, move |gateway, reply| gateway.look_up_refund(call, reply));
+            let found = line.call(&self.inner.pool, Asks::News, move |gateway, reply| {
+                gateway.look_up_refund(call, reply)
+            });
             let age_ms = at.max(self.inner.clock.now()).since_ms(due.started_at);
             match found.await {
                 Err(not) => return not.into(),
@@ -44,7 +46,8 @@ impl Hand<'_> {
         let Some(amount) = self.money(amount_minor) else { return Did::Failed };
         let payment = self.key(GatewayAction::Authorize, charge.attempt);
         let call = Refund { key, payment, reference: charge.reference.clone(), amount };
-        match line.call(&self.inner.pool, move |gateway, reply| gateway.refund(call, reply)).await {
+        match line.call(&self.inner.pool, Asks::Deed, move |gateway, reply| gateway.refund(call, reply)).await
+        {
             Err(not) => not.into(),
             Ok(Answer::Yes(RefundSeen::NotFound)) => Did::Failed,
             Ok(Answer::Yes(seen)) => self.saw_refund(due.refund, due.tries, seen).await,
@@ -59,7 +62,10 @@ impl Hand<'_> {
     pub(super) async fn look_at_refund(&mut self, refund: u32, tries: u32, charge: &Charge) -> Did {
         let Some(line) = self.inner.line(&charge.gateway) else { return Did::Leave };
         let call = LookUp { key: self.refund_key(refund, tries), reference: None, since: charge.started_at };
-        match line.call(&self.inner.pool, move |gateway, reply| gateway.look_up_refund(call, reply)).await {
+        match line
+            .call(&self.inner.pool, Asks::News, move |gateway, reply| gateway.look_up_refund(call, reply))
+            .await
+        {
             Err(not) => not.into(),
             Ok(Answer::Yes(RefundSeen::Submitted { .. } | RefundSeen::NotFound)) => Did::Failed,
             Ok(Answer::Yes(seen)) => self.saw_refund(refund, tries, seen).await,

@@ -9,7 +9,7 @@ use crate::answer::{CommandError, OrderDetails};
 use crate::checkout::drive::Join;
 use crate::checkout::line::Line;
 use crate::checkout::options::Orphans;
-use crate::checkout::pool::block_on;
+use crate::checkout::waits::block_on;
 use crate::gateway::{Answer, GatewayAction, GatewayKey, ListedCharge, PaymentGateway, Refund, Reply, Void};
 use crate::money::Money;
 use crate::order::{News, ObserveRequest, Payment, PaymentSeen, PaymentState, RefundState, Word};

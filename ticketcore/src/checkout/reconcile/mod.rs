@@ -12,7 +12,8 @@ pub use report::{ChargeFinding, Listed, ReconcileReport};
 pub(super) use rounds::Rounds;
 
 use super::drive::Join;
-use super::{Checkout, DUE_PAGE, Inner};
+use super::driver::{Checkout, DUE_PAGE};
+use super::inner::Inner;
 use crate::id::{EventId, OrderId, SHARDS};
 use crate::office::DueOrder;
 use crate::order::{Charge, Effect, Finding, Word};

@@ -58,6 +58,7 @@
 //! * [`store`] is where journals live. A store is a conditional append. [`BoxOffice::open`] keeps them in a folder, in a
 //!   [`store::LocalStore`]: what was acknowledged survives a crash. [`store::MemoryStore`] is gone with the process. [`fact`] is what a
 //!   journal consists of.
+//! * [`checkout`] takes orders from the hold to the tickets through gateways, and reconciles what a crash or an outage left.
 //! * [`gateway`] is what a payment provider must do, with one in memory to try things with.
 //! * [`ticket`] signs what a ticket is as a code, verifies it without an engine, and draws it. [`people`] is what is known about users and
 //!   can be erased.
@@ -79,6 +80,7 @@
 //! the thread that gives them; locks are held for memory work only, never while a store works.
 mod answer;
 mod canary;
+pub mod checkout;
 mod command;
 mod event;
 pub mod fact;

@@ -11,6 +11,7 @@ mod confirm;
 mod counted;
 mod decide;
 mod expiry;
+mod findings;
 mod guesses;
 mod identities;
 mod keys;
@@ -174,7 +175,10 @@ impl EventCore {
     /// Closes the event for good if nothing is going on in it: no live holds, nothing pending, nobody waiting.
     pub fn close_if_idle(&self) -> bool {
         self.locked(ShardSet::All, |scope| {
-            let busy = (0..crate::id::SHARDS).any(|at| !scope.shard(at).holds.is_empty());
+            let busy = (0..crate::id::SHARDS).any(|at| {
+                let shard = scope.shard(at);
+                !shard.holds.is_empty() || !shard.due.is_empty()
+            });
             // What was decided and does not wait yet learns from the epoch that it has to be decided again.
             let _unanswered = self.unanswered.lock();
             if busy || !self.log.is_idle() {

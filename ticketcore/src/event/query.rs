@@ -7,20 +7,21 @@ use std::sync::Arc;
 use super::EventCore;
 use super::decide::{Instead, decide};
 use super::scope::{ShardSet, with_shards};
-use super::shard::{HoldRecord, is_remembered};
+use super::shard::{HoldRecord, Shard, is_remembered};
 use super::stripe::SeatSlot;
 use super::vouchers::Voucher;
 use crate::answer::{CommandError, Hold, Order, OrderDetails};
 use crate::command::Command;
 use crate::fact::Fact;
 use crate::id::{HoldId, HoldNumber, OrderId, SHARDS, SeatIndex, UserId};
-use crate::log::{Slot, Told, Wake};
+use crate::log::{Slot, SlotFuture, Told, Wake};
 use crate::manifest::ManifestChange;
 use crate::order::{Effect, OrderRecord, OrderState};
 use crate::refusal::Refusal;
 use crate::request::ManifestRequest;
 use crate::sale::SaleState;
 use crate::sync::atomic::Ordering;
+use crate::time::UtcMs;
 use crate::voucher::{CodeHash, VoucherInfo};
 use crate::waiting::WaitingEntry;
 
@@ -29,7 +30,7 @@ use crate::waiting::WaitingEntry;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// The time a fact logged now would get.
-    pub now: crate::time::UtcMs,
+    pub now: UtcMs,
     /// The last revision given out.
     pub sequenced: crate::id::Revision,
     /// The last durable revision.
@@ -142,23 +143,8 @@ impl EventCore {
     pub fn find_order(&self, id: OrderId, user: UserId) -> Result<Order, Refusal> {
         let at = self.log.now(self.clock.now());
         with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
-            let shard = scope.shard(id.number.shard());
-            let order = shard.orders.get(&id.number);
-            let order = order.filter(|order| order.user == user && is_remembered(order, at));
-            let order = order.ok_or(Refusal::UnknownOrder)?;
-            let hold = shard.holds.get(&id.number);
-            let lines = hold.map_or(&order.lines, |hold| &hold.lines);
-            let payment_deadline = hold.filter(|_| order.state.is_live()).map(|hold| hold.deadline);
-            Ok(Order {
-                id,
-                user,
-                state: order.state,
-                lines: lines.clone(),
-                total_minor: lines.total_minor().unwrap_or(i64::MAX),
-                payment_deadline,
-                version: order.version,
-                replayed: false,
-            })
+            let order = order_in(scope.look(id.number.shard()), id, at);
+            order.filter(|order| order.user == user).ok_or(Refusal::UnknownOrder)
         })
     }
 
@@ -211,13 +197,12 @@ impl EventCore {
 
     /// All that is known of an order.
     pub fn order_details(&self, id: OrderId) -> Result<OrderDetails, Refusal> {
-        let user = with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
-            scope.look(id.number.shard()).orders.get(&id.number).map(|order| order.user)
-        });
-        let order = self.find_order(id, user.ok_or(Refusal::UnknownOrder)?)?;
+        let at = self.log.now(self.clock.now());
         with_shards(&self.state, ShardSet::One(id.number.shard()), |scope| {
             let cancelled = scope.layout.sale_state == SaleState::Cancelled;
-            let record = scope.look(id.number.shard()).orders.get(&id.number).ok_or(Refusal::UnknownOrder)?;
+            let shard = scope.look(id.number.shard());
+            let order = order_in(shard, id, at).ok_or(Refusal::UnknownOrder)?;
+            let record = shard.orders.get(&id.number).ok_or(Refusal::UnknownOrder)?;
             let tickets = 0..if record.state == OrderState::Confirmed { record.ticket_count() } else { 0 };
             let account = record.account.as_deref().cloned().unwrap_or_default();
             Ok(OrderDetails {
@@ -233,6 +218,31 @@ impl EventCore {
                 disputed_minor: account.disputed_minor,
             })
         })
+    }
+
+    /// As [`order_details`](Self::order_details), once what was found of the order is durable, with the time the engine would log now.
+    /// Blocks for memory work only; waits for nothing but the order's own last fact.
+    pub async fn order_soon(self: Arc<Self>, id: OrderId) -> Result<(UtcMs, OrderDetails), CommandError> {
+        loop {
+            let epoch = self.quiet_epoch();
+            let found = self.order_details(id);
+            // Of an order that is not there nothing but the whole event says so.
+            let seen = found.as_ref().map_or_else(|_| self.log.sequenced(), |found| found.order.version);
+            if !self.log.is_durable(seen) {
+                self.log.pump();
+                let slot: Arc<Slot<Result<(), CommandError>>> = Slot::new();
+                let fill = Arc::clone(&slot);
+                let wake: Wake = Box::new(move |told| {
+                    fill.fill(if let Told::Stopped(stop) = told { Err(stop.error()) } else { Ok(()) });
+                });
+                self.log.enlist(seen, wake).tell();
+                SlotFuture(&slot).await?;
+            }
+            if self.epoch.load(Ordering::Acquire) == epoch {
+                let at = self.log.now(self.clock.now());
+                return found.map(|details| (at, details)).map_err(CommandError::Refused);
+            }
+        }
     }
 
     /// What a change of the manifest would be, if it is allowed now.
@@ -251,4 +261,22 @@ impl EventCore {
             Err(_) => Err(CommandError::Failed { reason: "not a manifest change".to_owned() }),
         }
     }
+}
+
+/// An order as its user may know it, if it is there and remembered at `at`.
+fn order_in(shard: &Shard, id: OrderId, at: UtcMs) -> Option<Order> {
+    let order = shard.orders.get(&id.number).filter(|order| is_remembered(order, at))?;
+    let hold = shard.holds.get(&id.number);
+    let lines = hold.map_or(&order.lines, |hold| &hold.lines);
+    let payment_deadline = hold.filter(|_| order.state.is_live()).map(|hold| hold.deadline);
+    Some(Order {
+        id,
+        user: order.user,
+        state: order.state,
+        lines: lines.clone(),
+        total_minor: lines.total_minor().unwrap_or(i64::MAX),
+        payment_deadline,
+        version: order.version,
+        replayed: false,
+    })
 }

@@ -100,6 +100,19 @@ impl CircuitBreaker {
         Ok(Pass { round: self.round })
     }
 
+    /// Until when asking is in vain, if it is now; changes nothing.
+    #[must_use]
+    pub fn shut_until(&self, now: UtcMs) -> Option<UtcMs> {
+        let (State::Open { since } | State::HalfOpen { since, .. }) = &self.state else { return None };
+        if let State::HalfOpen { out, .. } = &self.state
+            && *out < self.options.probes
+        {
+            return None;
+        }
+        let until = since.plus_ms(self.options.open_ms);
+        (*since <= now && now < until).then_some(until)
+    }
+
     /// Notes how a call ended: well if the gateway did its work ([`Answer::is_healthy`](super::Answer::is_healthy)).
     #[expect(clippy::needless_pass_by_value, reason = "a pass is good for one outcome")]
     pub fn leave(&mut self, pass: Pass, now: UtcMs, went_well: bool) {

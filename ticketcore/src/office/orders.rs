@@ -1,5 +1,7 @@
 //! Orders that a gateway pays, and orders that have been sold: commands, and what is to be done about them.
 
+use std::sync::Arc;
+
 use super::commands::Checked;
 use super::{BoxOffice, Pending};
 use crate::answer::{CommandError, Done, Order, OrderDetails, Stepped};
@@ -8,10 +10,11 @@ use crate::event::check_items;
 use crate::id::{EventId, HoldNumber, OrderId, UserId};
 use crate::limits::{self, within};
 use crate::order::{
-    CheckoutRequest, Effect, ExchangeRequest, News, ObserveRequest, PayRequest, PaymentRulesRequest,
+    CheckoutRequest, Effect, ExchangeRequest, Finding, News, ObserveRequest, PayRequest, PaymentRulesRequest,
     PaymentSeen, RedeemRequest, RefundWhat, StaffAction, StaffOrderRequest, TransferRequest,
 };
 use crate::refusal::Refusal;
+use crate::time::{Clock, UtcMs};
 
 /// An order with something to be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +123,30 @@ impl BoxOffice {
     pub fn order_details(&self, order: OrderId) -> Result<OrderDetails, CommandError> {
         let core = self.office.open_event(order.event)?;
         core.read_durably(|core| core.order_details(order))?.map_err(CommandError::Refused)
+    }
+
+    /// As [`order_details`](Self::order_details), with the time the engine would log now; blocks nobody, and waits for no more than the
+    /// order's own last fact.
+    pub(crate) async fn order_soon(&self, order: OrderId) -> Result<(UtcMs, OrderDetails), CommandError> {
+        self.office.open_event(order.event)?.order_soon(order).await
+    }
+
+    /// What a part of an event's orders and holds shows that should not be so for long, once it is durable. The parts are `0..SHARDS`.
+    pub(crate) fn findings(&self, event: EventId, part: usize) -> Result<Vec<Finding>, CommandError> {
+        let core = self.office.open_event(event)?;
+        core.read_durably(|core| core.findings(part))
+    }
+
+    /// Events that are open now, ascending.
+    pub(crate) fn open_events(&self) -> Vec<EventId> {
+        let mut open: Vec<EventId> = self.office.events.load().keys().copied().collect();
+        open.sort_unstable();
+        open
+    }
+
+    /// Where time comes from.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.office.clock)
     }
 }
 

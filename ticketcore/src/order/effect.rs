@@ -34,11 +34,11 @@ pub struct Charge {
 pub enum Effect {
     /// Have the money reserved; if this may have been asked before, look it up first.
     Authorize(Charge),
-    /// Learn what became of a payment: the buyer is acting, or the order is over and the outcome unknown. Nothing is sent.
+    /// Learn what became of a payment: the buyer of a live order is acting, or the order is over and the outcome unknown. Nothing is sent.
     LookUp(Charge),
     /// Take the reserved money.
     Capture(Charge),
-    /// Give the reservation back.
+    /// Give the reservation back; or, if the buyer was to act and has not, keep the payment from ever succeeding.
     Void(Charge),
     /// Send money back.
     Refund {
@@ -166,10 +166,11 @@ impl OrderRecord {
             }
             let disputed = self.is_disputed(attempt);
             match self.payment(attempt)?.state {
-                PaymentState::Started | PaymentState::ActionRequired => {
-                    self.charge(attempt).map(Effect::LookUp)
+                PaymentState::Started => self.charge(attempt).map(Effect::LookUp),
+                // The buyer may still act: he must not pay for what is gone.
+                PaymentState::ActionRequired | PaymentState::Authorized => {
+                    self.charge(attempt).map(Effect::Void)
                 }
-                PaymentState::Authorized => self.charge(attempt).map(Effect::Void),
                 // What a live order does not need goes back when it is over: nothing else may become of its money meanwhile.
                 PaymentState::Captured
                     if self.left_minor(attempt) > 0 && !disputed && !self.state.is_live() =>

@@ -7,6 +7,7 @@
 //! * Money is counted in minor units of the event's currency, in integers.
 
 mod effect;
+mod finding;
 mod machine;
 mod observed;
 mod payment;
@@ -22,6 +23,7 @@ mod tickets;
 mod word;
 
 pub use effect::{Charge, Effect};
+pub use finding::Finding;
 pub use observed::{Identity, PaymentSeen, RefundSeen};
 pub use payment::{Payment, PaymentState, Refund, RefundState};
 pub(crate) use record::{Account, OrderRecord};

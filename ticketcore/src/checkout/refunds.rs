@@ -1,0 +1,86 @@
+//! What a hand does at a gateway about a refund.
+
+use super::drive::{Did, Fresh, Hand, done};
+use super::line::Asks;
+use super::money::sendable_ms;
+use crate::gateway::{Answer, GatewayAction, GatewayKey, LookUp, Refund};
+use crate::order::{Charge, News, RefundSeen, Word};
+use crate::time::UtcMs;
+
+/// A try of a refund.
+#[derive(Clone, Copy)]
+pub(super) struct Due {
+    pub refund: u32,
+    pub tries: u32,
+    pub started_at: UtcMs,
+}
+
+impl Hand<'_> {
+    fn refund_key(&self, refund: u32, tries: u32) -> GatewayKey {
+        GatewayKey { tries, ..self.key(GatewayAction::Refund, refund) }
+    }
+
+    /// Sends money back; looks it up first unless the try was written just now. One of which the gateway has never heard when it may have
+    /// forgotten its key is tried anew, under the next key.
+    pub(super) async fn refund(&mut self, at: UtcMs, due: Due, amount_minor: i64, charge: &Charge) -> Did {
+        let Some(line) = self.inner.line(&charge.gateway) else { return Did::Leave };
+        let key = self.refund_key(due.refund, due.tries);
+        if !self.drive.take_fresh(Fresh::Refund(due.refund, due.tries)) {
+            let call = LookUp { key, reference: None, since: due.started_at };
+            let found = line.call(&self.inner.pool, Asks::News, move |gateway, reply| {
+                gateway.look_up_refund(call, reply)
+            });
+            let age_ms = at.max(self.inner.clock.now()).since_ms(due.started_at);
+            match found.await {
+                Err(not) => return not.into(),
+                Ok(Answer::Yes(RefundSeen::NotFound))
+                    if age_ms < sendable_ms(line.gateway.key_retention_ms()) => {}
+                Ok(Answer::Yes(RefundSeen::NotFound)) => {
+                    let seen = RefundSeen::Failed { code: Word::cut("not_found"), retry: true };
+                    return self.saw_refund(due.refund, due.tries, seen).await;
+                }
+                Ok(Answer::Yes(seen)) => return self.saw_refund(due.refund, due.tries, seen).await,
+                Ok(_) => return Did::Failed,
+            }
+        }
+        let Some(amount) = self.money(amount_minor) else { return Did::Failed };
+        let payment = self.key(GatewayAction::Authorize, charge.attempt);
+        let call = Refund { key, payment, reference: charge.reference.clone(), amount };
+        match line.call(&self.inner.pool, Asks::Deed, move |gateway, reply| gateway.refund(call, reply)).await
+        {
+            Err(not) => not.into(),
+            Ok(Answer::Yes(RefundSeen::NotFound)) => Did::Failed,
+            Ok(Answer::Yes(seen)) => self.saw_refund(due.refund, due.tries, seen).await,
+            Ok(Answer::No { code, retry_may_help: false }) => {
+                self.saw_refund(due.refund, due.tries, RefundSeen::Failed { code, retry: false }).await
+            }
+            Ok(_) => Did::Failed,
+        }
+    }
+
+    /// Learns what became of a refund that the gateway has.
+    pub(super) async fn look_at_refund(&mut self, refund: u32, tries: u32, charge: &Charge) -> Did {
+        let Some(line) = self.inner.line(&charge.gateway) else { return Did::Leave };
+        let call = LookUp { key: self.refund_key(refund, tries), reference: None, since: charge.started_at };
+        match line
+            .call(&self.inner.pool, Asks::News, move |gateway, reply| gateway.look_up_refund(call, reply))
+            .await
+        {
+            Err(not) => not.into(),
+            Ok(Answer::Yes(RefundSeen::Submitted { .. } | RefundSeen::NotFound)) => Did::Failed,
+            Ok(Answer::Yes(seen)) => self.saw_refund(refund, tries, seen).await,
+            Ok(_) => Did::Failed,
+        }
+    }
+
+    async fn saw_refund(&self, refund: u32, tries: u32, seen: RefundSeen) -> Did {
+        let failed = matches!(seen, RefundSeen::Failed { .. });
+        let did = done(&self.observe(News::Refund { refund, tries, seen }).await);
+        if did == Did::Moved && failed {
+            // The next try is ours, and waits a little.
+            self.drive.note_fresh(Fresh::Refund(refund, tries + 1));
+            return Did::Failed;
+        }
+        did
+    }
+}

@@ -31,15 +31,27 @@ pub struct Args {
     /// This is that process; the number is how many microseconds ago the sale began
     #[arg(long, hide = true, value_name = "MICROS", requires = "data")]
     pub seller: Option<u64>,
+    /// Where that process finds the payment gateway, which outlives it
+    #[arg(long, hide = true, value_name = "ADDRESS", requires = "seller")]
+    pub bank: Option<std::net::SocketAddr>,
     /// Buyer threads [default: 16 for every core; with --memory as many as there are cores, at least 2]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1_024))]
     threads: Option<u16>,
     /// Holds that are walked away from and run out
     #[arg(long, value_name = "PCT", default_value_t = 10, value_parser = value_parser!(u8).range(0..=100))]
     pub abandon: u8,
-    /// Payments that fail: the order is cancelled
+    /// Payments that are declined: the seats are free again
     #[arg(long, value_name = "PCT", default_value_t = 5, value_parser = value_parser!(u8).range(0..=100))]
     pub payment_failures: u8,
+    /// Calls of the payment gateway whose answer is lost, half of them before they had an effect, half after
+    #[arg(long, value_name = "PCT", default_value_t = 0, value_parser = value_parser!(u8).range(0..=50))]
+    pub gateway_timeouts: u8,
+    /// Payments of which nothing is known until the order is dead, and which succeed then
+    #[arg(long, value_name = "PCT", default_value_t = 0, value_parser = value_parser!(u8).range(0..=50))]
+    pub late_money: u8,
+    /// Buyers who change their mind: all their money goes back, and their seats are sold again
+    #[arg(long, value_name = "PCT", default_value_t = 0, value_parser = value_parser!(u8).range(0..=50))]
+    pub refunds: u8,
     /// Requests for the best available seats; all others name their seats
     #[arg(long, value_name = "PCT", default_value_t = 20, value_parser = value_parser!(u8).range(0..=100))]
     pub best_available: u8,
@@ -107,6 +119,7 @@ mod tests {
             (args.abandon, args.payment_failures, args.best_available, args.duplicates),
             (10, 5, 20, 10)
         );
+        assert_eq!((args.gateway_timeouts, args.late_money, args.refunds), (0, 0, 0));
         assert_eq!(parse("onsale --venue arena --threads 3").unwrap().threads(), 3);
         assert!(parse("onsale --memory --venue arena").unwrap().memory);
         for wrong in [
@@ -115,6 +128,8 @@ mod tests {
             "--crash-loop 0",
             "--seller 1",
             "--abandon 101",
+            "--late-money 51",
+            "--bank 127.0.0.1:1",
             "--threads 0",
             "--venue barn",
             "--plan a --venue arena",

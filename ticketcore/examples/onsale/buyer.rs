@@ -1,18 +1,19 @@
 //! One buyer thread: many people, one after the other, and their checkouts in between.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::time::Instant;
 
+use ticketcore::checkout::{Checkout, Underway};
 use ticketcore::{
-    Clock, CloseOrderRequest, CommandError, Hold, HoldId, HoldRequest, IdempotencyKey, Item,
-    OpenOrderRequest, Order, OrderState, Refusal, UserId, UtcMs,
+    Clock, CommandError, Hold, HoldId, HoldRequest, IdempotencyKey, Item, Stepped, UserId, UtcMs,
 };
 
 use crate::args::Args;
 use crate::house::House;
+use crate::purchase::{Purchase, refund};
 use crate::rng::Rng;
 use crate::tally::Tally;
 use crate::twin::{Click, Twin};
@@ -63,13 +64,14 @@ impl Crowd {
     }
 }
 
-/// A hold whose buyer is about to pay; ordered by time.
+/// Purchases under way that a thread looks after between two requests.
+const HEARD_AT_ONCE: usize = 8;
+
+/// When the buyer of a hold will pay; ordered by time.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Checkout {
+struct Thinking {
     at: UtcMs,
     hold: HoldId,
-    user: UserId,
-    total_minor: i64,
 }
 
 /// See the module.
@@ -81,14 +83,24 @@ pub struct Buyer<'a> {
     rng: Rng,
     wishes: Wishes<'a>,
     maps: Maps,
-    checkouts: BinaryHeap<Reverse<Checkout>>,
+    till: &'a Checkout,
+    thinking: BinaryHeap<Reverse<Thinking>>,
+    holds: HashMap<HoldId, Hold>,
+    purchases: VecDeque<Purchase>,
+    refunds: Vec<Underway<Stepped>>,
     /// What it saw.
     pub tally: Tally,
 }
 
 impl<'a> Buyer<'a> {
     /// The buyers of thread number `thread`.
-    pub fn new(house: &'a House, crowd: &'a Crowd, args: &'a Args, thread: usize) -> Self {
+    pub fn new(
+        house: &'a House,
+        till: &'a Checkout,
+        crowd: &'a Crowd,
+        args: &'a Args,
+        thread: usize,
+    ) -> Self {
         Self {
             house,
             crowd,
@@ -97,7 +109,11 @@ impl<'a> Buyer<'a> {
             rng: Rng::new(args.seed, thread as u64),
             wishes: Wishes::new(house, args),
             maps: Maps::default(),
-            checkouts: BinaryHeap::new(),
+            till,
+            thinking: BinaryHeap::new(),
+            holds: HashMap::new(),
+            purchases: VecDeque::new(),
+            refunds: Vec::new(),
             tally: Tally::default(),
         }
     }
@@ -117,13 +133,15 @@ impl<'a> Buyer<'a> {
                 self.attempt(attempt);
                 self.answer_twins();
                 while self.pay_next(self.house.clock.now()) {}
+                self.hear();
             }
         }
         let done = Instant::now();
-        while let Some(Reverse(next)) = self.checkouts.peek() {
+        while let Some(Reverse(next)) = self.thinking.peek() {
             std::thread::sleep(self.house.clock.until(next.at));
             while self.pay_next(self.house.clock.now()) {}
         }
+        self.hear_all();
         self.crowd.all_done.wait();
         self.answer_twins();
         Ok(done)
@@ -151,8 +169,8 @@ impl<'a> Buyer<'a> {
             return;
         }
         let at = self.house.clock.now().plus_ms(THINK_MS.0 + self.rng.below(THINK_MS.1));
-        let Hold { id, user, total_minor, .. } = hold;
-        self.checkouts.push(Reverse(Checkout { at, hold: id, user, total_minor }));
+        self.thinking.push(Reverse(Thinking { at, hold: hold.id }));
+        self.holds.insert(hold.id, hold);
     }
 
     /// Sends one hold request and measures the answer.
@@ -207,104 +225,70 @@ impl<'a> Buyer<'a> {
         let request = ticketcore::ReleaseRequest { hold: hold.id, user: hold.user, key: None };
         match self.house.office.release(request).wait() {
             Ok(done) if done.revision.is_some() => self.tally.released += 1,
-            Ok(_) => self.tally.lapsed += 1,
+            Ok(_) => self.tally.lapsed.push(hold.id.number),
             Err(error) => self.tally.violations.add(format!("a release: {error}")),
         }
     }
 
-    /// Brings the next checkout to its end if it is due.
+    /// Begins the next purchase if its buyer has made up his mind.
     fn pay_next(&mut self, now: UtcMs) -> bool {
-        match self.checkouts.peek() {
+        match self.thinking.peek() {
             Some(Reverse(next)) if next.at <= now => {}
             _ => return false,
         }
-        if let Some(Reverse(checkout)) = self.checkouts.pop() {
-            let fails = self.rng.percent(self.args.payment_failures);
-            self.check_out(&checkout, fails);
+        let hold = self.thinking.pop().and_then(|Reverse(next)| self.holds.remove(&next.hold));
+        if let Some(hold) = hold {
+            let twice = self.rng.percent(self.args.duplicates);
+            self.purchases.push_back(Purchase::begin(self.till, hold, twice));
         }
         true
     }
 
-    fn check_out(&mut self, checkout: &Checkout, payment_fails: bool) -> bool {
-        let office = &self.house.office;
-        let Some(order) = self.open(checkout) else { return false };
-        let request = CloseOrderRequest { order: order.id, user: checkout.user, key: None };
-        let asked = Instant::now();
-        let closed =
-            if payment_fails { office.cancel_order(request) } else { office.confirm_order(request) }.wait();
-        let took = asked.elapsed();
-        match closed {
-            Ok(closed) => {
-                let wanted = if payment_fails { OrderState::Cancelled } else { OrderState::Confirmed };
-                let same = (closed.id, closed.state, closed.total_minor)
-                    == (order.id, wanted, checkout.total_minor)
-                    && closed.lines == order.lines;
-                self.tally.violations.check(same, || format!("{order:?} became {closed:?}"));
-                if payment_fails {
-                    self.tally.cancelled += 1;
-                    return false;
-                }
-                self.tally.confirm_times.add(took);
-                self.tally.sales.push(closed.into());
-                true
-            }
-            Err(error) => {
-                self.too_late(&error, order.payment_deadline);
-                false
+    /// Hears what became of some purchases.
+    fn hear(&mut self) {
+        for _ in 0..self.purchases.len().min(HEARD_AT_ONCE) {
+            let Some(purchase) = self.purchases.pop_front() else { return };
+            match purchase.hear(&mut self.tally) {
+                Err(later) => self.purchases.push_back(later),
+                Ok(sale) => self.regret(sale),
             }
         }
     }
 
-    /// Opens the order of a hold, perhaps twice under two keys: it must be the same order.
-    fn open(&mut self, checkout: &Checkout) -> Option<Order> {
-        let open = |window: u32| {
-            let key = IdempotencyKey::new(&format!("order-{}-{window}", checkout.hold.number.0)).ok();
-            self.house
-                .office
-                .open_order(OpenOrderRequest { hold: checkout.hold, user: checkout.user, key })
-                .wait()
-        };
-        let order = match open(1) {
-            Ok(order) => order,
-            Err(error) => {
-                self.too_late(&error, None);
-                return None;
-            }
-        };
-        if self.rng.percent(self.args.duplicates) {
-            self.tally.duplicates += 1;
-            match open(2) {
-                Ok(second) => self.tally.violations.check(
-                    (second.id, &second.lines, second.total_minor)
-                        == (order.id, &order.lines, order.total_minor),
-                    || format!("one hold became two orders, {:?} and {:?}", order.id, second.id),
-                ),
-                Err(error) => {
-                    let expired = order.payment_deadline.is_some_and(|end| end <= self.house.clock.now());
-                    self.tally.violations.check(expired, || format!("an order opened twice: {error}"));
-                }
-            }
+    /// Waits for every purchase, and for the money of those who changed their minds.
+    fn hear_all(&mut self) {
+        while let Some(purchase) = self.purchases.pop_front() {
+            let sale = purchase.wait(&mut self.tally);
+            self.regret(sale);
         }
-        Some(order)
-    }
-
-    /// A hold or an order has run out, or something is wrong.
-    fn too_late(&mut self, error: &CommandError, deadline: Option<UtcMs>) {
-        match error {
-            CommandError::Refused(
-                Refusal::HoldExpired { .. }
-                | Refusal::UnknownHold
-                | Refusal::OrderState { state: OrderState::Expired },
-            ) if deadline.is_none_or(|deadline| deadline <= self.house.clock.now()) => self.tally.lapsed += 1,
-            error => self.tally.violations.add(format!("at the checkout: {error}")),
+        for refund in std::mem::take(&mut self.refunds) {
+            if let Err(error) = refund.wait() {
+                self.tally.violations.add(format!("a refund: {error}"));
+            }
         }
     }
 
-    /// Somebody who takes exactly this and pays at once. True if it worked.
-    pub fn buy_now(&mut self, user: UserId, items: Vec<Item>) -> bool {
-        let request = HoldRequest::new(self.house.event, user, items);
-        let Some(hold) = self.hold(request, None) else { return false };
-        let Hold { id, user, total_minor, .. } = hold;
-        self.check_out(&Checkout { at: UtcMs(0), hold: id, user, total_minor }, false)
+    /// A buyer may change his mind.
+    fn regret(&mut self, sale: Option<crate::tally::Sale>) {
+        if let Some(sale) = sale.filter(|_| self.rng.percent(self.args.refunds)) {
+            self.refunds.push(refund(self.till, &sale, self.house.event));
+            self.tally.refunded.push(sale.order);
+        }
+    }
+
+    /// Takes exactly these, and pays at once. True if any of it worked.
+    pub fn buy_now(&mut self, wishes: Vec<(UserId, Item)>) -> bool {
+        let event = self.house.event;
+        let holds: Vec<Hold> = wishes
+            .into_iter()
+            .filter_map(|(user, item)| self.hold(HoldRequest::new(event, user, vec![item]), None))
+            .collect();
+        let bought: Vec<Purchase> =
+            holds.into_iter().map(|hold| Purchase::begin(self.till, hold, false)).collect();
+        let mut sold = false;
+        for purchase in bought {
+            sold |= purchase.wait(&mut self.tally).is_some();
+        }
+        sold
     }
 }

@@ -31,7 +31,7 @@ const HOT_PERCENT: usize = 5;
 /// See the module.
 pub struct House {
     /// The engine.
-    pub office: BoxOffice,
+    pub office: Arc<BoxOffice>,
     /// Its journals, to check them afterwards.
     pub store: Arc<dyn Store>,
     /// The local store among them, if it is one.
@@ -95,7 +95,7 @@ impl House {
         let plan = SeatingPlan::parse(&document)?;
         let definition = definition(&plan, args.seed)?;
         let options = Options { clock: Arc::<FastClock>::clone(&clock), ..options };
-        let office = BoxOffice::open_shared(Arc::clone(&store), options)?;
+        let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store), options)?);
         let known = office.events().first().map(|entry| entry.id);
         let event = match known {
             Some(event) => event,
@@ -131,6 +131,7 @@ impl House {
     /// Opens the sale.
     pub fn open_sale(&self) -> Result<(), Box<dyn std::error::Error>> {
         if self.office.availability(self.event)?.sale_state != SaleState::Onsale {
+            crate::till::set_rules(&self.office, self.event)?;
             self.office.set_sale_state(self.event, SaleState::Onsale).wait()?;
         }
         Ok(())

@@ -6,17 +6,21 @@
 //! ```
 
 mod args;
+mod books;
 mod buyer;
 mod clock;
 mod crash;
 mod histogram;
 mod house;
 mod journal;
+mod ordered;
 mod page;
 mod print;
+mod purchase;
 mod rng;
 mod sweep;
 mod tally;
+mod till;
 mod twin;
 mod wish;
 
@@ -26,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use ticketcore::gateway::Totals;
 
 use args::Args;
 use buyer::{Buyer, Crowd};
@@ -41,6 +46,12 @@ pub struct Outcome {
     pub tally: Tally,
     /// What the journal says.
     pub journal: Journal,
+    /// What the gateway says.
+    pub money: Totals,
+    /// Sales and charges that one account has and another has not.
+    pub lost: u64,
+    /// From a decline to the release of its seats, 99 of 100, in real milliseconds.
+    pub decline_release_p99_ms: f64,
     /// Whether everything was sold.
     pub sold_out: bool,
     /// Seats and places sold.
@@ -96,13 +107,16 @@ fn run(args: &Args) -> Result<bool, Failure> {
 
 fn sell(house: &House, args: &Args) -> Result<Outcome, Failure> {
     let threads = args.threads();
+    let bank = till::bank(args, std::sync::Arc::<clock::FastClock>::clone(&house.clock));
+    let till =
+        till::open(&house.office, std::sync::Arc::<ticketcore::gateway::SandboxGateway>::clone(&bank))?;
     let crowd = Crowd::new(house, threads);
     let opened = Instant::now();
     let mut tally = Tally::default();
     let mut crowd_done = opened;
     std::thread::scope(|scope| -> Result<(), Failure> {
         let work = |thread| {
-            let mut buyer = Buyer::new(house, &crowd, args, thread);
+            let mut buyer = Buyer::new(house, &till, &crowd, args, thread);
             buyer.run().map(|done| (done, buyer.tally))
         };
         let handles: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
@@ -116,17 +130,26 @@ fn sell(house: &House, args: &Args) -> Result<Outcome, Failure> {
     })?;
     let crowd_made = (tally.attempts, tally.placed);
     let left = house.capacity - house.sold()?;
-    let mut last = Buyer::new(house, &crowd, args, threads);
+    let mut last = Buyer::new(house, &till, &crowd, args, threads);
     let sold_out = sweep::sweep(house, &mut last)?;
     let took = opened.elapsed();
     tally.merge(last.tally);
+    let settled = till::settle(&house.office, house.event, &till)?;
+    tally.violations.check(settled, || format!("money is not settled: {:?}", till.last_report()));
+    drop(till);
     let mut journal = Journal::read(house, crowd.opened).map_err(|error| error.to_string())?;
-    journal.compare(house, &tally)?;
+    let mut lost = journal.compare(house, &tally)?;
+    let currency = house.manifest.rules().currency;
+    let (money, unaccounted) = bank.with_ledger(|ledger| books::compare(ledger, &mut journal, currency));
+    lost += unaccounted;
     #[cfg(feature = "testkit")]
     journal.audit(house);
     journal.violations.merge(std::mem::take(&mut tally.violations));
     Ok(Outcome {
         sold: house.sold()?,
+        decline_release_p99_ms: milliseconds(journal.release_p99_ms(), args.speed),
+        money,
+        lost,
         tally,
         journal,
         sold_out,
@@ -136,6 +159,12 @@ fn sell(house: &House, args: &Args) -> Result<Outcome, Failure> {
         crowd_took: crowd_done - opened,
         took,
     })
+}
+
+/// Real milliseconds of milliseconds of the sale.
+#[expect(clippy::cast_precision_loss, reason = "for a report")]
+pub fn milliseconds(ms: u64, speed: u64) -> f64 {
+    (ms as f64 * 100.0 / speed as f64).round() / 100.0
 }
 
 /// Shows on a terminal how far the crowd has come, until it is done.

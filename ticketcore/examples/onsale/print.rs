@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::json;
+use ticketcore::gateway::Totals;
 
 use crate::Outcome;
 use crate::args::Args;
@@ -21,6 +22,15 @@ pub fn json(house: &House, args: &Args, outcome: &Outcome) -> String {
         "sold_out": outcome.sold_out,
         "attempts": tally.attempts,
         "violations": journal.violations.count,
+        "lost": outcome.lost,
+        "tickets": journal.sold(),
+        "money": money_json(&outcome.money),
+        "decline_release_p99_ms": outcome.decline_release_p99_ms,
+        "pending": tally.pending,
+        "late_confirmed": journal.late_confirmed,
+        "late_refused": journal.late_refused,
+        "expired_orders": journal.expired_orders,
+        "refunded_orders": journal.refunded,
         "orders": journal.orders(),
         "money_minor": journal.money_minor,
         "placed": tally.placed,
@@ -39,6 +49,8 @@ pub fn json(house: &House, args: &Args, outcome: &Outcome) -> String {
         "hold_p50_us": tally.hold_times.quantile_us(500),
         "hold_p99_us": tally.hold_times.quantile_us(990),
         "hold_p999_us": tally.hold_times.quantile_us(999),
+        "order_p50_us": tally.confirm_times.quantile_us(500),
+        "order_p99_us": tally.confirm_times.quantile_us(990),
         "refusal_p50_us": tally.refusal_times.quantile_us(500),
         "refusal_p99_us": tally.refusal_times.quantile_us(990),
         "refusal_p999_us": tally.refusal_times.quantile_us(999),
@@ -46,6 +58,18 @@ pub fn json(house: &House, args: &Args, outcome: &Outcome) -> String {
         "elapsed_s": seconds(outcome.took),
     })
     .to_string()
+}
+
+/// What the gateway says.
+pub fn money_json(totals: &Totals) -> serde_json::Value {
+    let minor = |minor: i128| i64::try_from(minor).unwrap_or(i64::MAX);
+    json!({
+        "authorized": minor(totals.authorized_minor),
+        "captured": minor(totals.captured_minor),
+        "voided": minor(totals.voided_minor),
+        "refunded": minor(totals.refunded_minor),
+        "outstanding": minor(totals.outstanding_minor),
+    })
 }
 
 /// A name for what was sold.
@@ -114,16 +138,19 @@ pub fn figures(house: &House, args: &Args, outcome: &Outcome) -> Vec<(&'static s
     let time_rows = vec![
         times("hold placed", &tally.hold_times),
         times("hold refused", &tally.refusal_times),
-        times("order confirmed", &tally.confirm_times),
+        times("order paid and confirmed", &tally.confirm_times),
+        times("order declined", &tally.decline_times),
     ];
     let proof_rows = vec![
         count("facts in the journal", journal.facts, "revisions dense, times in order"),
         count("violations", journal.violations.count, ""),
+        count("lost", outcome.lost, "sales or charges that one account has and another has not"),
     ];
     vec![
         ("House", house_rows),
         ("Sale", sale_rows(house, outcome)),
         ("Refused", tally.refusals.iter().map(|(reason, number)| count(reason, *number, "")).collect()),
+        ("Money", money_rows(house, outcome)),
         ("Speed", speed_rows(outcome)),
         ("Time to an answer, median", time_rows),
         ("Proof", proof_rows),
@@ -136,12 +163,31 @@ fn sale_rows(house: &House, outcome: &Outcome) -> Vec<Row> {
         count("hold requests", tally.attempts, "of those for seats, half aim at the best 5 %"),
         count("holds placed", tally.placed, ""),
         count("holds expired", journal.expired, "their buyers walked away"),
-        count("payments failed", journal.cancelled, "seats free again"),
+        count("payments declined", journal.cancelled, "seats free again"),
         count("requests sent twice", tally.duplicates, "same key, or one hold ordered twice"),
         count("orders confirmed", journal.orders(), ""),
         count("seats and places sold", outcome.sold, ""),
         row("money", money(journal.money_minor), house.manifest.rules().currency.as_str()),
         count("bought at the very end", outcome.swept, "free or held when the crowd was done"),
+    ]
+}
+
+fn money_rows(house: &House, outcome: &Outcome) -> Vec<Row> {
+    let (totals, journal) = (&outcome.money, &outcome.journal);
+    let currency = house.manifest.rules().currency;
+    let sum = |name: &str, minor: i128, note: &str| {
+        row(name, money(i64::try_from(minor).unwrap_or(i64::MAX)), note)
+    };
+    vec![
+        sum("reserved", totals.authorized_minor, currency.as_str()),
+        sum("taken", totals.captured_minor, ""),
+        sum("given back untaken", totals.voided_minor, "late money, and what was paid twice"),
+        sum("refunded", totals.refunded_minor, ""),
+        sum("still reserved", totals.outstanding_minor, ""),
+        count("told that nobody knows yet", outcome.tally.pending, "answers were lost or late"),
+        count("late money, seats still free", journal.late_confirmed, "sold after all"),
+        count("late money, seats gone", journal.late_refused, "given back"),
+        row("declined to seats free", format!("{} ms", outcome.decline_release_p99_ms), "99 of 100"),
     ]
 }
 

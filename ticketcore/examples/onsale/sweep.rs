@@ -34,11 +34,12 @@ pub fn sweep(house: &House, buyer: &mut Buyer<'_>) -> Result<bool, CommandError>
                 wishes.push(Item::Area { area: places.area, quantity: 1, ticket_type: ADULT });
             }
         }
-        for wish in wishes {
+        let with_user = |item| {
             user += 1;
-            if buyer.buy_now(UserId::from(user), vec![wish]) {
-                last_sale = Instant::now();
-            }
+            (UserId::from(user), item)
+        };
+        if buyer.buy_now(wishes.into_iter().map(with_user).collect()) {
+            last_sale = Instant::now();
         }
         let stopped = buyer.tally.violations.count > 0;
         if stopped || last_sale.elapsed() > STALL {

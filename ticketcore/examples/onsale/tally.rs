@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ticketcore::fact::Lines;
-use ticketcore::{HoldNumber, Order, Refusal, UserId};
+use ticketcore::{HoldNumber, Refusal, UserId};
 
 use crate::histogram::Histogram;
 
@@ -47,6 +47,7 @@ impl Violations {
 }
 
 /// An order that was confirmed, as its buyer was told.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Sale {
     /// The order.
     pub order: HoldNumber,
@@ -56,12 +57,6 @@ pub struct Sale {
     pub lines: Lines,
     /// For how much.
     pub total_minor: i64,
-}
-
-impl From<Order> for Sale {
-    fn from(order: Order) -> Self {
-        Self { order: order.id.number, user: order.user, lines: order.lines, total_minor: order.total_minor }
-    }
 }
 
 /// See the module.
@@ -79,10 +74,14 @@ pub struct Tally {
     pub duplicates: u64,
     /// Holds their buyers walked away from.
     pub abandoned: u64,
-    /// Holds that ran out before their buyers had paid.
-    pub lapsed: u64,
-    /// Orders whose payment failed.
-    pub cancelled: u64,
+    /// Holds that were over when their buyers wanted to pay.
+    pub lapsed: Vec<HoldNumber>,
+    /// Orders whose payment was declined.
+    pub declined: Vec<HoldNumber>,
+    /// Orders of which nothing was known when their buyers were told, or which died like that.
+    pub pending: u64,
+    /// Orders whose buyers got their money back.
+    pub refunded: Vec<HoldNumber>,
     /// Holds that only the second click of a double click got; they are given back.
     pub unclaimed: u64,
     /// Those of them that had not run out before that.
@@ -93,8 +92,10 @@ pub struct Tally {
     pub hold_times: Histogram,
     /// Time to the answer of hold requests that were refused.
     pub refusal_times: Histogram,
-    /// Time to the answer of confirmations.
+    /// Time from the checkout to the tickets.
     pub confirm_times: Histogram,
+    /// Time from the checkout to the news that the payment was declined and the seats are free.
+    pub decline_times: Histogram,
     /// See [`Violations`].
     pub violations: Violations,
 }
@@ -117,14 +118,17 @@ impl Tally {
         self.placed += other.placed;
         self.duplicates += other.duplicates;
         self.abandoned += other.abandoned;
-        self.lapsed += other.lapsed;
-        self.cancelled += other.cancelled;
+        self.lapsed.extend(other.lapsed);
+        self.declined.extend(other.declined);
+        self.pending += other.pending;
+        self.refunded.extend(other.refunded);
         self.unclaimed += other.unclaimed;
         self.released += other.released;
         self.sales.extend(other.sales);
         self.hold_times.merge(&other.hold_times);
         self.refusal_times.merge(&other.refusal_times);
         self.confirm_times.merge(&other.confirm_times);
+        self.decline_times.merge(&other.decline_times);
         self.violations.merge(other.violations);
         for (reason, count) in other.refusals {
             *self.refusals.entry(reason).or_default() += count;

@@ -1,0 +1,100 @@
+//! A purchase under way: what its buyer waits for, and what he makes of the answer.
+
+use std::time::Instant;
+
+use ticketcore::checkout::{Checkout, Progress, Underway};
+use ticketcore::order::{CheckoutRequest, RefundWhat, StaffAction, StaffOrderRequest};
+use ticketcore::{CommandError, Hold, IdempotencyKey, Stepped, UserId};
+
+use crate::tally::{Sale, Tally};
+use crate::till::{BANK, METHOD, is_over};
+
+type Told = Result<Progress, CommandError>;
+
+/// See the module.
+pub struct Purchase {
+    hold: Hold,
+    begun: Instant,
+    told: Underway<Progress>,
+    /// The same hold ordered once more, under another key.
+    twin: Option<Underway<Progress>>,
+}
+
+impl Purchase {
+    /// Begins to buy what is held, twice for those who click twice.
+    pub fn begin(checkout: &Checkout, hold: Hold, twice: bool) -> Self {
+        let begun = Instant::now();
+        let click = |window: u32| {
+            let key = IdempotencyKey::new(&format!("order-{}-{window}", hold.id.number.0)).ok();
+            checkout.buy(CheckoutRequest { key, ..CheckoutRequest::new(hold.id, hold.user) }, BANK, METHOD)
+        };
+        let told = click(1);
+        let twin = twice.then(|| click(2));
+        Self { hold, begun, told, twin }
+    }
+
+    /// Hears what became of it, if that is known by now; else it goes on. True in the first case if it was sold.
+    pub fn hear(self, tally: &mut Tally) -> Result<Option<Sale>, Self> {
+        let Some(told) = self.told.try_take() else { return Err(self) };
+        Ok(Self::told(self.hold, self.begun, told, self.twin, tally))
+    }
+
+    /// Waits for it.
+    pub fn wait(self, tally: &mut Tally) -> Option<Sale> {
+        let told = self.told.wait();
+        Self::told(self.hold, self.begun, told, self.twin, tally)
+    }
+
+    fn told(
+        hold: Hold,
+        begun: Instant,
+        told: Told,
+        twin: Option<Underway<Progress>>,
+        tally: &mut Tally,
+    ) -> Option<Sale> {
+        let took = begun.elapsed();
+        let number = hold.id.number;
+        if let Some(twin) = twin {
+            tally.duplicates += 1;
+            let twin = twin.wait();
+            tally.violations.check(agree(&told, &twin), || format!("clicked twice: {told:?} and {twin:?}"));
+        }
+        match told {
+            Ok(Progress::Confirmed { order }) => {
+                tally.confirm_times.add(took);
+                let same = order == hold.id.order();
+                tally.violations.check(same, || format!("{hold:?} became {order}"));
+                let sale =
+                    Sale { order: number, user: hold.user, lines: hold.lines, total_minor: hold.total_minor };
+                tally.sales.push(sale.clone());
+                return Some(sale);
+            }
+            Ok(Progress::Declined { pay_until: None, .. }) => {
+                tally.decline_times.add(took);
+                tally.declined.push(number);
+            }
+            Ok(Progress::Pending { .. } | Progress::Ended { .. }) => tally.pending += 1,
+            Err(error) if is_over(&error) => tally.lapsed.push(number),
+            other => tally.violations.add(format!("at the checkout: {other:?}")),
+        }
+        None
+    }
+}
+
+/// Whether two answers about one hold may both be given.
+fn agree(first: &Told, second: &Told) -> bool {
+    match (first, second) {
+        (Ok(Progress::Confirmed { order: a }), Ok(Progress::Confirmed { order: b })) => a == b,
+        (Ok(Progress::Confirmed { .. }), other) | (other, Ok(Progress::Confirmed { .. })) => {
+            matches!(other, Ok(Progress::Pending { .. }))
+        }
+        _ => true,
+    }
+}
+
+/// Sends all money of a sold order back; its seats are free again.
+pub fn refund(checkout: &Checkout, sale: &Sale, event: ticketcore::EventId) -> Underway<Stepped> {
+    let order = ticketcore::OrderId { event, number: sale.order };
+    let action = StaffAction::Refund(RefundWhat::Full);
+    checkout.staff_order(StaffOrderRequest { order, by: UserId::from(u128::MAX), key: None, action })
+}

@@ -197,7 +197,7 @@ impl World {
 
     fn staff(&mut self) -> StaffOrderRequest {
         use OrderState as S;
-        let paid = [S::Confirmed, S::Confirmed, S::Cancelled];
+        let paid = [S::Confirmed, S::Confirmed, S::Cancelled, S::Expired];
         let attempt = if self.rng.chance(3) { 99 } else { between(&mut self.rng, 1, 2) };
         let (states, action): (&[S], StaffAction) = match self.rng.below(26) {
             0..=4 => (&[S::InReview], StaffAction::Approve),
@@ -225,7 +225,7 @@ impl World {
     }
 
     /// A refund that the gateway refused for good.
-    fn stuck(&mut self) -> Option<(OrderId, u32)> {
+    pub fn stuck(&mut self) -> Option<(OrderId, u32)> {
         let refused = self.bank.news.iter().filter_map(|(order, news)| match news {
             News::Refund { refund, seen: RefundSeen::Failed { retry: false, .. }, .. } => {
                 Some((*order, *refund))

@@ -50,7 +50,7 @@ pub(super) fn rules(rng: &mut Rng) -> PaymentRules {
     let minute = 60_000;
     PaymentRules {
         intent_ttl_ms: 20_000 + rng.below(10 * minute),
-        payment_deadline_ms_max: minute + rng.below(30 * minute),
+        payment_deadline_ms_max: minute + rng.below(180 * minute),
         review_ttl_ms: minute + rng.below(12 * 60 * minute),
         lapse_margin_ms: rng.below(60 * minute),
         capture: capture(rng),

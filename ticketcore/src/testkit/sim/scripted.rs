@@ -26,8 +26,13 @@ const PRICE: i64 = 5_000;
 /// The invariant that a step on the way breaks; [`Invariant::I7Money`] if one can't be taken, or the money does not come right.
 pub fn rare_money() -> Result<Tally, Violation> {
     let mut tally = Tally::default();
-    let walks =
-        [wrong_amount, money_of_an_expired_order, late_news_of_an_open_order, called_off_before_confirmed];
+    let walks = [
+        wrong_amount,
+        money_of_an_expired_order,
+        late_news_of_an_open_order,
+        called_off_before_confirmed,
+        action_after_the_deadline,
+    ];
     for walk in walks {
         tally.merge(&walk()?);
     }
@@ -68,6 +73,11 @@ impl Walk {
     fn staff(&self, action: StaffAction) -> Walked {
         let request = StaffOrderRequest { order: self.order, by: UserId::from(9), key: None, action };
         took(self.sale.office.staff_order(request).wait()).map(|_| ())
+    }
+
+    fn expire(&self) {
+        self.sale.clock.advance(3 * 3_600_000);
+        self.sale.office.maintain();
     }
 
     fn call_off(&self) -> Walked {
@@ -148,8 +158,7 @@ fn money_of_an_expired_order() -> Walked<Tally> {
     walk.seen(1, PaymentSeen::NotFound)?;
     walk.pay()?;
     walk.seen(1, captured(PRICE))?;
-    walk.sale.clock.advance(3 * 3_600_000);
-    walk.sale.office.maintain();
+    walk.expire();
     walk.staff(StaffAction::OpenDispute { attempt: 1, reference: Word::cut("dp_1") })?;
     walk.staff(StaffAction::CloseDispute { won: true })?;
     walk.tell(News::StartRefund { attempt: 1, reason: EndReason::Surplus })?;
@@ -185,4 +194,15 @@ fn called_off_before_confirmed() -> Walked<Tally> {
     walk.call_off()?;
     walk.go_on()?;
     walk.end(&[(1, [PRICE, 0, PRICE, 0])])
+}
+
+/// The order has expired when the gateway asks its buyer to act, who does not.
+fn action_after_the_deadline() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.expire();
+    walk.seen(1, PaymentSeen::ActionRequired { next_action: Word::cut("sign") })?;
+    walk.seen(1, PaymentSeen::Voided)?;
+    walk.go_on()?;
+    walk.end(&[])
 }

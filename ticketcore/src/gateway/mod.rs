@@ -16,7 +16,8 @@
 //!
 //! ```
 //! use ticketcore::gateway::*;
-//! use ticketcore::{PaymentSeen, RefundSeen, Word};
+//! use ticketcore::Word;
+//! use ticketcore::order::{PaymentSeen, RefundSeen};
 //!
 //! /// What the provider's own client says.
 //! enum Trouble {

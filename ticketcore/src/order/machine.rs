@@ -33,15 +33,20 @@ impl OrderRecord {
     /// An order was confirmed, cancelled or expired: `lines` are what its hold kept.
     pub fn close(&mut self, kind: StepKind, lines: &Lines) -> Result<(), Misfit> {
         self.state = self.after_kind(kind).ok_or("the step is not legal in this state")?;
-        // Late money may still want what an expired order wanted; a plain order says what it was for as long as it is remembered.
-        let kept = self.state != OrderState::Cancelled || self.account.is_none();
-        self.lines = if kept { lines.clone() } else { Lines::default() };
+        self.lines = lines.clone();
         Ok(())
     }
 
     /// Takes a step.
     pub fn step(&mut self, step: &OrderStep, at: UtcMs) -> Result<(), Misfit> {
-        self.state = self.after(step).ok_or("the step is not legal in this state")?;
+        let after = self.after(step).ok_or("the step is not legal in this state")?;
+        if let OrderStep::Reversed { reason, back } = step {
+            // While it has tickets.
+            let live = self.live_tickets();
+            self.kill(&live, back, TicketStatus::Refunded)?;
+            self.account_mut().reason = Some(*reason);
+        }
+        self.state = after;
         match step {
             OrderStep::PaymentStarted { .. }
             | OrderStep::PaymentObserved { .. }
@@ -71,22 +76,16 @@ impl OrderRecord {
                 self.lines = lines.clone();
                 Ok(())
             }
-            OrderStep::Dropped { reason, .. } => {
+            OrderStep::Dropped { reason, lines } => {
                 self.account_mut().reason = Some(*reason);
+                self.lines = lines.clone();
                 Ok(())
             }
             OrderStep::LateRefused { reason } => {
                 self.account_mut().reason = Some(*reason);
-                // What it wanted is nobody's business any more: it has no tickets and never had.
-                self.lines = Lines::default();
                 Ok(())
             }
-            OrderStep::Reversed { reason, back } => {
-                let live = self.live_tickets();
-                self.kill(&live, back, TicketStatus::Refunded)?;
-                self.account_mut().reason = Some(*reason);
-                Ok(())
-            }
+            OrderStep::Reversed { .. } => Ok(()),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::id::{Revision, UserId};
 pub(crate) struct OrderRecord {
     pub user: UserId,
     pub state: OrderState,
-    /// What was confirmed, as it was then: places that have gone back since are still in it.
+    /// Once it is no longer live: what it sold, or would have, as it was then. Places that have gone back since are still in it.
     pub lines: Lines,
     /// The revision of the last fact about it.
     pub version: Revision,
@@ -148,7 +148,7 @@ impl OrderRecord {
         !self.state.is_live() && !stuck && !disputed && self.next_effect(false).is_none()
     }
 
-    /// Tickets there have ever been; 0 before it is confirmed.
+    /// Tickets there have ever been, if it was ever confirmed.
     pub fn ticket_count(&self) -> u32 {
         let exchanged = self.account.iter().flat_map(|account| &account.exchanged);
         exchanged.fold(self.lines.places(), |sum, lines| sum.saturating_add(lines.places()))
@@ -191,8 +191,11 @@ impl OrderRecord {
         &mut tickets[at].1
     }
 
-    /// Tickets whose places are sold: valid ones and disputed ones, ascending.
+    /// Tickets whose places are sold: valid ones and disputed ones, ascending. None if it is not confirmed, whatever it wanted.
     pub fn live_tickets(&self) -> Vec<u32> {
+        if self.state != OrderState::Confirmed {
+            return Vec::new();
+        }
         let live = |index: &u32| {
             self.ticket(*index)
                 .is_some_and(|t| matches!(t.status, TicketStatus::Valid | TicketStatus::Disputed))

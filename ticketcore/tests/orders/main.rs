@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure in a test's helper is the test's failure")]
 
+mod attempts;
 mod bank;
 mod desk;
 mod door;

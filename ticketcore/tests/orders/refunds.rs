@@ -209,6 +209,23 @@ fn a_sale_paid_outside_is_not_touched_by_what_becomes_of_other_money() {
 }
 
 #[test]
+fn tickets_are_not_refunded_with_money_that_did_not_buy_them() {
+    let desk = Desk::new();
+    let order = desk.open(1, &[0]);
+    desk.pay(order).unwrap();
+    desk.seen(order, 1, declined()).unwrap();
+    desk.outside(order).unwrap();
+    desk.seen(order, 1, captured(PRICE)).unwrap();
+    assert_eq!(desk.refund(order, RefundWhat::Amount(1)), too_large(0));
+    desk.refund(order, RefundWhat::Tickets(vec![0])).unwrap();
+    let refund = desk.details(order).refunds[0].clone();
+    assert_eq!((refund.attempt, refund.amount_minor), (0, 0), "who was paid outside pays it back outside");
+    desk.due(order, &Effect::StartRefund { attempt: 1, reason: EndReason::Surplus });
+    assert_eq!(desk.details(order).refunds[1].amount_minor, PRICE);
+    desk.check();
+}
+
+#[test]
 fn a_dispute_takes_tickets_out_of_use_until_it_is_won_or_lost() {
     let desk = Desk::new();
     let order = desk.sold(1, &[0, 1]);

@@ -25,16 +25,16 @@ impl Decide<'_, '_> {
             return Err(Refusal::OrderState { state: order.state }.into());
         }
         let last = u32::try_from(order.payments().len()).unwrap_or(u32::MAX);
-        // Money that came twice goes back by itself: tickets go with the money that they were bought with.
-        let of_any = (1..=last).rev().find(|attempt| order.left_minor(*attempt) > 0).unwrap_or(0);
-        let attempt = if order.pays(last) { last } else { of_any };
+        // Tickets go back with the money that bought them; what else came goes back by itself.
+        let ours = |attempt: &u32| order.state != OrderState::Confirmed || order.pays(*attempt);
+        let left = |attempt: &u32| ours(attempt) && order.left_minor(*attempt) > 0;
+        let attempt = (1..=last).rev().find(left).unwrap_or(0);
         let left_minor = order.left_minor(attempt);
         if order.pays(last) && order.payment(last).is_some_and(|p| p.state == PaymentState::Authorized) {
             return self.refund_uncaptured(number, by, what);
         }
         let (tickets, amount_minor) = match what {
-            RefundWhat::Full if order.state == OrderState::Confirmed => (order.live_tickets(), left_minor),
-            RefundWhat::Full => (Vec::new(), left_minor),
+            RefundWhat::Full => (order.live_tickets(), left_minor),
             RefundWhat::Tickets(tickets) => {
                 self.valid_tickets(order, tickets)?;
                 let worth = order.places_of(tickets).total_minor().unwrap_or(i64::MAX);

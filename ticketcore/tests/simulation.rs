@@ -2,7 +2,7 @@
 
 use ticketcore::Refusal;
 use ticketcore::testkit::sim::{
-    Demand, Flaw, SimulationOptions, SimulationReport, Tally, catch, overload, simulate,
+    Demand, Flaw, SimulationOptions, SimulationReport, Tally, catch, overload, rare_money, simulate,
 };
 
 /// Seeds in which every canary must be caught.
@@ -63,4 +63,9 @@ fn every_canary_is_caught_by_name() {
 #[test]
 fn a_store_that_does_not_answer_overloads_nobody_but_who_comes_later() {
     overload().expect("it goes on when the store answers");
+}
+
+#[test]
+fn money_comes_right_on_paths_that_are_rare() {
+    rare_money().expect("every step can be taken");
 }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ticketcore::testkit::sim::{
-    Demand, Flaw, SimulationOptions, Tally, catch, overload, simulate, wrong_amount,
+    Demand, Flaw, SimulationOptions, Tally, catch, overload, rare_money, simulate,
 };
 
 #[derive(Parser)]
@@ -87,7 +87,7 @@ fn keep_promises(args: &Args, seeds: Range<u64>) -> ExitCode {
         facts += report.facts;
     }
     if demand == Demand::Everything {
-        for (what, directed) in [("overload", overload()), ("wrong amount", wrong_amount())] {
+        for (what, directed) in [("overload", overload()), ("rare money", rare_money())] {
             match directed {
                 Ok(more) => tally.merge(&more),
                 Err(violation) => {

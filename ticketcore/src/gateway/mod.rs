@@ -116,8 +116,9 @@ use crate::order::{PaymentSeen, RefundSeen, Word};
 ///   until then, or return at once and answer from another thread; it holds no lock of its own while it answers.
 /// * **One key, one effect.** A call repeated under its key with the same content, within [`key_retention_ms`](Self::key_retention_ms), is
 ///   not carried out again: it is answered as before, or [`Answer::Unknown`] while nobody knows. Other content under a key is refused.
-/// * **[`Answer::No`] is definite**: nothing was changed by this call, nothing will be, and the key is not used up. The same goes for
-///   [`RefundSeen::Failed`] with `retry`, but for the key: the next try has [its own](GatewayKey::again).
+/// * **[`Answer::No`] is definite**: nothing was changed by this call, nothing will be, and the key is not used up.
+/// * **[`RefundSeen::Failed`] is definite**, and the answer of its key for good: the next try, if one may help, has
+///   [a key of its own](GatewayKey::again). So a call under the old key that comes late moves nothing.
 /// * **[`Answer::Unknown`] claims nothing.** When in doubt, it is the answer.
 /// * **Money is never more than asked for**: no capture beyond what is reserved, no refund beyond what was captured.
 pub trait PaymentGateway: Send + Sync + 'static {

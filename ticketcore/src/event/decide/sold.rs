@@ -34,8 +34,7 @@ impl Decide<'_, '_> {
             return self.refund_uncaptured(number, by, what);
         }
         let (tickets, amount_minor) = match what {
-            RefundWhat::Full if order.state == OrderState::Confirmed => (order.live_tickets(), left_minor),
-            RefundWhat::Full => (Vec::new(), left_minor),
+            RefundWhat::Full => (order.live_tickets(), left_minor),
             RefundWhat::Tickets(tickets) => {
                 self.valid_tickets(order, tickets)?;
                 let worth = order.places_of(tickets).total_minor().unwrap_or(i64::MAX);

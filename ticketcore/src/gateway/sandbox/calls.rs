@@ -310,9 +310,8 @@ impl Bank {
         self.refunds.insert(refund, record);
         self.named.insert(call.key, refund);
         self.notify_refund(refund);
-        if !matches!(seen, RefundSeen::Failed { retry: true, .. }) {
-            self.known.used(call.key, call, now, Said::Refund(seen.clone()));
-        }
+        // A failure, too, is the answer of its key for good: a call that was long on its way may not move money after the next try has.
+        self.known.used(call.key, call, now, Said::Refund(seen.clone()));
         Told::Now(Answer::Yes(seen))
     }
 

@@ -100,9 +100,13 @@ impl Desk {
     }
 
     pub fn refund(&self, number: u32, reference: &Word, minor: i64) -> Answer<RefundSeen> {
+        self.refund_try(number, 0, reference, minor)
+    }
+
+    pub fn refund_try(&self, number: u32, tries: u32, reference: &Word, minor: i64) -> Answer<RefundSeen> {
         let (reply, answered) = Reply::pair();
         let payment = Self::key(GatewayAction::Authorize, 1);
-        let key = Self::key(GatewayAction::Refund, number);
+        let key = GatewayKey { tries, ..Self::key(GatewayAction::Refund, number) };
         let call = Refund { key, payment, reference: reference.clone(), amount: eur(minor) };
         self.gateway.refund(call, reply);
         now(&answered)

@@ -17,8 +17,8 @@ use crate::testkit::{ManualClock, Rng};
 use crate::time::{Clock, UtcMs};
 
 const HOUR_MS: u64 = 3_600_000;
-/// Nothing is on its way for longer.
-const LATE_MS_MAX: u64 = HOUR_MS / 2;
+/// Nothing is on its way for longer than this part of the time for which keys are remembered: a call that arrives late meets its key.
+const LATE_PART: u64 = 4;
 
 /// What an intent is about: the order, a refund or a payment, its number, the try.
 type Intent = (HoldNumber, bool, u32, u32);
@@ -44,7 +44,7 @@ pub(super) struct Bank {
 impl Bank {
     pub fn new(event: EventId, start: UtcMs, hasty: bool, rng: &mut Rng) -> Self {
         let clock = ManualClock::new(start);
-        let key_retention_ms = *rng.pick(&[4 * HOUR_MS, 24 * HOUR_MS]);
+        let key_retention_ms = *rng.pick(&[HOUR_MS / 3, HOUR_MS / 3, 4 * HOUR_MS, 24 * HOUR_MS]);
         let mut pct = |most: u32| if rng.chance(50) { between(rng, 1, most) } else { 0 };
         let faults = SandboxFaults {
             lost_before_pct: pct(20),
@@ -58,7 +58,7 @@ impl Bank {
             ..SandboxFaults::NONE
         };
         let faults = SandboxFaults {
-            late_ms: 1 + rng.below(LATE_MS_MAX),
+            late_ms: 1 + rng.below((key_retention_ms / LATE_PART).min(HOUR_MS / 2)),
             slow_ms: 1 + rng.below(60_000),
             notify_twice: rng.chance(50),
             notify_shuffled: rng.chance(50),
@@ -114,7 +114,7 @@ impl Bank {
 
     /// Whether a payment that was never heard of will never be.
     pub fn may_give_up(&self, key: GatewayKey) -> bool {
-        self.hasty || self.age_ms(intent(key)) > self.key_retention_ms / 2 + 2 * LATE_MS_MAX
+        self.hasty || self.age_ms(intent(key)) > self.key_retention_ms
     }
 
     /// Notes what was said of a payment, and passes it on.

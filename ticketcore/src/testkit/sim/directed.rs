@@ -3,21 +3,17 @@
 use std::sync::Arc;
 
 use super::Tally;
-use super::history::{History, violation};
+use super::history::violation;
 use crate::answer::{Answer, CommandError};
-use crate::id::{AllocationIndex, CategoryIndex, Revision, UserId};
+use crate::id::{AllocationIndex, CategoryIndex, Revision};
 use crate::invariant::{Invariant, Violation};
 use crate::limits::{
     ALLOCATIONS_MAX, AREAS_MAX, CHANNELS_PER_ALLOCATION_MAX, CODE_BYTES_MAX, NAME_BYTES_MAX,
 };
 use crate::manifest::{Allocation, Area, Definition, Point};
-use crate::order::{
-    CheckoutRequest, Effect, News, ObserveRequest, PayRequest, PaymentSeen, RefundSeen, Word,
-};
 use crate::refusal::Refusal;
 use crate::request::ManifestRequest;
 use crate::store::MemoryStore;
-use crate::testkit::audit::LedgerRow;
 use crate::testkit::{Fault, FaultyStore, SmallSale};
 
 /// Commands of which each logs more than a hundred kilobytes: enough for `PENDING_BYTES_MAX`.
@@ -85,55 +81,4 @@ fn voluminous() -> Definition {
         areas: (0..AREAS_MAX).map(area).collect(),
         ..SmallSale::definition(1, 2, 0)
     }
-}
-
-/// A gateway that takes another amount than it was asked for: nothing is sold for it, and all of it goes back.
-///
-/// # Errors
-/// The invariant that a step on the way breaks; [`Invariant::I7Money`] if the money does not come back.
-pub fn wrong_amount() -> Result<Tally, Violation> {
-    let broken = |what: String| violation(Invariant::I7Money, Revision::ZERO, what);
-    let sale = SmallSale::open(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 2, 0));
-    let user = UserId::from(1);
-    let hold = sale.hold(1, &[0]).wait().map_err(|error| broken(error.to_string()))?;
-    let order = hold.id.order();
-    let opened = sale.office.checkout(CheckoutRequest::new(hold.id, user)).wait();
-    opened.map_err(|error| broken(error.to_string()))?;
-    let (gateway, method) = (Word::cut("external"), Word::cut("card"));
-    let pay = sale.office.pay(PayRequest { order, user, key: None, gateway, method });
-    pay.wait().map_err(|error| broken(error.to_string()))?;
-    let reference = Word::cut("ch_1");
-    let taken = PaymentSeen::Captured { reference: reference.clone(), amount_minor: 1, fingerprint: None };
-    let mut tell = News::Payment { attempt: 1, seen: taken };
-    let mut tally = Tally::default();
-    loop {
-        let told = sale.office.observe(ObserveRequest { order, news: tell }).wait();
-        told.map_err(|error| broken(error.to_string()))?;
-        let due = sale.office.due_orders(sale.event, None, 1).map_err(|error| broken(error.to_string()))?;
-        let Some(due) = due.into_iter().next() else { break };
-        tally.effect(&due.effect);
-        tell = match due.effect {
-            Effect::Drop(reason) => News::Drop(reason),
-            Effect::StartRefund { attempt, reason } => News::StartRefund { attempt, reason },
-            Effect::Refund { refund, tries, .. } => {
-                let seen = RefundSeen::Succeeded { reference: reference.clone() };
-                News::Refund { refund, tries, seen }
-            }
-            other => return Err(broken(format!("{other:?} is due"))),
-        };
-    }
-    let mut history = History::new(sale.event);
-    history.follow(&*sale.store, &mut tally)?;
-    let auditor = history.auditor();
-    auditor.settled()?;
-    let row = LedgerRow {
-        order: order.number,
-        attempt: 1,
-        authorized_minor: 1,
-        captured_minor: 1,
-        voided_minor: 0,
-        refunded_minor: 1,
-    };
-    auditor.against_ledger(&[row])?;
-    Ok(tally)
 }

@@ -33,6 +33,7 @@ impl World {
         self.let_clocks_catch_up();
         self.settle()?;
         self.explain_facts()?;
+        self.cancel_in_the_middle()?;
         self.expire_everything()?;
         self.settle_money()?;
         self.buy_something()?;

@@ -146,8 +146,7 @@ impl History {
                 match &stepped.step {
                     OrderStep::PaymentObserved { attempt, .. }
                     | OrderStep::CaptureRefused { attempt, .. }
-                    | OrderStep::RefundStarted { attempt, .. }
-                        if *attempt != last && *attempt != 0 =>
+                        if *attempt != last =>
                     {
                         return tally.event("money of an earlier attempt");
                     }

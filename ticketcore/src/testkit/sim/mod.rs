@@ -26,6 +26,7 @@ mod place;
 mod plan;
 mod power;
 mod propose;
+mod scripted;
 mod side;
 mod tally;
 mod trace;
@@ -35,8 +36,9 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use catch::{Caught, Missed, catch};
-pub use directed::{overload, wrong_amount};
+pub use directed::overload;
 pub use flaw::Flaw;
+pub use scripted::rare_money;
 pub use tally::{Demand, Tally};
 
 use super::START;

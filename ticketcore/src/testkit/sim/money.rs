@@ -2,14 +2,22 @@
 //! come to its end, and the gateway's own ledger says the same (I7).
 
 use super::history::violation;
+use super::paid::PaidCommand;
 use super::world::World;
+use crate::id::UserId;
 use crate::invariant::{Invariant, Violation};
+use crate::order::{StaffAction, StaffOrderRequest};
+use crate::request::SaleStateRequest;
+use crate::sale::SaleState;
+use crate::testkit::Command;
 use crate::testkit::audit::MoneySummary;
 use crate::time::Clock;
 
 /// Rounds within which everything must be done: an hour passes in each.
 const ROUNDS_MAX: u32 = 100;
 const ROUND_MS: u64 = 3_600_000;
+/// Rounds in which stuck refunds are tried again.
+const RETRIED_ROUNDS: u32 = 8;
 /// Steps without a fact after which a round is over.
 const STEPS_IN_VAIN_MAX: u32 = 100;
 
@@ -20,9 +28,13 @@ impl World {
             return Ok(());
         }
         self.bank.end_faults();
+        self.call_off()?;
         self.drivers.iter_mut().for_each(super::driver::Driver::crash);
         let mut quiet = 0;
-        for _ in 0..ROUNDS_MAX {
+        for round in 0..ROUNDS_MAX {
+            if round < RETRIED_ROUNDS {
+                self.retry_stuck()?;
+            }
             let before = self.history.end();
             for driver in 0..self.drivers.len() {
                 self.drivers[driver].node = self.freshest();
@@ -52,6 +64,35 @@ impl World {
         }
         self.drivers.iter_mut().for_each(super::driver::Driver::crash);
         self.judge_money()
+    }
+
+    /// Now and then the event is called off while orders are under way.
+    pub fn cancel_in_the_middle(&mut self) -> Result<(), Violation> {
+        if self.plan.paid && self.rng.chance(30) {
+            for _ in 0..self.rng.below(12) {
+                self.drive(0)?;
+            }
+            self.call_off()?;
+        }
+        Ok(())
+    }
+
+    /// Now and then the event is called off: every order's money goes back.
+    fn call_off(&mut self) -> Result<(), Violation> {
+        if !self.rng.chance(30) {
+            return Ok(());
+        }
+        let request = SaleStateRequest { event: self.event, to: SaleState::Cancelled };
+        self.send(self.freshest(), Command::SaleState(request))?;
+        self.settle()
+    }
+
+    /// Staff has refunds that are stuck tried again.
+    fn retry_stuck(&mut self) -> Result<(), Violation> {
+        let Some((order, refund)) = self.stuck() else { return Ok(()) };
+        let action = StaffAction::RetryRefund { refund };
+        let request = StaffOrderRequest { order, by: UserId::from(1_000), key: None, action };
+        self.send_paid(self.freshest(), PaidCommand::Staff(request))
     }
 
     fn pass_time(&mut self, ms: u64) {

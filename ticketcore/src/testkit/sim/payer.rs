@@ -50,7 +50,7 @@ pub(super) fn rules(rng: &mut Rng) -> PaymentRules {
     let minute = 60_000;
     PaymentRules {
         intent_ttl_ms: 20_000 + rng.below(10 * minute),
-        payment_deadline_ms_max: minute + rng.below(30 * minute),
+        payment_deadline_ms_max: minute + rng.below(180 * minute),
         review_ttl_ms: minute + rng.below(12 * 60 * minute),
         lapse_margin_ms: rng.below(60 * minute),
         capture: capture(rng),
@@ -197,7 +197,7 @@ impl World {
 
     fn staff(&mut self) -> StaffOrderRequest {
         use OrderState as S;
-        let paid = [S::Confirmed, S::Confirmed, S::Cancelled];
+        let paid = [S::Confirmed, S::Confirmed, S::Cancelled, S::Expired];
         let attempt = if self.rng.chance(3) { 99 } else { between(&mut self.rng, 1, 2) };
         let (states, action): (&[S], StaffAction) = match self.rng.below(26) {
             0..=4 => (&[S::InReview], StaffAction::Approve),
@@ -225,7 +225,7 @@ impl World {
     }
 
     /// A refund that the gateway refused for good.
-    fn stuck(&mut self) -> Option<(OrderId, u32)> {
+    pub fn stuck(&mut self) -> Option<(OrderId, u32)> {
         let refused = self.bank.news.iter().filter_map(|(order, news)| match news {
             News::Refund { refund, seen: RefundSeen::Failed { retry: false, .. }, .. } => {
                 Some((*order, *refund))

@@ -1,0 +1,208 @@
+//! Paths of money that random runs come to too rarely: each walked on purpose, by a host that reports what its gateway says.
+
+use std::sync::Arc;
+
+use super::Tally;
+use super::history::{History, violation};
+use crate::answer::CommandError;
+use crate::id::{HoldId, OrderId, Revision, UserId};
+use crate::invariant::{Invariant, Violation};
+use crate::order::{
+    CheckoutRequest, Effect, EndReason, News, ObserveRequest, PayRequest, PaymentSeen, RefundSeen,
+    StaffAction, StaffOrderRequest, Word,
+};
+use crate::sale::SaleState;
+use crate::store::MemoryStore;
+use crate::testkit::SmallSale;
+use crate::testkit::audit::LedgerRow;
+
+type Walked<T = ()> = Result<T, Violation>;
+
+const PRICE: i64 = 5_000;
+
+/// Walks every such path.
+///
+/// # Errors
+/// The invariant that a step on the way breaks; [`Invariant::I7Money`] if one can't be taken, or the money does not come right.
+pub fn rare_money() -> Result<Tally, Violation> {
+    let mut tally = Tally::default();
+    let walks = [
+        wrong_amount,
+        money_of_an_expired_order,
+        late_news_of_an_open_order,
+        called_off_before_confirmed,
+        action_after_the_deadline,
+    ];
+    for walk in walks {
+        tally.merge(&walk()?);
+    }
+    Ok(tally)
+}
+
+/// One order of one seat.
+struct Walk {
+    sale: SmallSale,
+    order: OrderId,
+    tally: Tally,
+}
+
+impl Walk {
+    fn begin(review: bool) -> Walked<Self> {
+        let sale = SmallSale::open(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 2, 0));
+        let hold: HoldId = took(sale.hold(1, &[0]).wait())?.id;
+        let request = CheckoutRequest { review, ..CheckoutRequest::new(hold, UserId::from(1)) };
+        took(sale.office.checkout(request).wait())?;
+        Ok(Self { sale, order: hold.order(), tally: Tally::default() })
+    }
+
+    fn pay(&self) -> Walked {
+        let (gateway, method) = (Word::cut("external"), Word::cut("card"));
+        let request = PayRequest { order: self.order, user: UserId::from(1), key: None, gateway, method };
+        took(self.sale.office.pay(request).wait()).map(|_| ())
+    }
+
+    fn tell(&mut self, news: News) -> Walked {
+        self.tally.news(&news);
+        took(self.sale.office.observe(ObserveRequest { order: self.order, news }).wait()).map(|_| ())
+    }
+
+    fn seen(&mut self, attempt: u32, seen: PaymentSeen) -> Walked {
+        self.tell(News::Payment { attempt, seen })
+    }
+
+    fn staff(&self, action: StaffAction) -> Walked {
+        let request = StaffOrderRequest { order: self.order, by: UserId::from(9), key: None, action };
+        took(self.sale.office.staff_order(request).wait()).map(|_| ())
+    }
+
+    fn expire(&self) {
+        self.sale.clock.advance(3 * 3_600_000);
+        self.sale.office.maintain();
+    }
+
+    fn call_off(&self) -> Walked {
+        took(self.sale.office.set_sale_state(self.sale.event, SaleState::Cancelled).wait()).map(|_| ())
+    }
+
+    fn due(&mut self) -> Walked<Option<Effect>> {
+        let due = took(self.sale.office.due_orders(self.sale.event, None, 1))?.into_iter().next();
+        let effect = due.map(|due| due.effect);
+        effect.iter().for_each(|effect| self.tally.effect(effect));
+        Ok(effect)
+    }
+
+    /// Does what is due until nothing is. Refunds go well.
+    fn go_on(&mut self) -> Walked {
+        while let Some(effect) = self.due()? {
+            self.tell(match effect {
+                Effect::Confirm => News::Confirm,
+                Effect::Drop(reason) => News::Drop(reason),
+                Effect::StartRefund { attempt, reason } => News::StartRefund { attempt, reason },
+                Effect::Refund { refund, tries, .. } => News::Refund { refund, tries, seen: succeeded() },
+                Effect::Void(charge) => News::Payment { attempt: charge.attempt, seen: PaymentSeen::Voided },
+                other => return Err(broken(format!("{other:?} is due"))),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The journal breaks nothing, and says of the money what the gateway's ledger says.
+    fn end(mut self, ledger: &[(u32, [i64; 4])]) -> Walked<Tally> {
+        let mut history = History::new(self.sale.event);
+        history.follow(&*self.sale.store, &mut self.tally)?;
+        history.recount()?;
+        history.auditor().settled()?;
+        let row = |&(attempt, [authorized_minor, captured_minor, voided_minor, refunded_minor]): &(
+            u32,
+            [i64; 4],
+        )| {
+            let order = self.order.number;
+            LedgerRow { order, attempt, authorized_minor, captured_minor, voided_minor, refunded_minor }
+        };
+        let rows: Vec<LedgerRow> = ledger.iter().map(row).collect();
+        history.auditor().against_ledger(&rows)?;
+        Ok(self.tally)
+    }
+}
+
+fn broken(what: impl ToString) -> Violation {
+    violation(Invariant::I7Money, Revision::ZERO, what)
+}
+
+fn took<T>(outcome: Result<T, CommandError>) -> Walked<T> {
+    outcome.map_err(broken)
+}
+
+fn captured(amount_minor: i64) -> PaymentSeen {
+    PaymentSeen::Captured { reference: Word::cut("ch_1"), amount_minor, fingerprint: None }
+}
+
+fn succeeded() -> RefundSeen {
+    RefundSeen::Succeeded { reference: Word::cut("re_1") }
+}
+
+/// A gateway that takes another amount than it was asked for: nothing is sold for it, and all of it goes back.
+fn wrong_amount() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.seen(1, captured(1))?;
+    walk.go_on()?;
+    walk.end(&[(1, [1, 1, 0, 1])])
+}
+
+/// The first of two payments, said to be unknown, went through. The order expires before the second is known; the money of the first is
+/// disputed for a while, goes back, is refused for good, and goes back when it is tried again.
+fn money_of_an_expired_order() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.seen(1, PaymentSeen::NotFound)?;
+    walk.pay()?;
+    walk.seen(1, captured(PRICE))?;
+    walk.expire();
+    walk.staff(StaffAction::OpenDispute { attempt: 1, reference: Word::cut("dp_1") })?;
+    walk.staff(StaffAction::CloseDispute { won: true })?;
+    walk.tell(News::StartRefund { attempt: 1, reason: EndReason::Surplus })?;
+    walk.seen(2, PaymentSeen::Declined { code: Word::cut("no") })?;
+    walk.tell(News::StartRefund { attempt: 1, reason: EndReason::Surplus })?;
+    let seen = RefundSeen::Failed { code: Word::cut("account_closed"), retry: false };
+    walk.tell(News::Refund { refund: 1, tries: 0, seen })?;
+    walk.staff(StaffAction::RetryRefund { refund: 1 })?;
+    walk.go_on()?;
+    walk.end(&[(1, [PRICE, PRICE, 0, PRICE])])
+}
+
+/// Money that comes after it was said to be unknown finds its order open: staff looks at it. Or it is let go before.
+fn late_news_of_an_open_order() -> Walked<Tally> {
+    let mut walk = Walk::begin(true)?;
+    walk.pay()?;
+    walk.seen(1, PaymentSeen::NotFound)?;
+    walk.seen(1, PaymentSeen::Voided)?;
+    walk.pay()?;
+    walk.seen(2, PaymentSeen::NotFound)?;
+    walk.seen(2, captured(PRICE))?;
+    walk.staff(StaffAction::Approve)?;
+    walk.go_on()?;
+    walk.end(&[(2, [PRICE, PRICE, 0, 0])])
+}
+
+/// The event is called off when the money is reserved and nothing is sold yet: it is let go.
+fn called_off_before_confirmed() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    let reference = Word::cut("ch_1");
+    walk.seen(1, PaymentSeen::Authorized { reference, lapses_at: None, fingerprint: None })?;
+    walk.call_off()?;
+    walk.go_on()?;
+    walk.end(&[(1, [PRICE, 0, PRICE, 0])])
+}
+
+/// The order has expired when the gateway asks its buyer to act, who does not.
+fn action_after_the_deadline() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.expire();
+    walk.seen(1, PaymentSeen::ActionRequired { next_action: Word::cut("sign") })?;
+    walk.seen(1, PaymentSeen::Voided)?;
+    walk.go_on()?;
+    walk.end(&[])
+}

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::paid::{PaidAnswer, PaidOutcome};
+use super::kinds::{
+    ANSWER_KINDS, EFFECT_KINDS, ERROR_KINDS, FACT_KINDS, PAID_KINDS, PAYMENT_KINDS, REASON_KINDS,
+    REFUND_KINDS, STATE_KINDS, answer_kind, effect_kind, error_kind, fact_kind, paid_kind, payment_kind,
+    reason_kind, refund_kind, state_kind,
+};
+use super::paid::PaidOutcome;
 use crate::answer::{Answer, CommandError};
 use crate::event::Outcome;
-use crate::fact::{Fact, HoldEnd};
-use crate::order::{
-    Effect, EndReason, News, OrderState, OrderStep, PaymentSeen, RefundSeen, StepKind, TRANSITIONS,
-};
+use crate::fact::Fact;
+use crate::order::{Effect, News, OrderState, OrderStep, RefundSeen, StepKind, TRANSITIONS};
 use crate::refusal::Refusal;
 use crate::testkit::Fault;
 
@@ -23,120 +26,6 @@ const SEEDS_FOR_EVERYTHING: u64 = 1_000;
 pub struct Tally {
     counts: BTreeMap<String, u64>,
 }
-
-macro_rules! kinds {
-    ($name:ident, $list:ident, $type:ty, { $($variant:pat => $kind:literal,)* }) => {
-        const $list: &[&str] = &[$($kind),*];
-        const fn $name(of: &$type) -> &'static str {
-            match of {
-                $($variant => $kind,)*
-            }
-        }
-    };
-}
-
-kinds!(fact_kind, FACT_KINDS, Fact, {
-    Fact::EventDefined(_) => "event_defined",
-    Fact::ManifestChanged(_) => "manifest_changed",
-    Fact::SaleStateChanged { .. } => "sale_state_changed",
-    Fact::HoldPlaced(_) => "hold_placed",
-    Fact::HoldAmended(_) => "hold_amended",
-    Fact::HoldExtended(_) => "hold_extended",
-    Fact::HoldEnded(crate::fact::HoldEnded { end: HoldEnd::Released, .. }) => "hold_released",
-    Fact::HoldEnded(crate::fact::HoldEnded { end: HoldEnd::ForceReleased, .. }) => "hold_force_released",
-    Fact::HoldEnded(crate::fact::HoldEnded { end: HoldEnd::Expired, .. }) => "hold_expired",
-    Fact::OrderOpened(_) => "order_opened",
-    Fact::OrderConfirmed(_) => "order_confirmed",
-    Fact::OrderCancelled(_) => "order_cancelled",
-    Fact::PaymentRulesSet(_) => "payment_rules_set",
-    Fact::CheckoutOpened(_) => "checkout_opened",
-    Fact::OrderStepped(_) => "order_stepped",
-    Fact::SeatsChanged(_) => "seats_changed",
-    Fact::PlacesChanged(_) => "places_changed",
-    Fact::AllocationReleased { .. } => "allocation_released",
-    Fact::VouchersAdded(_) => "vouchers_added",
-    Fact::VouchersRevoked(_) => "vouchers_revoked",
-    Fact::HoldPlacedWith(_) => "hold_placed_with",
-    Fact::WaitingRulesSet(_) => "waiting_rules_set",
-    Fact::WaitingJoined(_) => "waiting_joined",
-    Fact::WaitingLeft(_) => "waiting_left",
-});
-
-kinds!(error_kind, ERROR_KINDS, CommandError, {
-    CommandError::Refused(_) => "refused",
-    CommandError::Unknown { .. } => "unknown",
-    CommandError::Failed { .. } => "failed",
-});
-
-kinds!(answer_kind, ANSWER_KINDS, Answer, {
-    Answer::Hold(_) => "hold",
-    Answer::Order(_) => "order",
-    Answer::Done(crate::answer::Done { revision: None, .. }) => "nothing_to_do",
-    Answer::Done(_) => "done",
-    Answer::Change(_) => "change",
-});
-
-kinds!(state_kind, STATE_KINDS, OrderState, {
-    OrderState::Open => "open",
-    OrderState::Confirmed => "confirmed",
-    OrderState::Cancelled => "cancelled",
-    OrderState::Expired => "expired",
-    OrderState::Paying => "paying",
-    OrderState::InReview => "in_review",
-    OrderState::Authorized => "authorized",
-    OrderState::Captured => "captured",
-});
-
-kinds!(payment_kind, PAYMENT_KINDS, PaymentSeen, {
-    PaymentSeen::ActionRequired { .. } => "action_required",
-    PaymentSeen::Authorized { .. } => "authorized",
-    PaymentSeen::Captured { .. } => "captured",
-    PaymentSeen::Declined { .. } => "declined",
-    PaymentSeen::Voided => "voided",
-    PaymentSeen::NotFound => "not_found",
-});
-
-kinds!(refund_kind, REFUND_KINDS, RefundSeen, {
-    RefundSeen::Submitted { .. } => "submitted",
-    RefundSeen::Succeeded { .. } => "succeeded",
-    RefundSeen::Failed { retry: true, .. } => "failed_for_now",
-    RefundSeen::Failed { .. } => "failed",
-    RefundSeen::NotFound => "not_found",
-});
-
-kinds!(effect_kind, EFFECT_KINDS, Effect, {
-    Effect::Authorize(_) => "authorize",
-    Effect::LookUp(_) => "look_up",
-    Effect::Capture(_) => "capture",
-    Effect::Void(_) => "void",
-    Effect::Refund { .. } => "refund",
-    Effect::LookUpRefund { .. } => "look_up_refund",
-    Effect::Confirm => "confirm",
-    Effect::Drop(_) => "drop",
-    Effect::SettleLate => "settle_late",
-    Effect::StartRefund { .. } => "start_refund",
-    Effect::Reverse => "reverse",
-});
-
-kinds!(reason_kind, REASON_KINDS, EndReason, {
-    EndReason::Declined => "declined",
-    EndReason::Rejected => "rejected",
-    EndReason::EventCancelled => "event_cancelled",
-    EndReason::OverLimit => "over_limit",
-    EndReason::WrongAmount => "wrong_amount",
-    EndReason::TooLate => "too_late",
-    EndReason::CaptureRefused => "capture_refused",
-    EndReason::Surplus => "surplus",
-    EndReason::Asked => "asked",
-});
-
-kinds!(paid_kind, PAID_KINDS, PaidAnswer, {
-    PaidAnswer::Order(_) => "order",
-    PaidAnswer::Stepped(crate::answer::Stepped { revision: None, .. }) => "nothing_to_do",
-    PaidAnswer::Stepped(crate::answer::Stepped { replayed: true, .. }) => "stepped, again",
-    PaidAnswer::Stepped(_) => "stepped",
-    PaidAnswer::Done(_) => "done",
-});
 
 /// Steps that only tests of their own take.
 const UNREACHABLE: [StepKind; 1] = [StepKind::Exchanged];

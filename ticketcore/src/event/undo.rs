@@ -30,12 +30,53 @@ pub(crate) struct Undo {
     placed_by: Option<UserId>,
     order: Option<(HoldNumber, Option<Box<OrderRecord>>)>,
     key: Option<(UserId, u64)>,
+    /// What few facts touch.
+    beside: Option<Box<UndoBeside>>,
+}
+
+/// Of vouchers and the waiting list, as it was before.
+#[derive(Default)]
+struct UndoBeside {
     /// How many vouchers there were, and the batches.
     vouchers: Option<(u32, Arc<Batches>)>,
     revoked: Vec<VoucherIndex>,
-    /// An entry that left the waiting list; or whether one joined it.
-    waited: Option<(Revision, Option<Waiter>)>,
+    /// An entry that left the waiting list.
+    waited: Option<(Revision, Waiter)>,
+    /// Whether one joined it.
     joined: bool,
+}
+
+impl UndoBeside {
+    fn capture(layout: &Layout, fact: &Fact) -> Self {
+        let waited = |entry| Some((entry, layout.waiting.get(entry)?));
+        let vouchers = || Some((layout.vouchers.len(), layout.vouchers.batches()));
+        match fact {
+            Fact::HoldPlacedWith(f) => Self { waited: f.with.waiting.and_then(waited), ..Self::default() },
+            Fact::WaitingLeft(f) => Self { waited: waited(f.entry), ..Self::default() },
+            Fact::WaitingJoined(_) => Self { joined: true, ..Self::default() },
+            Fact::VouchersRevoked(f) => {
+                let revoked = match &f.which {
+                    Revoked::Vouchers(which) => which.clone(),
+                    Revoked::Batch(_) => Vec::new(),
+                };
+                Self { vouchers: vouchers(), revoked, ..Self::default() }
+            }
+            _ => Self { vouchers: vouchers(), ..Self::default() },
+        }
+    }
+
+    fn restore(self, layout: &Layout, stamp: Stamp) {
+        if self.joined {
+            layout.waiting.remove(stamp.revision);
+        }
+        if let Some((entry, waiter)) = self.waited {
+            layout.waiting.add(entry, waiter);
+        }
+        self.revoked.iter().for_each(|voucher| _ = layout.vouchers.set_revoked(*voucher, false));
+        if let Some((len, batches)) = self.vouchers {
+            layout.vouchers.take_back(len, batches);
+        }
+    }
 }
 
 impl Undo {
@@ -52,26 +93,18 @@ impl Undo {
             placed_by: None,
             order: None,
             key: None,
-            vouchers: None,
-            revoked: Vec::new(),
-            waited: None,
-            joined: false,
+            beside: None,
         };
         match fact {
             Fact::HoldPlacedWith(f) => {
                 undo.placed(scope, &f.placed);
-                undo.waited = f.with.waiting.map(|entry| (entry, scope.layout.waiting.get(entry)));
+                undo.beside = Some(Box::new(UndoBeside::capture(scope.layout, fact)));
             }
-            Fact::WaitingJoined(_) => undo.joined = true,
-            Fact::WaitingLeft(f) => undo.waited = Some((f.entry, scope.layout.waiting.get(f.entry))),
-            Fact::VouchersAdded(_) | Fact::VouchersRevoked(_) => {
-                let vouchers = &scope.layout.vouchers;
-                undo.vouchers = Some((vouchers.len(), vouchers.batches()));
-                if let Fact::VouchersRevoked(f) = fact
-                    && let Revoked::Vouchers(which) = &f.which
-                {
-                    undo.revoked = which.clone();
-                }
+            Fact::WaitingJoined(_)
+            | Fact::WaitingLeft(_)
+            | Fact::VouchersAdded(_)
+            | Fact::VouchersRevoked(_) => {
+                undo.beside = Some(Box::new(UndoBeside::capture(scope.layout, fact)));
             }
             Fact::HoldPlaced(placed) => undo.placed(scope, placed),
             Fact::HoldAmended(amended) => {
@@ -141,11 +174,8 @@ impl Undo {
             (0..SHARDS).for_each(|at| scope.shard(at).note_all_due());
             return;
         }
-        if self.joined {
-            scope.layout.waiting.remove(stamp.revision);
-        }
-        if let Some((entry, Some(waiter))) = self.waited.take() {
-            scope.layout.waiting.add(entry, waiter);
+        if let Some(beside) = self.beside.take() {
+            beside.restore(scope.layout, stamp);
         }
         if let Some((user, tag)) = self.key {
             scope.shard(user.shard()).keys.remove(tag, stamp.revision);
@@ -173,10 +203,6 @@ impl Undo {
             let after = counted_now(scope, number);
             let counted = scope.layout.recount(&before, &after, &mut Counted::new());
             debug_assert!(counted, "counters come back to where they were");
-        }
-        self.revoked.iter().for_each(|voucher| _ = scope.layout.vouchers.set_revoked(*voucher, false));
-        if let Some((len, batches)) = self.vouchers {
-            scope.layout.vouchers.take_back(len, batches);
         }
         let pools = &scope.layout.pools;
         let counts = |lines| pool_counts(&scope.layout.manifest, lines).into_iter();

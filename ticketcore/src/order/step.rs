@@ -268,8 +268,7 @@ impl OrderStep {
     /// Whether what the order counts for may be another after it: places move, or who pays is known or not.
     pub(crate) const fn changes_counts(&self) -> bool {
         match self {
-            OrderStep::PaymentStarted { .. }
-            | OrderStep::PaymentObserved { .. }
+            OrderStep::PaymentObserved { .. }
             | OrderStep::ConfirmedOutside { .. }
             | OrderStep::Dropped { .. }
             | OrderStep::LateConfirmed { .. }
@@ -277,7 +276,9 @@ impl OrderStep {
             | OrderStep::Exchanged { .. }
             | OrderStep::DisputeClosed { .. }
             | OrderStep::Reversed { .. } => true,
-            OrderStep::CaptureRefused { .. }
+            // An attempt only begins when the one before has come to nothing.
+            OrderStep::PaymentStarted { .. }
+            | OrderStep::CaptureRefused { .. }
             | OrderStep::Approved { .. }
             | OrderStep::LateRefused { .. }
             | OrderStep::CaptureRequested

@@ -1,5 +1,9 @@
 //! A purchase under way: what its buyer waits for, and what he makes of the answer.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use ticketcore::checkout::{Checkout, Progress, Underway};
@@ -11,11 +15,24 @@ use crate::till::{BANK, METHOD, is_over};
 
 type Told = Result<Progress, CommandError>;
 
+/// When an answer came: its buyer may look later.
+#[derive(Default)]
+struct Came(OnceLock<Instant>);
+
+impl Wake for Came {
+    fn wake(self: Arc<Self>) {
+        let _first = self.0.set(Instant::now());
+    }
+}
+
 /// See the module.
 pub struct Purchase {
     hold: Hold,
     begun: Instant,
-    told: Underway<Progress>,
+    came: Arc<Came>,
+    told: Option<Underway<Progress>>,
+    /// The answer, if it was there at once.
+    at_once: Option<Told>,
     /// The same hold ordered once more, under another key.
     twin: Option<Underway<Progress>>,
 }
@@ -28,31 +45,41 @@ impl Purchase {
             let key = IdempotencyKey::new(&format!("order-{}-{window}", hold.id.number.0)).ok();
             checkout.buy(CheckoutRequest { key, ..CheckoutRequest::new(hold.id, hold.user) }, BANK, METHOD)
         };
-        let told = click(1);
+        let mut told = click(1);
         let twin = twice.then(|| click(2));
-        Self { hold, begun, told, twin }
+        let came = Arc::<Came>::default();
+        let waker = Waker::from(Arc::clone(&came));
+        let at_once = match Pin::new(&mut told).poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(answer) => {
+                Arc::clone(&came).wake();
+                Some(answer)
+            }
+            Poll::Pending => None,
+        };
+        Self { hold, begun, came, told: Some(told), at_once, twin }
     }
 
     /// Hears what became of it, if that is known by now; else it goes on. True in the first case if it was sold.
-    pub fn hear(self, tally: &mut Tally) -> Result<Option<Sale>, Self> {
-        let Some(told) = self.told.try_take() else { return Err(self) };
-        Ok(Self::told(self.hold, self.begun, told, self.twin, tally))
+    #[expect(clippy::result_large_err, reason = "the purchase is handed back, moved once")]
+    pub fn hear(mut self, tally: &mut Tally) -> Result<Option<Sale>, Self> {
+        let told = self.at_once.take().or_else(|| self.told.as_ref()?.try_take());
+        let Some(told) = told else { return Err(self) };
+        Ok(self.heard(told, tally))
     }
 
     /// Waits for it.
-    pub fn wait(self, tally: &mut Tally) -> Option<Sale> {
-        let told = self.told.wait();
-        Self::told(self.hold, self.begun, told, self.twin, tally)
+    pub fn wait(mut self, tally: &mut Tally) -> Option<Sale> {
+        // Polled before, it wakes the one who polled: who waits now looks himself.
+        let told = match self.at_once.take() {
+            Some(told) => told,
+            None => self.told.take().map_or(Err(gone()), Underway::wait),
+        };
+        self.heard(told, tally)
     }
 
-    fn told(
-        hold: Hold,
-        begun: Instant,
-        told: Told,
-        twin: Option<Underway<Progress>>,
-        tally: &mut Tally,
-    ) -> Option<Sale> {
-        let took = begun.elapsed();
+    fn heard(self, told: Told, tally: &mut Tally) -> Option<Sale> {
+        let Self { hold, begun, came, twin, .. } = self;
+        let took = came.0.get().map_or_else(|| begun.elapsed(), |at| *at - begun);
         let number = hold.id.number;
         if let Some(twin) = twin {
             tally.duplicates += 1;
@@ -79,6 +106,10 @@ impl Purchase {
         }
         None
     }
+}
+
+fn gone() -> CommandError {
+    CommandError::Unknown { reason: "the answer was taken before".to_owned() }
 }
 
 /// Whether two answers about one hold may both be given.

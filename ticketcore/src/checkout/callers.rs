@@ -4,10 +4,18 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::pool::spawn;
 use crate::answer::CommandError;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex};
+
+/// A named thread.
+pub(super) fn spawn(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, CommandError> {
+    let failed = |error: std::io::Error| CommandError::Failed { reason: error.to_string() };
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(failed)
+}
 
 type Call = Box<dyn FnOnce() + Send>;
 

@@ -77,6 +77,7 @@ mod progress;
 mod reconcile;
 mod refunds;
 mod status;
+mod timer;
 mod underway;
 mod waits;
 

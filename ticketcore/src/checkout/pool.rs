@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
+use super::callers::spawn;
+use super::timer::{Due, Timer};
 use super::waits::Sleep;
 use crate::answer::CommandError;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -52,39 +54,6 @@ struct State {
     passed_ms: u64,
     looked: Option<UtcMs>,
 }
-
-/// What happens when a timer is due.
-pub(super) enum Due {
-    Wake(Waker),
-    Run(Box<dyn FnOnce() + Send>),
-}
-
-struct Timer {
-    at_ms: u64,
-    number: u64,
-    due: Due,
-}
-
-impl Ord for Timer {
-    /// The greatest is the one that is due first.
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (other.at_ms, other.number).cmp(&(self.at_ms, self.number))
-    }
-}
-
-impl PartialOrd for Timer {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Timer {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Timer {}
 
 struct Task {
     number: u64,
@@ -191,15 +160,6 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// A named thread.
-pub(super) fn spawn(
-    name: &str,
-    work: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>, CommandError> {
-    let failed = |error: std::io::Error| CommandError::Failed { reason: error.to_string() };
-    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(failed)
 }
 
 impl State {
@@ -357,6 +317,81 @@ impl Shared {
                 Some(ms) => _ = self.wake.wait_for(&mut state, Duration::from_millis(ms)),
                 None => self.wake.wait(&mut state),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkout::waits::take_turns;
+
+    type Log = Arc<Mutex<Vec<&'static str>>>;
+
+    fn manual() -> (Pool, Log) {
+        (Pool::start("test", 0).unwrap(), Log::default())
+    }
+
+    #[test]
+    fn tasks_take_turns_and_timers_are_due_in_order() {
+        let (pool, log) = manual();
+        for (name, ms) in [("a", 20), ("b", 10)] {
+            let (shared, log) = (Arc::clone(pool.shared()), Arc::clone(&log));
+            pool.shared().spawn(async move {
+                log.lock().push(name);
+                take_turns().await;
+                log.lock().push(name);
+                shared.sleep(ms).await;
+                log.lock().push(name);
+            });
+        }
+        assert_eq!(pool.step(UtcMs(0), 1), 1);
+        assert_eq!(*log.lock(), ["a"], "one at a time");
+        assert_eq!((pool.step(UtcMs(0), 100), pool.shared().next_in_ms()), (3, Some(10)));
+        assert_eq!((pool.step(UtcMs(9), 100), pool.step(UtcMs(10), 100)), (0, 1));
+        // A clock that steps back delays nothing for longer than that moment.
+        assert_eq!((pool.step(UtcMs(3), 100), pool.step(UtcMs(13), 100)), (0, 1));
+        assert_eq!(*log.lock(), ["a", "b", "a", "b", "b", "a"]);
+        assert_eq!(pool.shared().next_in_ms(), None);
+        assert!(pool.shared().wait_idle(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_panic_ends_its_task_and_no_other() {
+        let pool = Pool::start("test", 2).unwrap();
+        let done = Log::default();
+        pool.shared().spawn(async { std::panic::resume_unwind(Box::new("a test")) });
+        let log = Arc::clone(&done);
+        pool.shared().spawn(async move { log.lock().push("done") });
+        assert!(pool.shared().wait_idle(Duration::from_secs(60)));
+        assert_eq!(*done.lock(), ["done"]);
+    }
+
+    #[test]
+    fn the_end_drops_what_is_under_way_and_what_comes_later() {
+        struct Dropped(Log);
+        impl Drop for Dropped {
+            fn drop(&mut self) {
+                self.0.lock().push("dropped");
+            }
+        }
+        for threads in [0, 2] {
+            let log = Log::default();
+            let mut pool = Pool::start("test", threads).unwrap();
+            let shared = Arc::clone(pool.shared());
+            let (waits, sleep) = (Dropped(Arc::clone(&log)), shared.sleep(3_600_000));
+            shared.spawn(async move {
+                let _waits = waits;
+                sleep.await;
+            });
+            let due = Dropped(Arc::clone(&log));
+            shared.after(3_600_000, move || drop(due));
+            pool.step(UtcMs(0), 10);
+            pool.end();
+            assert_eq!(log.lock().len(), 2);
+            let late = Dropped(Arc::clone(&log));
+            shared.spawn(async move { drop(late) });
+            assert_eq!((log.lock().len(), shared.next_in_ms()), (3, None));
         }
     }
 }

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::pool::{Due, Shared};
+use super::pool::Shared;
+use super::timer::Due;
 use crate::sync::{Condvar, Mutex};
 
 /// Is over in so many milliseconds.

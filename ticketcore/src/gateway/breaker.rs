@@ -180,10 +180,17 @@ mod tests {
             let now = UtcMs(*now);
             match *row {
                 Out(letter) => {
+                    assert_eq!(breaker.shut_until(now), None, "{name} {at}: {row:?}");
                     let pass = breaker.enter(now).unwrap_or_else(|_| panic!("{name} {at}: {row:?}"));
                     out.insert(letter, pass);
                 }
-                No(until) => assert_eq!(breaker.enter(now), Err(UtcMs(until)), "{name} {at}: {row:?}"),
+                No(until) => {
+                    let shut = breaker.shut_until(now);
+                    assert_eq!(breaker.enter(now), Err(UtcMs(until)), "{name} {at}: {row:?}");
+                    // Asked first, it says the same, but for a clock that has just stepped back.
+                    assert!(shut.is_none_or(|shut| shut == UtcMs(until)), "{name} {at}: {shut:?}");
+                    assert_eq!(breaker.shut_until(now), Some(UtcMs(until)), "{name} {at}: {row:?}");
+                }
                 Well(letter) => breaker.leave(out.remove(&letter).unwrap(), now, true),
                 Bad(letter) => breaker.leave(out.remove(&letter).unwrap(), now, false),
                 Closed(closed) => assert_eq!(breaker.is_closed(), closed, "{name} {at}: {row:?}"),

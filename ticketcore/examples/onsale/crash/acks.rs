@@ -1,14 +1,13 @@
 //! What the seller tells its parent, a line each, and the comparison with the journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use ticketcore::fact::{Fact, Lines, Stamp};
-use ticketcore::{
-    EventId, Hold, HoldId, HoldNumber, HoldRequest, Order, OrderId, OrderState, Revision, UserId, UtcMs,
-};
+use ticketcore::order::OrderStep;
+use ticketcore::{EventId, Hold, HoldId, HoldNumber, HoldRequest, UserId};
 
-use crate::tally::Violations;
+use crate::tally::{Sale, Violations};
 
 /// One acknowledgement, word for word as the buyer got it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,9 +16,13 @@ pub enum Ack {
     Hold(Box<(HoldRequest, Hold)>),
     /// The same again, under the same key, after a crash.
     Again(Box<(HoldRequest, Hold)>),
-    /// An order was opened, confirmed or cancelled.
-    Order(Box<Order>),
-    /// Everything is sold.
+    /// An order is paid and has its tickets.
+    Sold(Box<Sale>),
+    /// A payment was declined; its seats are free.
+    Declined(HoldNumber),
+    /// An order's money goes back.
+    Refunded(HoldNumber),
+    /// Everything is sold, and nothing is left to be done.
     SoldOut,
 }
 
@@ -27,26 +30,14 @@ pub enum Ack {
 #[derive(Default)]
 pub struct Told {
     holds: HashMap<HoldNumber, Hold>,
-    /// By order and revision.
-    orders: HashMap<(HoldNumber, Revision), Order>,
+    sold: HashMap<HoldNumber, Sale>,
+    dropped: HashSet<HoldNumber>,
+    refunded: HashSet<HoldNumber>,
 }
 
 impl Told {
-    /// Notes what the answer to a fact was.
+    /// Notes what buyers are told because of a fact.
     pub fn note(&mut self, event: EventId, stamp: Stamp, fact: &Fact) {
-        let order = |number, user, state, lines: &Lines, payment_deadline| Order {
-            id: OrderId { event, number },
-            user,
-            state,
-            lines: lines.clone(),
-            total_minor: lines.total_minor().unwrap_or_default(),
-            payment_deadline,
-            version: stamp.revision,
-            replayed: false,
-        };
-        let mut noted = |number: HoldNumber, user: UserId, state, lines: &Lines, deadline: Option<UtcMs>| {
-            self.orders.insert((number, stamp.revision), order(number, user, state, lines, deadline));
-        };
         match fact {
             Fact::HoldPlaced(placed) => {
                 let number = HoldNumber::new(stamp.revision, placed.user.shard());
@@ -63,13 +54,20 @@ impl Told {
                 };
                 self.holds.insert(number, hold);
             }
-            Fact::OrderOpened(f) => {
-                noted(f.hold, f.user, OrderState::Open, &f.lines, Some(f.payment_deadline))
-            }
-            Fact::OrderConfirmed(f) => noted(f.order, f.user, OrderState::Confirmed, &f.lines, None),
-            Fact::OrderCancelled(f) => noted(f.order, f.user, OrderState::Cancelled, &f.lines, None),
+            Fact::OrderConfirmed(f) => self.sale(f.order, f.user, &f.lines),
+            Fact::OrderStepped(f) => match &f.step {
+                OrderStep::LateConfirmed { lines } => self.sale(f.order, f.user, lines),
+                OrderStep::Dropped { .. } => _ = self.dropped.insert(f.order),
+                OrderStep::RefundStarted { .. } => _ = self.refunded.insert(f.order),
+                _ => {}
+            },
             _ => {}
         }
+    }
+
+    fn sale(&mut self, order: HoldNumber, user: UserId, lines: &Lines) {
+        let total_minor = lines.total_minor().unwrap_or_default();
+        self.sold.insert(order, Sale { order, user, lines: lines.clone(), total_minor });
     }
 
     /// How many acknowledgements are not in the journal as they were given.
@@ -81,10 +79,9 @@ impl Told {
                     let hold = Hold { replayed: false, ..ack.1.clone() };
                     self.holds.get(&hold.id.number) == Some(&hold)
                 }
-                Ack::Order(order) => {
-                    let order = Order { replayed: false, ..(**order).clone() };
-                    self.orders.get(&(order.id.number, order.version)) == Some(&order)
-                }
+                Ack::Sold(sale) => self.sold.get(&sale.order) == Some(sale),
+                Ack::Declined(order) => self.dropped.contains(order),
+                Ack::Refunded(order) => self.refunded.contains(order),
                 Ack::SoldOut => true,
             };
             if !there {

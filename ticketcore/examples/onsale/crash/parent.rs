@@ -1,23 +1,28 @@
-//! The process that kills the seller and keeps the books.
+//! The process that kills the seller and keeps the books; the payment gateway is here, too, and outlives it.
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use ticketcore::gateway::{SandboxGateway, SandboxServer, Totals};
 use ticketcore::store::{LocalStore, Store, StreamId};
 use ticketcore::{BoxOffice, Options, UtcMs};
 
 use super::Failure;
 use super::acks::{Ack, Told};
 use crate::args::Args;
+use crate::clock::FastClock;
 use crate::house::Folder;
 use crate::journal::Journal;
-use crate::print::thousands;
+use crate::print::{money_json, thousands};
 use crate::rng::Rng;
 use crate::tally::Violations;
+use crate::{books, milliseconds, till};
 
 /// Acknowledgements between two kills, at least.
 const APART: u64 = 1_000;
@@ -37,6 +42,44 @@ struct Books {
     violations: Violations,
 }
 
+/// The payment gateway, and where sellers find it.
+struct Bank {
+    gateway: Arc<SandboxGateway>,
+    address: SocketAddr,
+}
+
+impl Bank {
+    /// Serves one seller after the other, each on threads of its own, until this process ends.
+    fn open(args: &Args) -> Result<Self, Failure> {
+        let gateway = till::bank(args, Arc::new(FastClock::new(args.speed)));
+        let door = TcpListener::bind(("127.0.0.1", 0))?;
+        let address = door.local_addr()?;
+        let server = SandboxServer::new(Arc::clone(&gateway));
+        std::thread::spawn(move || {
+            for seller in door.incoming().flatten() {
+                let server = server.clone();
+                std::thread::spawn(move || {
+                    // A seller that was killed in the middle of a word has not said it.
+                    let _requests = seller.try_clone().and_then(|read| server.serve(read, seller));
+                });
+            }
+        });
+        Ok(Self { gateway, address })
+    }
+}
+
+/// What the last look at the journal showed.
+#[derive(Default)]
+struct Shown {
+    sold: u64,
+    places: u64,
+    money: Totals,
+    decline_release_p99_ms: f64,
+    late_confirmed: u64,
+    late_refused: u64,
+    refunded: u64,
+}
+
 /// True if nothing was lost and everything was sold.
 pub fn kill_again_and_again(args: &Args, times: u32) -> Result<bool, Failure> {
     let temporary = args.data.is_none().then(Folder::temporary);
@@ -47,20 +90,21 @@ pub fn kill_again_and_again(args: &Args, times: u32) -> Result<bool, Failure> {
     };
     std::fs::create_dir_all(path)?;
     let begun = Instant::now();
+    let bank = Bank::open(args)?;
     let mut rng = Rng::new(args.seed, u64::MAX);
     let mut books = Books::default();
     let mut sold_out = false;
     while books.crashes < times && !sold_out {
         if books.crashes % 3 == 2 {
-            let mut seller = start(args, path, begun.elapsed(), &[])?;
+            let mut seller = start(args, path, &bank, begun.elapsed(), &[])?;
             std::thread::sleep(Duration::from_micros(rng.below(60_000)));
             seller.process.kill()?;
             books.acks.extend(seller.rest()?);
             books.killed_while_opening += 1;
-            look(path, &mut books)?;
+            look(args, path, &bank, &mut books, false)?;
         }
         let again = last_holds(&books);
-        let mut seller = start(args, path, begun.elapsed(), &again)?;
+        let mut seller = start(args, path, &bank, begun.elapsed(), &again)?;
         let enough = APART + rng.below(APART);
         sold_out = seller.listen(&mut books, Some(enough), again.len())?;
         if !sold_out {
@@ -69,17 +113,17 @@ pub fn kill_again_and_again(args: &Args, times: u32) -> Result<bool, Failure> {
             books.crashes += 1;
         }
         books.acks.extend(seller.rest()?);
-        look(path, &mut books)?;
+        look(args, path, &bank, &mut books, false)?;
         progress(&books);
     }
     if !sold_out {
         let again = last_holds(&books);
-        let mut seller = start(args, path, begun.elapsed(), &again)?;
+        let mut seller = start(args, path, &bank, begun.elapsed(), &again)?;
         sold_out = seller.listen(&mut books, None, again.len())?;
         books.acks.extend(seller.rest()?);
     }
-    let sold = look(path, &mut books)?;
-    report(args, &books, sold, begun.elapsed());
+    let shown = look(args, path, &bank, &mut books, true)?;
+    report(args, &books, &shown, begun.elapsed());
     Ok(sold_out && books.lost == 0 && books.violations.count == 0)
 }
 
@@ -89,13 +133,14 @@ struct Seller {
 }
 
 /// Starts a seller that first asks again for `again`.
-fn start(args: &Args, path: &Path, ago: Duration, again: &[String]) -> Result<Seller, Failure> {
+fn start(args: &Args, path: &Path, bank: &Bank, ago: Duration, again: &[String]) -> Result<Seller, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--data").arg(path).arg("--seller").arg(ago.as_micros().to_string());
     for (name, value) in [
         ("--threads", args.threads().to_string()),
         ("--abandon", args.abandon.to_string()),
-        ("--payment-failures", args.payment_failures.to_string()),
+        ("--bank", bank.address.to_string()),
+        ("--refunds", args.refunds.to_string()),
         ("--speed", args.speed.to_string()),
         ("--seed", args.seed.to_string()),
     ] {
@@ -189,21 +234,21 @@ fn last_holds(books: &Books) -> Vec<String> {
     holds.take(ASKED_AGAIN).collect()
 }
 
-/// Compares the journal with the books, without changing the store. Returns how many places are sold and how many there are.
-fn look(path: &Path, books: &mut Books) -> Result<(u64, u64), Failure> {
+/// Compares the journal with the books, without changing the store. At the end, when everything is settled, the gateway's ledger too.
+fn look(args: &Args, path: &Path, bank: &Bank, books: &mut Books, end: bool) -> Result<Shown, Failure> {
     let store = match LocalStore::open_read_only(path) {
         Err(ticketcore::store::local::LocalError::NotAStore { .. }) if books.acks.is_empty() => {
-            return Ok((0, 0));
+            return Ok(Shown::default());
         }
-        store => std::sync::Arc::new(store?),
+        store => Arc::new(store?),
     };
     let mut events = store.streams()?.into_iter().filter_map(|stream| match stream {
         StreamId::Event(event) => Some(event),
         _ => None,
     });
-    let Some(event) = events.next_back() else { return Ok((0, 0)) };
+    let Some(event) = events.next_back() else { return Ok(Shown::default()) };
     let options = Options { manual_expiry: true, ..Options::default() };
-    let office = BoxOffice::open_shared(std::sync::Arc::<LocalStore>::clone(&store), options)?;
+    let office = BoxOffice::open_shared(Arc::<LocalStore>::clone(&store), options)?;
     let manifest = office.manifest(event)?;
     let mut told = Told::default();
     let mut journal = Journal::read_from(&*store, event, &manifest, UtcMs(0), &mut |stamp, fact| {
@@ -213,13 +258,36 @@ fn look(path: &Path, books: &mut Books) -> Result<(u64, u64), Failure> {
     if let Err(error) = ticketcore::testkit::Auditor::audit(&*store, StreamId::Event(event)) {
         journal.violations.add(error.to_string());
     }
+    let mut money = Totals::default();
+    bank.gateway.with_ledger(|ledger| {
+        if end {
+            let (totals, lost) = books::compare(ledger, &mut journal, manifest.rules().currency);
+            money = totals;
+            books.lost += lost;
+            return;
+        }
+        // Whatever was charged, whether or not anybody heard of it: the intent was on the disk before.
+        for charge in ledger.charges() {
+            let known = charge.key.is_some_and(|key| journal.opened_orders.contains(&key.order.number));
+            books.lost += u64::from(!known);
+            journal.violations.check(known, || format!("charged without an order: {charge:?}"));
+        }
+    });
     books.lost += told.lost(books.acks.iter(), &mut books.violations);
     books.violations.merge(std::mem::take(&mut journal.violations));
     for violation in std::mem::take(&mut books.violations.first) {
         eprintln!("violation: {violation}");
     }
     let places: u64 = manifest.areas().iter().map(|area| u64::from(area.capacity)).sum();
-    Ok((journal.sold(), manifest.seats().count() as u64 + places))
+    Ok(Shown {
+        sold: journal.sold(),
+        places: manifest.seats().count() as u64 + places,
+        money,
+        decline_release_p99_ms: milliseconds(journal.release_p99_ms(), args.speed),
+        late_confirmed: journal.late_confirmed,
+        late_refused: journal.late_refused,
+        refunded: journal.refunded,
+    })
 }
 
 fn progress(books: &Books) {
@@ -227,7 +295,7 @@ fn progress(books: &Books) {
     eprintln!("{} kills, {acks} acknowledgements, {} lost", books.crashes, books.lost);
 }
 
-fn report(args: &Args, books: &Books, (sold, seats): (u64, u64), took: Duration) {
+fn report(args: &Args, books: &Books, shown: &Shown, took: Duration) {
     let acknowledged = books.acks.len();
     if args.json {
         let line = json!({
@@ -237,8 +305,14 @@ fn report(args: &Args, books: &Books, (sold, seats): (u64, u64), took: Duration)
             "asked_again": books.asked_again,
             "lost": books.lost,
             "violations": books.violations.count,
-            "seats": seats,
-            "sold": sold,
+            "seats": shown.places,
+            "sold": shown.sold,
+            "tickets": shown.sold,
+            "money": money_json(&shown.money),
+            "decline_release_p99_ms": shown.decline_release_p99_ms,
+            "late_confirmed": shown.late_confirmed,
+            "late_refused": shown.late_refused,
+            "refunded_orders": shown.refunded,
             "elapsed_s": took.as_secs_f64(),
         });
         println!("{line}");
@@ -247,5 +321,6 @@ fn report(args: &Args, books: &Books, (sold, seats): (u64, u64), took: Duration)
     println!("{} kills, {} of them while it opened", books.crashes, books.killed_while_opening);
     println!("{} outcomes acknowledged, {} lost", thousands(acknowledged as u64), books.lost);
     println!("{} requests sent again after a kill", thousands(books.asked_again));
-    println!("{} places sold, {} violations", thousands(sold), books.violations.count);
+    println!("{} places sold, {} violations", thousands(shown.sold), books.violations.count);
+    println!("money: {:?}", shown.money);
 }

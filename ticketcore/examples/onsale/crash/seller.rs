@@ -1,24 +1,28 @@
 //! The process that sells and may be killed at any moment.
 
 use std::io::{BufRead, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ticketcore::checkout::{Checkout, Progress};
+use ticketcore::gateway::SandboxClient;
+use ticketcore::order::CheckoutRequest;
 use ticketcore::store::LocalStore;
 use ticketcore::store::local::LocalOptions;
-use ticketcore::{
-    CloseOrderRequest, CommandError, Hold, HoldRequest, IdempotencyKey, Item, OpenOrderRequest, Options,
-    SeatIndex, UserId,
-};
+use ticketcore::{CommandError, HoldRequest, IdempotencyKey, Item, Options, SeatIndex, UserId};
 
 use super::Failure;
 use super::acks::Ack;
 use crate::args::Args;
 use crate::clock::FastClock;
 use crate::house::{ADULT, House};
+use crate::purchase::refund;
 use crate::rng::Rng;
+use crate::tally::Sale;
+use crate::till::{self, BANK, METHOD, is_over};
 use crate::wish::is_free;
 
 /// So small that segments fill and are archived all the time.
@@ -43,14 +47,36 @@ pub fn seller(args: &Args, ago: Duration) -> Result<bool, Failure> {
         let hold = house.office.hold(request.clone()).wait()?;
         tell(&Ack::Again(Box::new((request, hold))))?;
     }
-    let done = AtomicBool::new(false);
+    let bank = TcpStream::connect(args.bank.ok_or("--seller needs --bank")?)?;
+    let bank = SandboxClient::connect(bank.try_clone()?, bank)?;
+    // Its reconciler resumes at once what the last life left.
+    let till = till::open(&house.office, Arc::new(bank))?;
     let life = u64::try_from(ago.as_micros())?;
+    sell_out(&house, &till, args, life, args.refunds)?;
+    settle(&house, &till)?;
+    // What came back since is sold for good.
+    sell_out(&house, &till, args, life ^ u64::MAX, 0)?;
+    settle(&house, &till)?;
+    tell(&Ack::SoldOut)?;
+    Ok(true)
+}
+
+fn settle(house: &House, till: &Checkout) -> Result<(), Failure> {
+    if till::settle(&house.office, house.event, till)? {
+        return Ok(());
+    }
+    Err(format!("money is not settled: {:?}", till.last_report()).into())
+}
+
+/// Sells until nothing is left.
+fn sell_out(house: &House, till: &Checkout, args: &Args, life: u64, refunds: u8) -> Result<(), Failure> {
+    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let buyers: Vec<_> = (0..args.threads() as u64)
             .map(|thread| {
                 let rng = Rng::new(args.seed ^ life, thread);
-                let mut buyer =
-                    Buyer { house: &house, args, rng, name: format!("{life}-{thread}"), asked: 0 };
+                let name = format!("{life}-{thread}");
+                let mut buyer = Buyer { house, till, args, refunds, rng, name, asked: 0 };
                 let done = &done;
                 scope.spawn(move || buyer.run(done).map_err(|error| error.to_string()))
             })
@@ -58,10 +84,8 @@ pub fn seller(args: &Args, ago: Duration) -> Result<bool, Failure> {
         for buyer in buyers {
             buyer.join().map_err(|_| "a buyer panicked")??;
         }
-        Ok::<(), Failure>(())
-    })?;
-    tell(&Ack::SoldOut)?;
-    Ok(true)
+        Ok(())
+    })
 }
 
 /// One line to the parent. It is out when this returns.
@@ -75,7 +99,10 @@ fn tell(ack: &Ack) -> Result<(), Failure> {
 
 struct Buyer<'a> {
     house: &'a House,
+    till: &'a Checkout,
     args: &'a Args,
+    /// Buyers who change their mind, of a hundred.
+    refunds: u8,
     rng: Rng,
     name: String,
     asked: u64,
@@ -116,22 +143,29 @@ impl Buyer<'_> {
         let key = IdempotencyKey::new(&format!("hold-{}-{}", self.name, self.asked)).ok();
         let request = HoldRequest { key, ..HoldRequest::new(self.house.event, user, vec![item]) };
         let Some(hold) = accepted(self.house.office.hold(request.clone()).wait())? else { return Ok(()) };
-        let Hold { id, .. } = hold;
-        tell(&Ack::Hold(Box::new((request, hold))))?;
+        tell(&Ack::Hold(Box::new((request, hold.clone()))))?;
         if self.rng.percent(self.args.abandon) {
             return Ok(());
         }
-        let request = OpenOrderRequest { hold: id, user, key: None };
-        let Some(order) = accepted(self.house.office.open_order(request).wait())? else { return Ok(()) };
-        let request = CloseOrderRequest { order: order.id, user, key: None };
-        tell(&Ack::Order(Box::new(order)))?;
-        let fails = self.rng.percent(self.args.payment_failures);
-        let office = &self.house.office;
-        let closed = if fails { office.cancel_order(request) } else { office.confirm_order(request) };
-        if let Some(order) = accepted(closed.wait())? {
-            tell(&Ack::Order(Box::new(order)))?;
+        let key = IdempotencyKey::new("buy").ok();
+        let request = CheckoutRequest { key, ..CheckoutRequest::new(hold.id, user) };
+        let number = hold.id.number;
+        match self.till.buy(request, BANK, METHOD).wait() {
+            Ok(Progress::Confirmed { .. }) => {
+                let sale = Sale { order: number, user, total_minor: hold.total_minor, lines: hold.lines };
+                tell(&Ack::Sold(Box::new(sale.clone())))?;
+                if self.rng.percent(self.refunds) {
+                    refund(self.till, &sale, self.house.event).wait()?;
+                    tell(&Ack::Refunded(number))?;
+                }
+                Ok(())
+            }
+            Ok(Progress::Declined { .. }) => tell(&Ack::Declined(number)),
+            // It goes on by itself.
+            Ok(_) => Ok(()),
+            Err(error) if is_over(&error) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        Ok(())
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{ReconcileReport, Reconciler};
 use crate::answer::CommandError;
+use crate::checkout::callers::spawn;
 use crate::checkout::inner::Inner;
-use crate::checkout::pool::spawn;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex};
 

@@ -27,6 +27,7 @@ mod power;
 mod propose;
 mod scripted;
 mod tally;
+mod times;
 mod trace;
 mod venue;
 mod world;

@@ -123,8 +123,10 @@ impl Bank {
         match &answer {
             Answer::Yes(seen) => {
                 self.say(number, format!("payment {attempt}: {seen:?}"));
-                let news = News::Payment { attempt, seen: seen.clone() };
-                self.news.push((key.order, news));
+                // That it was never heard of is no news: it is true until the call arrives.
+                if *seen != PaymentSeen::NotFound || self.hasty {
+                    self.news.push((key.order, News::Payment { attempt, seen: seen.clone() }));
+                }
             }
             Answer::No { code, retry_may_help: false } if key.action == GatewayAction::Authorize => {
                 let seen = PaymentSeen::Declined { code: code.clone() };

@@ -31,6 +31,7 @@ mod propose;
 mod scripted;
 mod side;
 mod tally;
+mod times;
 mod trace;
 mod venue;
 mod world;

@@ -101,7 +101,8 @@ fn a_ledger_that_says_otherwise_is_caught() {
 
 #[test]
 fn money_that_never_came_to_its_end_is_caught() {
-    let unsettled: [(&str, fn(&mut Journal)); 4] = [
+    type Case = (&'static str, fn(&mut Journal));
+    let unsettled: [Case; 4] = [
         ("nobody knows what became of it", |j| {
             let order = j.checkout(|_| {});
             j.pay(0, order, 1).cancel(0, order, seats(&[0, 1]));

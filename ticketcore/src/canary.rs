@@ -23,14 +23,19 @@ pub enum Canary {
     /// Rebase does not put seats back before it decides again (I8).
     LostUndo,
     /// Of drivers: a reservation is said to be given back, and is not (I7).
+    #[cfg(feature = "testkit")]
     SkipVoid,
     /// Of drivers: a refund is said to be through, and was never sent (I7).
+    #[cfg(feature = "testkit")]
     ForgetRefund,
     /// Of drivers: money is taken under two keys (I7).
+    #[cfg(feature = "testkit")]
     DoubleCapture,
     /// Of drivers: a payment without an answer is said to be declined, and its seats are released, before anybody has looked (I7).
+    #[cfg(feature = "testkit")]
     ReleaseBeforeLookup,
     /// Of drivers: a payment without an answer is sent again for ever, also when the gateway has forgotten its key (I7).
+    #[cfg(feature = "testkit")]
     RetryPastKeyRetention,
 }
 

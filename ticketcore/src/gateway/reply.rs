@@ -17,7 +17,7 @@ use crate::order::Word;
 #[must_use = "an answer nobody looks at is money nobody looks after"]
 pub enum Answer<T> {
     /// It was carried out, now or under the same key before; this is what the gateway says. A declined payment is a yes to the question:
-    /// see [`PaymentSeen::Declined`](crate::PaymentSeen::Declined).
+    /// see [`PaymentSeen::Declined`](crate::order::PaymentSeen::Declined).
     Yes(T),
     /// The gateway refused the call itself: it changed nothing, will change nothing and uses up no key.
     No {

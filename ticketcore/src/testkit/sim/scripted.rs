@@ -8,9 +8,10 @@ use crate::answer::CommandError;
 use crate::id::{HoldId, OrderId, Revision, UserId};
 use crate::invariant::{Invariant, Violation};
 use crate::order::{
-    CheckoutRequest, Effect, EndReason, News, ObserveRequest, PayRequest, PaymentSeen, RefundSeen,
-    StaffAction, StaffOrderRequest, Word,
+    CaptureMode, CheckoutRequest, Effect, EndReason, News, ObserveRequest, PayRequest, PaymentSeen,
+    RefundSeen, StaffAction, StaffOrderRequest, Word,
 };
+use crate::request::CloseOrderRequest;
 use crate::sale::SaleState;
 use crate::store::MemoryStore;
 use crate::testkit::SmallSale;
@@ -32,6 +33,13 @@ pub fn rare_money() -> Result<Tally, Violation> {
         late_news_of_an_open_order,
         called_off_before_confirmed,
         action_after_the_deadline,
+        paid_twice,
+        late_when_the_seat_is_gone,
+        late_and_over_the_limit,
+        capture_refused_before_the_sale,
+        capture_refused_after_the_sale,
+        dispute_of_a_cancelled_order,
+        authorized_after_all,
     ];
     for walk in walks {
         tally.merge(&walk()?);
@@ -48,9 +56,17 @@ struct Walk {
 
 impl Walk {
     fn begin(review: bool) -> Walked<Self> {
-        let sale = SmallSale::open(Arc::new(MemoryStore::new()), &SmallSale::definition(1, 2, 0));
+        Self::begin_as(|request| request.review = review)
+    }
+
+    /// Two seats are for sale, of which nobody may have both.
+    fn begin_as(change: impl FnOnce(&mut CheckoutRequest)) -> Walked<Self> {
+        let mut definition = SmallSale::definition(1, 2, 0);
+        definition.rules.tickets_per_user_max = 1;
+        let sale = SmallSale::open(Arc::new(MemoryStore::new()), &definition);
         let hold: HoldId = took(sale.hold(1, &[0]).wait())?.id;
-        let request = CheckoutRequest { review, ..CheckoutRequest::new(hold, UserId::from(1)) };
+        let mut request = CheckoutRequest::new(hold, UserId::from(1));
+        change(&mut request);
         took(sale.office.checkout(request).wait())?;
         Ok(Self { sale, order: hold.order(), tally: Tally::default() })
     }
@@ -96,6 +112,8 @@ impl Walk {
         while let Some(effect) = self.due()? {
             self.tell(match effect {
                 Effect::Confirm => News::Confirm,
+                Effect::SettleLate => News::SettleLate,
+                Effect::Reverse => News::Reverse,
                 Effect::Drop(reason) => News::Drop(reason),
                 Effect::StartRefund { attempt, reason } => News::StartRefund { attempt, reason },
                 Effect::Refund { refund, tries, .. } => News::Refund { refund, tries, seen: succeeded() },
@@ -135,6 +153,10 @@ fn took<T>(outcome: Result<T, CommandError>) -> Walked<T> {
 
 fn captured(amount_minor: i64) -> PaymentSeen {
     PaymentSeen::Captured { reference: Word::cut("ch_1"), amount_minor, fingerprint: None }
+}
+
+fn authorized() -> PaymentSeen {
+    PaymentSeen::Authorized { reference: Word::cut("ch_1"), lapses_at: None, fingerprint: None }
 }
 
 fn succeeded() -> RefundSeen {
@@ -189,8 +211,7 @@ fn late_news_of_an_open_order() -> Walked<Tally> {
 fn called_off_before_confirmed() -> Walked<Tally> {
     let mut walk = Walk::begin(false)?;
     walk.pay()?;
-    let reference = Word::cut("ch_1");
-    walk.seen(1, PaymentSeen::Authorized { reference, lapses_at: None, fingerprint: None })?;
+    walk.seen(1, authorized())?;
     walk.call_off()?;
     walk.go_on()?;
     walk.end(&[(1, [PRICE, 0, PRICE, 0])])
@@ -205,4 +226,92 @@ fn action_after_the_deadline() -> Walked<Tally> {
     walk.seen(1, PaymentSeen::Voided)?;
     walk.go_on()?;
     walk.end(&[])
+}
+
+/// Staff confirms an order that was paid outside, and then the card that was said to be unknown is charged, too: it is let go.
+fn paid_twice() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.seen(1, PaymentSeen::NotFound)?;
+    walk.staff(StaffAction::ConfirmOutside { reference: Word::cut("cash") })?;
+    walk.seen(1, authorized())?;
+    walk.go_on()?;
+    walk.end(&[(1, [PRICE, 0, PRICE, 0])])
+}
+
+/// Late money, and somebody else has the seat.
+fn late_when_the_seat_is_gone() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.expire();
+    took(walk.sale.hold(2, &[0]).wait())?;
+    walk.seen(1, captured(PRICE))?;
+    walk.go_on()?;
+    walk.end(&[(1, [PRICE, PRICE, 0, PRICE])])
+}
+
+/// Late money, and its user has another seat meanwhile.
+fn late_and_over_the_limit() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.expire();
+    took(walk.sale.hold(1, &[1]).wait())?;
+    walk.seen(1, authorized())?;
+    walk.go_on()?;
+    walk.end(&[(1, [PRICE, 0, PRICE, 0])])
+}
+
+/// The reserved money can't be taken: it is let go, and another card does.
+fn capture_refused_before_the_sale() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.seen(1, authorized())?;
+    walk.tell(News::CaptureRefused { attempt: 1, code: Word::cut("no") })?;
+    walk.go_on()?;
+    walk.pay()?;
+    walk.seen(2, captured(PRICE))?;
+    walk.go_on()?;
+    walk.end(&[(1, [PRICE, 0, PRICE, 0]), (2, [PRICE, PRICE, 0, 0])])
+}
+
+/// The money of what is sold can't be taken: the sale is undone.
+fn capture_refused_after_the_sale() -> Walked<Tally> {
+    let mut walk = Walk::begin_as(|request| request.capture = Some(CaptureMode::OnConfirm))?;
+    walk.pay()?;
+    walk.seen(1, authorized())?;
+    walk.tell(News::Confirm)?;
+    walk.tell(News::CaptureRefused { attempt: 1, code: Word::cut("no") })?;
+    walk.go_on()?;
+    walk.end(&[(1, [PRICE, 0, PRICE, 0])])
+}
+
+/// Who cancelled a paid order disputes its payment before the money is back, and wins.
+fn dispute_of_a_cancelled_order() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.seen(1, captured(PRICE))?;
+    let request = CloseOrderRequest { order: walk.order, user: UserId::from(1), key: None };
+    took(walk.sale.office.cancel_order(request).wait())?;
+    walk.staff(StaffAction::OpenDispute { attempt: 1, reference: Word::cut("dp_1") })?;
+    walk.staff(StaffAction::CloseDispute { won: false })?;
+    walk.go_on()?;
+    walk.end(&[(1, [PRICE, PRICE, 0, 0])])
+}
+
+/// Money that is reserved after it was said to be unknown, with and without a review.
+fn authorized_after_all() -> Walked<Tally> {
+    let mut tally = Tally::default();
+    for review in [false, true] {
+        let mut walk = Walk::begin(review)?;
+        walk.pay()?;
+        walk.seen(1, PaymentSeen::NotFound)?;
+        walk.seen(1, authorized())?;
+        walk.seen(1, captured(PRICE))?;
+        if review {
+            walk.staff(StaffAction::Approve)?;
+        }
+        walk.go_on()?;
+        tally.merge(&walk.end(&[(1, [PRICE, PRICE, 0, 0])])?);
+    }
+    Ok(tally)
 }

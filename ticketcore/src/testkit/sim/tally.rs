@@ -119,7 +119,12 @@ impl Tally {
     /// What was answered about an order that a gateway pays.
     pub(super) fn paid(&mut self, outcome: &PaidOutcome) {
         match outcome {
-            Ok(answer) => self.add("paid", paid_kind(answer), 1),
+            Ok(answer) => {
+                self.add("paid", paid_kind(answer), 1);
+                if let PaidAnswer::Stepped(stepped) = answer {
+                    self.order(stepped.state);
+                }
+            }
             Err(error) => {
                 self.add("error", error_kind(error), 1);
                 if let CommandError::Refused(refusal) = error {
@@ -208,7 +213,7 @@ pub enum Demand {
     Nothing,
     /// Every kind of answer, error, fact, fault, order and store there is, and every event of a run.
     AllButRefusals,
-    /// That, and every refusal.
+    /// That, and every refusal, effect, thing a gateway says, transition of an order, and reason of an end.
     Everything,
 }
 
@@ -231,10 +236,13 @@ impl fmt::Display for Demand {
             Demand::Nothing => write!(f, "no outcome is demanded of less than {SEEDS_FOR_KINDS} seeds"),
             Demand::AllButRefusals => write!(
                 f,
-                "every answer, error, fact, fault, order state, store and event ({count}); every refusal only from \
-                 {SEEDS_FOR_EVERYTHING} seeds on"
+                "every answer, error, fact, fault, order state, store and event ({count}); every refusal, effect, \
+                 observation, transition and reason only from {SEEDS_FOR_EVERYTHING} seeds on"
             ),
-            Demand::Everything => write!(f, "every outcome there is ({count}), every refusal too"),
+            Demand::Everything => write!(
+                f,
+                "every outcome there is ({count}): every refusal, and every transition of an order, too"
+            ),
         }
     }
 }
@@ -265,11 +273,8 @@ fn transitions() -> Vec<String> {
 fn demanded(demand: Demand) -> Vec<String> {
     let faults: Vec<String> = Fault::ALL.iter().map(|fault| format!("{fault:?}")).collect();
     let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
-    let kinds: [(&str, &[&str]); 12] = [
-        ("effect", EFFECT_KINDS),
+    let kinds: [(&str, &[&str]); 9] = [
         ("paid", PAID_KINDS),
-        ("payment seen", PAYMENT_KINDS),
-        ("refund seen", REFUND_KINDS),
         ("answer", ANSWER_KINDS),
         ("error", ERROR_KINDS),
         ("event", &EVENTS),
@@ -283,12 +288,18 @@ fn demanded(demand: Demand) -> Vec<String> {
         Refusal::CODES.iter().copied().filter(|code| !UNREACHABLE_REFUSALS.contains(code)).collect();
     let transitions = transitions();
     let transitions: Vec<&str> = transitions.iter().map(String::as_str).collect();
-    let refusals: [(&str, &[&str]); 3] =
-        [("refusal", &codes), ("reason", REASON_KINDS), ("transition", &transitions)];
+    let rare: [(&str, &[&str]); 6] = [
+        ("refusal", &codes),
+        ("effect", EFFECT_KINDS),
+        ("payment seen", PAYMENT_KINDS),
+        ("refund seen", REFUND_KINDS),
+        ("reason", REASON_KINDS),
+        ("transition", &transitions),
+    ];
     let lists = match demand {
         Demand::Nothing => Vec::new(),
         Demand::AllButRefusals => kinds.to_vec(),
-        Demand::Everything => [&kinds[..], &refusals[..]].concat(),
+        Demand::Everything => [&kinds[..], &rare[..]].concat(),
     };
     let names = |(class, names): (&str, &[&str])| -> Vec<String> {
         let meant = |name: &&&str| class != "fact" || !ELSEWHERE.contains(name);

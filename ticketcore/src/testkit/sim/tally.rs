@@ -8,7 +8,7 @@ use super::kinds::{
     REFUND_KINDS, STATE_KINDS, answer_kind, effect_kind, error_kind, fact_kind, paid_kind, payment_kind,
     reason_kind, refund_kind, state_kind,
 };
-use super::paid::PaidOutcome;
+use super::paid::{PaidAnswer, PaidOutcome};
 use crate::answer::{Answer, CommandError};
 use crate::event::Outcome;
 use crate::fact::Fact;

@@ -119,7 +119,6 @@ impl Pool {
     /// Runs up to `max` tasks that are ready at `now`; says how many there were. None if the pool has threads.
     pub fn step(&self, now: UtcMs, max: usize) -> usize {
         if !self.shared.manual {
-            // The threads do it; who calls must not wait like one of them.
             return 0;
         }
         self.shared.state.lock().look(now);

@@ -116,8 +116,11 @@ impl Pool {
         &self.shared
     }
 
-    /// Runs up to `max` tasks that are ready at `now`; says how many there were. For pools without threads.
+    /// Runs up to `max` tasks that are ready at `now`; says how many there were. Where there are threads they do that.
     pub fn step(&self, now: UtcMs, max: usize) -> usize {
+        if !self.shared.manual {
+            return 0;
+        }
         self.shared.state.lock().look(now);
         let mut run = 0;
         while run < max

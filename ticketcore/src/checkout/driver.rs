@@ -38,7 +38,7 @@ impl Checkout {
     /// A driver for the orders of `office` that are paid through `gateways`.
     ///
     /// # Errors
-    /// [`CommandError::Failed`] if a thread can't be started, [`Refusal::Limit`] if a gateway's name is too long.
+    /// [`CommandError::Failed`] if a thread can't be started or two gateways have one name, [`Refusal::Limit`] if a name is too long.
     pub fn new(
         office: Arc<BoxOffice>,
         gateways: Vec<Arc<dyn PaymentGateway>>,
@@ -47,6 +47,12 @@ impl Checkout {
         let workers = if options.manual { 0 } else { options.workers.max(1) };
         let pool = Pool::start("ticketcore-checkout", workers)?;
         let clock = office.clock();
+        for (at, gateway) in gateways.iter().enumerate() {
+            if gateways[..at].iter().any(|other| other.name() == gateway.name()) {
+                let reason = format!("two gateways have the name `{}`", gateway.name());
+                return Err(CommandError::Failed { reason });
+            }
+        }
         let line = |gateway| Line::new(gateway, Arc::clone(&clock), &options).map(Arc::new);
         let inner = Arc::new(Inner {
             lines: gateways.into_iter().map(line).collect::<Result<_, _>>()?,
@@ -155,8 +161,11 @@ impl Checkout {
             (GatewayAction::Refund, Seen::Refund(seen)) => {
                 News::Refund { refund: key.number, tries: key.tries, seen }
             }
-            (GatewayAction::Refund, Seen::Payment(_)) | (_, Seen::Refund(_)) => {
-                let reason = format!("{key} is about something else");
+            // Nobody reports what he has never heard of.
+            (_, Seen::Payment(PaymentSeen::NotFound))
+            | (GatewayAction::Refund, Seen::Payment(_))
+            | (_, Seen::Refund(_)) => {
+                let reason = format!("a report that says nothing of {key}");
                 return Underway::ready(Err(CommandError::Failed { reason }));
             }
             (_, Seen::Payment(seen)) => News::Payment { attempt: key.number, seen },

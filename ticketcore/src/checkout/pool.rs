@@ -116,7 +116,7 @@ impl Pool {
         &self.shared
     }
 
-    /// Runs up to `max` tasks that are ready at `now`; says how many there were. None if the pool has threads.
+    /// Runs up to `max` tasks that are ready at `now`; says how many there were. Where there are threads they do that.
     pub fn step(&self, now: UtcMs, max: usize) -> usize {
         if !self.shared.manual {
             return 0;

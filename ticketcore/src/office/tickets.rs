@@ -132,8 +132,8 @@ fn dead_tickets(number: HoldNumber, order: &OrderRecord, dead: &mut Vec<DeadTick
     }
     for index in 0..order.ticket_count() {
         let Some(ticket) = order.ticket(index) else { continue };
-        let valid = ticket.status == TicketStatus::Valid && order.state == OrderState::Confirmed;
-        let issue = if valid { ticket.issue - 1 } else { ticket.issue };
+        // The tickets of a cancelled order were sold and have died, or never were.
+        let issue = if ticket.status == TicketStatus::Valid { ticket.issue - 1 } else { ticket.issue };
         if issue > 0 {
             dead.push(DeadTicket { order: number, index, issue });
         }

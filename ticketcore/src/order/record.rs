@@ -148,7 +148,9 @@ impl OrderRecord {
     /// Whether it is over for good, so that it may be forgotten: no money on its way, stuck, disputed or still to be sent back, and no tickets
     /// that scanners must know as dead.
     pub fn is_settled(&self) -> bool {
-        if self.state == OrderState::Cancelled && self.ticket_count() > 0 {
+        // Only what was sold has tickets with a history.
+        let had_tickets = self.account.as_ref().is_some_and(|account| !account.tickets.is_empty());
+        if self.state == OrderState::Cancelled && had_tickets {
             return false;
         }
         let stuck = self.refunds().iter().any(|refund| refund.state == RefundState::Stuck);

@@ -1,8 +1,11 @@
 //! Gateways in trouble, gateways that forget, gateways that report by themselves, and gateways that are the host's.
 
-use ticketcore::checkout::{CheckoutOptions, Progress};
+use std::sync::Arc;
+
+use ticketcore::checkout::{Checkout, CheckoutOptions, Progress};
 use ticketcore::gateway::{
-    BreakerOptions, Entered, GatewayAction, GatewayKey, Outage, SandboxFaults, SandboxOptions, Seen,
+    BreakerOptions, Entered, GatewayAction, GatewayKey, Outage, PaymentGateway, SandboxFaults,
+    SandboxOptions, Seen,
 };
 use ticketcore::order::{
     Effect, News, ObserveRequest, PayRequest, PaymentRules, PaymentSeen, PaymentState, RefundState,
@@ -177,6 +180,21 @@ fn a_report_alone_is_enough() {
         Seen::Payment(PaymentSeen::Voided),
     );
     assert!(matches!(mixed.try_take(), Some(Err(CommandError::Failed { .. }))));
+    // Nor does a report that a gateway never heard of a payment end it.
+    let (order, _bought) = shop.buy(2, &[1], "pm_late");
+    shop.run();
+    let nothing =
+        shop.checkout.observe_notification(Shop::key(order, 1), Seen::Payment(PaymentSeen::NotFound));
+    assert!(matches!(nothing.try_take(), Some(Err(CommandError::Failed { .. }))));
+    assert_eq!(shop.state(order), OrderState::Paying);
+}
+
+#[test]
+fn two_gateways_of_one_name_are_refused() {
+    let shop = Shop::new();
+    let bank = || Arc::clone(&shop.bank) as Arc<dyn PaymentGateway>;
+    let driver = Checkout::new(Arc::clone(&shop.sale.office), vec![bank(), bank()], options());
+    assert!(matches!(driver, Err(CommandError::Failed { .. })));
 }
 
 #[test]

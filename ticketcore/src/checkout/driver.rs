@@ -20,7 +20,9 @@ use crate::answer::{CommandError, Order, Stepped};
 use crate::gateway::{GatewayAction, GatewayKey, PaymentGateway, Seen};
 use crate::id::{EventId, OrderId};
 use crate::office::{BoxOffice, DueOrder};
-use crate::order::{CheckoutRequest, News, ObserveRequest, PayRequest, StaffAction, StaffOrderRequest, Word};
+use crate::order::{
+    CheckoutRequest, News, ObserveRequest, PayRequest, PaymentSeen, StaffAction, StaffOrderRequest, Word,
+};
 use crate::refusal::Refusal;
 use crate::request::CloseOrderRequest;
 use crate::sync::Mutex;

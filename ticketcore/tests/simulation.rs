@@ -6,7 +6,7 @@ use ticketcore::testkit::sim::{
 };
 
 /// Seeds in which every canary must be caught.
-const CANARY_SEEDS: u64 = 100;
+const CANARY_SEEDS: u64 = 300;
 
 fn fail(seed: u64, report: &SimulationReport) {
     let last = report.last_lines.join("\n  ");

@@ -61,6 +61,10 @@ pub const OFFER_PASSES_MAX: u32 = 3;
 pub const WORD_BYTES_MAX: usize = 255;
 /// Payment attempts one order may have.
 pub const ATTEMPTS_PER_ORDER_MAX: usize = 16;
+/// Tickets one command may name.
+pub const TICKETS_PER_COMMAND_MAX: usize = 1_024;
+/// Times tickets of one order may be exchanged.
+pub const EXCHANGES_PER_ORDER_MAX: usize = 64;
 /// Refunds one order may have.
 pub const REFUNDS_PER_ORDER_MAX: usize = 256;
 /// Definite failures of one refund after which it is stuck.

@@ -23,6 +23,7 @@ use crate::invariant::{Invariant, Violation};
 use crate::key::key_tag;
 use crate::order::{Move, OrderRecord, StepKind};
 use crate::refusal::{SeatConflict, SeatState};
+use crate::sale::SaleState;
 use crate::time::UtcMs;
 
 type Applied = Result<(), Violation>;
@@ -91,8 +92,12 @@ pub(crate) fn apply(
         Fact::PlacesChanged(changed) => apply.places_changed(changed),
         Fact::SaleStateChanged { to } => {
             let layout = Layout { sale_state: *to, ..apply.scope.layout.clone() };
+            let cancelled = *to == SaleState::Cancelled;
             state.replace_layout(apply.scope, Arc::new(layout));
-            (0..SHARDS).for_each(|at| apply.scope.shard(at).note_all_due());
+            // No other state changes what is due.
+            if cancelled {
+                (0..SHARDS).for_each(|at| apply.scope.shard(at).note_all_due());
+            }
             apply.scope.layout.waiting.mark(EVERYWHERE);
             Ok(())
         }

@@ -14,6 +14,7 @@ use crate::fact::{Fact, HoldPlaced, Lines, Revoked, Stamp};
 use crate::id::{HoldNumber, Revision, SHARDS, SeatIndex, UserId, VoucherIndex};
 use crate::key::key_tag;
 use crate::order::{Move, OrderRecord};
+use crate::sale::SaleState;
 
 /// What a fact changed, as it was before.
 pub(crate) struct Undo {
@@ -170,8 +171,11 @@ impl Undo {
     pub fn restore(mut self, state: &State, scope: &mut Scope<'_>, stamp: Stamp, seats: bool) {
         scope.layout.waiting.mark(EVERYWHERE);
         if let Some(layout) = self.layout {
+            let cancelled = scope.shard(0).layout.sale_state == SaleState::Cancelled;
             state.replace_layout(scope, layout);
-            (0..SHARDS).for_each(|at| scope.shard(at).note_all_due());
+            if cancelled {
+                (0..SHARDS).for_each(|at| scope.shard(at).note_all_due());
+            }
             return;
         }
         if let Some(beside) = self.beside.take() {

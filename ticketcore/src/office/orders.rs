@@ -180,7 +180,11 @@ fn check_transfer(request: TransferRequest) -> Checked {
 }
 
 fn check_tickets(tickets: &[u32]) -> Result<(), Refusal> {
-    if tickets.is_empty() { Err(Refusal::NothingRequested) } else { Ok(()) }
+    if tickets.is_empty() {
+        return Err(Refusal::NothingRequested);
+    }
+    let max = limits::TICKETS_PER_COMMAND_MAX as u64;
+    within("tickets", tickets.len() as u64, 1, max).map_err(Refusal::Limit)
 }
 
 fn check_rules(request: PaymentRulesRequest) -> Checked {
@@ -198,6 +202,7 @@ fn check_exchange(request: ExchangeRequest) -> Checked {
     if request.items.is_empty() {
         return Err(Refusal::NothingRequested);
     }
+    check_tickets(&request.tickets)?;
     check_items(&request.items)?;
     Ok((request.order.event, Command::Exchange(Box::new(request))))
 }

@@ -145,6 +145,10 @@ impl History {
                 let number = HoldNumber::new(stamp.revision, f.user.shard());
                 self.lines(stamp, &f.lines, Held, Some((number, f.user)));
             }
+            Fact::HoldPlacedWith(f) => {
+                let number = HoldNumber::new(stamp.revision, f.placed.user.shard());
+                self.lines(stamp, &f.placed.lines, Held, Some((number, f.placed.user)));
+            }
             Fact::HoldAmended(f) => {
                 self.lines(stamp, &f.removed, Free, None);
                 self.lines(stamp, &f.added, Held, Some((f.hold, f.user)));

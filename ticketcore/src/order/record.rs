@@ -224,7 +224,9 @@ impl OrderRecord {
             return Lines::default();
         }
         match &self.account {
-            Some(account) if !account.tickets.is_empty() => self.places_of(&self.live_tickets()),
+            Some(account) if !account.tickets.is_empty() || !account.exchanged.is_empty() => {
+                self.places_of(&self.live_tickets())
+            }
             _ => self.lines.clone(),
         }
     }

@@ -77,6 +77,17 @@ fn an_exchange_is_all_or_nothing() {
 }
 
 #[test]
+fn an_exchange_of_nothing_gets_nothing_even_if_it_costs_nothing() {
+    let desk = Desk::free();
+    let order = desk.open(1, &[0]);
+    desk.due(order, &ticketcore::order::Effect::Confirm);
+    assert_eq!(exchange(&desk, order, 1, &[], seats(&[5])), Err(refused(Refusal::NothingRequested)));
+    assert!(exchange(&desk, order, 1, &[0], seats(&[5, 6])).is_err(), "one ticket becomes one");
+    assert_eq!((desk.seat(0), desk.seat(5)), (SeatState::Sold, SeatState::Free));
+    desk.check();
+}
+
+#[test]
 fn places_of_an_area_and_the_best_seats_may_be_exchanged_for() {
     let desk = Desk::new();
     let order = desk.sold(1, &[0]);

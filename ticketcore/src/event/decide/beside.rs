@@ -132,6 +132,9 @@ impl Decide<'_, '_> {
 
     /// Reserves tickets of identities for `asked` more places.
     pub(super) fn reserve_identities(&mut self, with: &With, asked: u32) -> Result<(), Instead> {
+        if asked == 0 {
+            return Ok(());
+        }
         for identity in &with.identities {
             self.reserve_counter(Counter::Identity(*identity), asked)
                 .map_err(|refusal| Instead::Overdue(refusal, Vec::new()))?;

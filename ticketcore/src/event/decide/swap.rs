@@ -5,6 +5,7 @@ use super::{Decide, Decided, Instead};
 use crate::command::CommandKey;
 use crate::fact::{Lines, OrderStep};
 use crate::id::{CategoryIndex, HoldNumber, TicketTypeIndex};
+use crate::limits::{EXCHANGES_PER_ORDER_MAX, within};
 use crate::order::{ExchangeRequest, OrderRecord, StepKind};
 use crate::refusal::Refusal;
 use crate::request::{BestAvailable, Item};
@@ -21,6 +22,11 @@ impl Decide<'_, '_> {
         if let Some(&ticket) = request.tickets.iter().find(given_away) {
             return Err(Refusal::UnknownTicket { ticket }.into());
         }
+        let exchanges = order.account.as_ref().map_or(0, |account| account.exchanged.len()) as u64 + 1;
+        within("exchanges", exchanges, 1, EXCHANGES_PER_ORDER_MAX as u64).map_err(Refusal::Limit)?;
+        // Never more places than are given back: limits, of vouchers and identities too, stay where they are.
+        let asked = request.items.iter().map(|item| u64::from(item.places())).sum();
+        within("items: places", asked, 1, request.tickets.len() as u64).map_err(Refusal::Limit)?;
         let back = order.places_of(&request.tickets);
         let with = self.voucher_of(&order);
         let basket = Basket {

@@ -54,8 +54,8 @@
 //!
 //! # Gateways of the host's own
 //!
-//! A host that talks to its provider itself calls [`BoxOffice::checkout`] and [`BoxOffice::pay`] with a gateway's name that no driver has,
-//! reads what is due ([`Checkout::foreign_due`]), does it, and reports with [`BoxOffice::observe`]. A driver never calls anybody about such
+//! A host that talks to its provider itself calls [`BoxOffice::checkout`](crate::BoxOffice::checkout) and [`BoxOffice::pay`](crate::BoxOffice::pay) with a gateway's name that no driver has,
+//! reads what is due ([`Checkout::foreign_due`]), does it, and reports with [`BoxOffice::observe`](crate::BoxOffice::observe). A driver never calls anybody about such
 //! orders. What the house itself must do about them (confirm, drop, settle late money, begin a refund) it does: [`Checkout::run`], or the
 //! reconciler.
 //!

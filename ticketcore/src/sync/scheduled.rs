@@ -36,6 +36,16 @@ impl<T> Mutex<T> {
         MutexGuard { lock: self, inner: Some(self.locked()) }
     }
 
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(inner) => Some(MutexGuard { lock: self, inner: Some(inner) }),
+            Err(std::sync::TryLockError::Poisoned(inner)) => {
+                Some(MutexGuard { lock: self, inner: Some(inner.into_inner()) })
+            }
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        }
+    }
+
     fn locked(&self) -> shuttle::sync::MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

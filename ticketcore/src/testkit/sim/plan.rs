@@ -153,6 +153,8 @@ impl Plan {
         let retention = if local && of_store.chance(40) { Retention::Facts(facts) } else { Retention::All };
         let faults = if rng.chance(75) { FaultOdds::swarm(rng) } else { FaultOdds::default() };
         let (paid, hasty) = (rng.chance(60), rng.chance(40));
+        // A store that may lose what it acknowledged may lose a payment's intent, too: no place for money.
+        let paid = paid && durability == Durability::Strict;
         let mut weight = |often: u32| if rng.chance(75) { between(rng, 1, 2 * often) } else { 0 };
         let mut steps: Vec<(Step, u32)> = Vec::new();
         for step in STEPS {

@@ -28,9 +28,9 @@ pub struct Tally {
 }
 
 /// Steps that only tests of their own take.
-const UNREACHABLE: [StepKind; 1] = [StepKind::Exchanged];
+const STEPS_ELSEWHERE: [StepKind; 1] = [StepKind::Exchanged];
 /// Refusals that belong to them, to vouchers, identities and the waiting list.
-const UNREACHABLE_REFUSALS: [&str; 9] = [
+const REFUSALS_ELSEWHERE: [&str; 9] = [
     "price_differs",
     "batch_differs",
     "duplicate_code",
@@ -258,7 +258,7 @@ impl fmt::Display for Demand {
 }
 
 /// Facts that tests of their own produce.
-const ELSEWHERE: [&str; 6] = [
+const FACTS_ELSEWHERE: [&str; 6] = [
     "vouchers_added",
     "vouchers_revoked",
     "hold_placed_with",
@@ -274,7 +274,7 @@ fn transition_name(from: Option<OrderState>, step: StepKind, to: OrderState) -> 
 
 /// Every row of the table, both ways if it has two.
 fn transitions() -> Vec<String> {
-    let rows = TRANSITIONS.iter().filter(|row| !UNREACHABLE.contains(&row.step));
+    let rows = TRANSITIONS.iter().filter(|row| !STEPS_ELSEWHERE.contains(&row.step));
     let names =
         rows.flat_map(|row| [row.to, row.in_review].map(|to| transition_name(row.from, row.step, to)));
     names.collect::<BTreeSet<String>>().into_iter().collect()
@@ -295,7 +295,7 @@ fn demanded(demand: Demand) -> Vec<String> {
         ("store", &STORES),
     ];
     let codes: Vec<&str> =
-        Refusal::CODES.iter().copied().filter(|code| !UNREACHABLE_REFUSALS.contains(code)).collect();
+        Refusal::CODES.iter().copied().filter(|code| !REFUSALS_ELSEWHERE.contains(code)).collect();
     let transitions = transitions();
     let transitions: Vec<&str> = transitions.iter().map(String::as_str).collect();
     let rare: [(&str, &[&str]); 6] = [
@@ -312,7 +312,7 @@ fn demanded(demand: Demand) -> Vec<String> {
         Demand::Everything => [&kinds[..], &rare[..]].concat(),
     };
     let names = |(class, names): (&str, &[&str])| -> Vec<String> {
-        let meant = |name: &&&str| class != "fact" || !ELSEWHERE.contains(name);
+        let meant = |name: &&&str| class != "fact" || !FACTS_ELSEWHERE.contains(name);
         names.iter().filter(meant).map(|name| format!("{class}: {name}")).collect()
     };
     lists.into_iter().flat_map(names).collect()

@@ -42,7 +42,7 @@ pub use catch::{Caught, Missed, catch};
 pub use directed::overload;
 pub use flaw::Flaw;
 pub use scripted::rare_money;
-pub use tally::{Demand, Tally};
+pub use tally::{Demand, REFUSALS_ELSEWHERE, Tally};
 
 use super::START;
 use crate::invariant::{Invariant, Violation};

@@ -29,8 +29,8 @@ pub struct Tally {
 
 /// Steps that only tests of their own take.
 const STEPS_ELSEWHERE: [StepKind; 1] = [StepKind::Exchanged];
-/// Refusals that belong to them, to vouchers, identities and the waiting list.
-const REFUSALS_ELSEWHERE: [&str; 9] = [
+/// Refusals that only tests of their own produce: of vouchers, identities, the waiting list.
+pub const REFUSALS_ELSEWHERE: [&str; 9] = [
     "price_differs",
     "batch_differs",
     "duplicate_code",

@@ -1,1 +1,4 @@
-fn main(){}
+//! The server's program.
+#![forbid(unsafe_code)]
+
+fn main() {}

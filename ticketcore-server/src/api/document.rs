@@ -1,0 +1,44 @@
+//! The OpenAPI document, made from the operations.
+
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
+
+use super::{events, venues};
+use crate::http::Violation;
+
+/// A problem, RFC 9457. Depending on its `code` it has more members.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemBody {
+    /// `urn:ticketcore:problem:` and the code.
+    pub r#type: String,
+    /// The same for every problem with this code.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong, from a closed list.
+    pub code: String,
+    /// About this case of it.
+    pub detail: String,
+    /// The path that was asked for.
+    pub instance: String,
+    /// The request's name in logs.
+    pub request_id: String,
+    /// The server's time.
+    pub server_time: String,
+    /// When to come back, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// What is wrong with the request, place by place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Violation>,
+}
+
+/// See the module.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "ticketcore", description = "Seats, holds, orders, tickets.", license(name = "MIT OR Apache-2.0")),
+    paths(venues::list, venues::get, events::list, events::get, events::sections),
+    components(schemas(ProblemBody)),
+)]
+pub struct Document;

@@ -1,0 +1,111 @@
+//! Reading JSON bodies.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
+
+use super::call::Call;
+use super::code::Code;
+use super::problem::Problem;
+
+/// Reads the body of a request as JSON. An empty body is `{}`.
+///
+/// # Errors
+/// [`Code::UnsupportedMediaType`], [`Code::PayloadTooLarge`], [`Code::Malformed`] if it is no JSON, [`Code::ValidationFailed`] with the place
+/// of what does not fit.
+pub async fn read_json<T: DeserializeOwned>(call: &mut Call, bytes_max: usize) -> Result<T, Problem> {
+    let kind = call.header(CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase());
+    let bytes = read_bytes(call, bytes_max).await?;
+    match kind.as_deref() {
+        Some("application/json") => {}
+        None if bytes.is_empty() => {}
+        _ => return Err(Problem::new(Code::UnsupportedMediaType, "Send `application/json`")),
+    }
+    parse(if bytes.is_empty() { b"{}" } else { &bytes })
+}
+
+/// Reads the body of a request.
+///
+/// # Errors
+/// [`Code::PayloadTooLarge`], [`Code::Malformed`] if it breaks off.
+pub async fn read_bytes(call: &mut Call, bytes_max: usize) -> Result<Bytes, Problem> {
+    let Some(body) = call.body.take() else { return Ok(Bytes::new()) };
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Problem::new(Code::PayloadTooLarge, format!("At most {bytes_max} bytes are read")))
+        }
+        Err(_) => Err(Problem::new(Code::Malformed, "The body breaks off")),
+    }
+}
+
+/// Parses JSON, strictly: what the type does not know is refused.
+///
+/// # Errors
+/// [`Code::Malformed`], [`Code::ValidationFailed`].
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer = pointer(error.path());
+        let inner = error.into_inner();
+        if inner.is_data() {
+            Problem::invalid(pointer, inner.to_string())
+        } else {
+            Problem::new(Code::Malformed, format!("No JSON: {inner}"))
+        }
+    })?;
+    reader.end().map_err(|error| Problem::new(Code::Malformed, format!("No JSON: {error}")))?;
+    Ok(parsed)
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => text.push_str(&format!("/{index}")),
+            Segment::Map { key } => text.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Enum { variant } => text.push_str(&format!("/{variant}")),
+            Segment::Unknown => {}
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked {
+        #[expect(dead_code, reason = "only whether it parses matters")]
+        list: Vec<u8>,
+    }
+
+    fn code(text: &[u8]) -> Code {
+        parse::<Asked>(text).unwrap_err().code()
+    }
+
+    #[test]
+    fn what_is_no_json_and_what_does_not_fit_are_told_apart() {
+        for text in [&b""[..], b"{", b"[1", b"nul", b"{\"list\":[1]} x", b"\xff", b"{\"list\":[\"\xff\"]}"] {
+            assert_eq!(code(text), Code::Malformed, "{text:?}");
+        }
+        for text in ["[]", "{}", "{\"list\":[256]}", "{\"list\":1}", "{\"list\":[],\"more\":1}", "{\"list\":[1e400]}"] {
+            let found = code(text.as_bytes());
+            assert!(found == Code::ValidationFailed || text.contains("1e400"), "{text} {found:?}");
+        }
+        let deep = format!("{{\"list\":{}", "[".repeat(100_000));
+        assert!([Code::Malformed, Code::ValidationFailed].contains(&code(deep.as_bytes())));
+    }
+
+    #[test]
+    fn the_place_of_what_does_not_fit_is_said() {
+        let problem = parse::<Asked>(b"{\"list\":[1,-2]}").unwrap_err();
+        assert!(format!("{problem:?}").contains("/list/1"), "{problem:?}");
+    }
+}

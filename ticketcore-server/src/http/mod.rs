@@ -1,0 +1,21 @@
+//! From the socket to a [`Call`], and from an answer or a [`Problem`] back.
+
+mod call;
+mod code;
+mod json;
+mod payload;
+mod problem;
+mod refused;
+mod respond;
+mod router;
+mod service;
+
+pub use call::{Call, Outcome};
+pub use code::Code;
+pub use json::{parse, read_bytes, read_json};
+pub use payload::Payload;
+pub use problem::{Problem, Violation};
+pub use refused::{Named, command_problem, refusal_problem};
+pub use respond::{Answer, no_content, not_modified};
+pub use router::{Access, Handler, Route, Router};
+pub use service::Service;

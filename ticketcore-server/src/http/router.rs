@@ -1,0 +1,103 @@
+//! [`Router`]: from a method and a path to a handler.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use hyper::Method;
+
+use super::call::{Call, Outcome, decode};
+use super::code::Code;
+use super::problem::Problem;
+use crate::app::App;
+use crate::auth::Scope;
+
+/// What carries out a request.
+pub type Handler = fn(Arc<App>, Call) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody. A caller who says who he is is recognised all the same.
+    Public,
+    /// Buyers, and API keys that act for one ([`Scope::Sell`]).
+    Buyer,
+    /// API keys with a scope.
+    Key(Scope),
+}
+
+/// One operation of the interface.
+#[derive(Clone, Copy)]
+pub struct Route {
+    /// The method.
+    pub method: &'static str,
+    /// The path; braces stand for what varies.
+    pub path: &'static str,
+    /// The operation's name in the OpenAPI document, in metrics and in logs.
+    pub operation: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// What carries it out.
+    pub run: Handler,
+}
+
+/// Finds routes. A path without a route is unknown, one with others of its methods is not allowed.
+pub struct Router {
+    paths: matchit::Router<Vec<Route>>,
+}
+
+impl Router {
+    /// A router for a table of routes.
+    ///
+    /// # Errors
+    /// If two paths of the table can't be told apart.
+    pub fn new(table: &[Route]) -> Result<Self, matchit::InsertError> {
+        let mut by_path: Vec<(&str, Vec<Route>)> = Vec::new();
+        for route in table {
+            match by_path.iter_mut().find(|(path, _)| *path == route.path) {
+                Some((_, routes)) => routes.push(*route),
+                None => by_path.push((route.path, vec![*route])),
+            }
+        }
+        let mut paths = matchit::Router::new();
+        for (path, routes) in by_path {
+            paths.insert(path, routes)?;
+        }
+        Ok(Self { paths })
+    }
+
+    /// The route of a request, and what stands at its braces.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`], [`Code::MethodNotAllowed`], [`Code::Malformed`] if the path can't be decoded.
+    pub fn find(&self, method: &Method, path: &str) -> Result<(Route, Vec<(&'static str, String)>), Problem> {
+        let unknown = || Problem::new(Code::NotFound, "There is nothing at this address");
+        let found = self.paths.at(path).map_err(|_| unknown())?;
+        // A resource that can be read can be asked for its headers alone.
+        let name = if method == Method::HEAD { "GET" } else { method.as_str() };
+        let Some(route) = found.value.iter().find(|route| route.method == name) else {
+            let mut allowed: Vec<&str> = found.value.iter().map(|route| route.method).collect();
+            allowed.push("OPTIONS");
+            let told = format!("Here are {}", allowed.join(", "));
+            return Err(Problem::new(Code::MethodNotAllowed, told).with("allow", allowed));
+        };
+        let mut params = Vec::with_capacity(found.params.len());
+        for (name, value) in found.params.iter() {
+            let bad = || Problem::new(Code::Malformed, "The path is not UTF-8");
+            params.push((name_in(route.path, name), decode(&value.replace('+', "%2B")).ok_or_else(bad)?));
+        }
+        Ok((*route, params))
+    }
+
+    /// The methods that a path knows; none if there is no such path.
+    #[must_use]
+    pub fn methods(&self, path: &str) -> Vec<&'static str> {
+        self.paths.at(path).map_or_else(|_| Vec::new(), |found| found.value.iter().map(|route| route.method).collect())
+    }
+}
+
+/// The name as it stands in the route, which lives for ever.
+fn name_in(path: &'static str, name: &str) -> &'static str {
+    let names = path.split('{').skip(1).filter_map(|part| part.split('}').next());
+    names.into_iter().find(|known| *known == name).unwrap_or("")
+}

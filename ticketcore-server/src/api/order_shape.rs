@@ -1,0 +1,145 @@
+//! What is shown of an order.
+
+use serde::Serialize;
+use ticketcore::OrderDetails;
+use ticketcore::manifest::Manifest;
+use ticketcore::order::{Payment, PaymentState, Refund, RefundState, TicketStatus};
+use utoipa::ToSchema;
+
+use super::lines::{LineShape, lines, money};
+use super::orders::reason_name;
+use super::shapes::{MoneyShape, rfc3339};
+use crate::app::App;
+
+/// An order.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderShape<'a> {
+    /// Its id.
+    pub order_id: String,
+    /// The hold it came from.
+    pub hold_id: String,
+    /// Its event.
+    pub event_id: String,
+    /// Where it stands: `open`, `paying`, `in_review`, `authorized`, `captured`, `confirmed`, `cancelled`, `expired`.
+    pub status: &'static str,
+    /// Why it ended, if it did not end as it should.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What the buyer must do at the gateway: an address to go to, or a token for its page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_action: Option<String>,
+    /// While it is live: when its time ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_deadline: Option<String>,
+    /// What is ordered.
+    pub lines: Vec<LineShape<'a>>,
+    /// The sum of all prices.
+    pub total: MoneyShape,
+    /// All there is to pay.
+    pub amount: MoneyShape,
+    /// Payment attempts, the first first.
+    pub payments: Vec<PaymentShape>,
+    /// Refunds, the first first.
+    pub refunds: Vec<RefundShape>,
+    /// Tickets that let somebody in.
+    pub ticket_count: usize,
+    /// Grows with every change.
+    pub version: u64,
+    /// The server's time.
+    pub server_time: String,
+}
+
+/// A payment attempt.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentShape {
+    /// From 1.
+    pub number: usize,
+    /// `started`, `action_required`, `authorized`, `captured`, `declined`, `voided`.
+    pub status: &'static str,
+    /// How much was asked for.
+    pub amount: MoneyShape,
+    /// How much was taken.
+    pub captured: MoneyShape,
+    /// Why it was declined, or will not be captured, in the gateway's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// Money that goes back.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundShape {
+    /// From 1.
+    pub number: usize,
+    /// `requested`, `submitted`, `succeeded`, `stuck`.
+    pub status: &'static str,
+    /// How much.
+    pub amount: MoneyShape,
+    /// Tickets that died with it.
+    pub tickets: Vec<u32>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is shown of an order.
+pub fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> OrderShape<'a> {
+    let order = &details.order;
+    let payment = |(at, payment): (usize, &Payment)| PaymentShape {
+        number: at + 1,
+        status: payment_status(payment.state),
+        amount: money(payment.amount_minor, manifest),
+        captured: money(payment.captured_minor, manifest),
+        code: (payment.state != PaymentState::ActionRequired && !payment.note.as_str().is_empty())
+            .then(|| payment.note.as_str().to_owned()),
+    };
+    let last = details.payments.last();
+    let acting = last.filter(|payment| payment.state == PaymentState::ActionRequired && order.state.is_live());
+    let valid = |place: &&(ticketcore::order::Place, ticketcore::order::Ticket)| place.1.status == TicketStatus::Valid;
+    OrderShape {
+        order_id: order.id.to_string(),
+        hold_id: order.id.hold().to_string(),
+        event_id: order.id.event.to_string(),
+        status: order.state.name(),
+        reason: details.reason.map(reason_name),
+        next_action: acting.map(|payment| payment.note.as_str().to_owned()),
+        payment_deadline: order.payment_deadline.map(rfc3339),
+        lines: lines(&order.lines, manifest),
+        total: money(order.total_minor, manifest),
+        amount: money(details.amount_minor, manifest),
+        payments: details.payments.iter().enumerate().map(payment).collect(),
+        refunds: details.refunds.iter().enumerate().map(|(at, refund)| refund_shape(at, refund, manifest)).collect(),
+        ticket_count: details.tickets.iter().filter(valid).count(),
+        version: order.version.0,
+        server_time: rfc3339(app.now()),
+    }
+}
+
+/// What is shown of a refund.
+#[must_use]
+pub fn refund_shape(at: usize, refund: &Refund, manifest: &Manifest) -> RefundShape {
+    RefundShape {
+        number: at + 1,
+        status: match refund.state {
+            RefundState::Requested => "requested",
+            RefundState::Submitted => "submitted",
+            RefundState::Succeeded => "succeeded",
+            RefundState::Stuck => "stuck",
+        },
+        amount: money(refund.amount_minor, manifest),
+        tickets: refund.tickets.clone(),
+        reason: reason_name(refund.reason),
+    }
+}
+
+const fn payment_status(state: PaymentState) -> &'static str {
+    match state {
+        PaymentState::Started => "started",
+        PaymentState::ActionRequired => "action_required",
+        PaymentState::Authorized => "authorized",
+        PaymentState::Captured => "captured",
+        PaymentState::Declined => "declined",
+        PaymentState::Voided => "voided",
+    }
+}

@@ -1,0 +1,284 @@
+//! Orders: from a hold to tickets, through a gateway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use serde::Deserialize;
+use ticketcore::checkout::Progress;
+use ticketcore::manifest::Manifest;
+use ticketcore::order::{CheckoutRequest, EndReason, LateMoney, PayRequest, Word};
+use ticketcore::people::Contact;
+use ticketcore::{CloseOrderRequest, CommandError, HoldId, OrderDetails, OrderId, UserId};
+use utoipa::ToSchema;
+
+use super::document::ProblemBody;
+use super::order_shape::{OrderShape, shape};
+use super::shapes::rfc3339;
+use super::{event_manifest, off_reactor, route};
+use crate::app::App;
+use crate::auth::Scope;
+use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_json};
+
+/// The operations.
+pub const ROUTES: &[Route] = &[
+    route!("POST" "/v1/orders" "place_order" Access::Buyer, place),
+    route!("GET" "/v1/orders/{orderId}" "get_order" Access::Public, get),
+    route!("POST" "/v1/orders/{orderId}/payments" "pay_order" Access::Buyer, pay),
+    route!("POST" "/v1/orders/{orderId}/cancel" "cancel_order" Access::Buyer, cancel),
+];
+
+/// An order of a hold.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlaceOrder {
+    /// What becomes an order.
+    pub hold_id: String,
+    /// With what it is paid, in the gateway's words. May be absent if nothing is to be paid.
+    pub payment_method_id: Option<String>,
+    /// Who buys. Kept apart from the order, and can be erased; not a part of what the idempotency key stands for.
+    pub customer: Option<Customer>,
+    /// Where the buyer comes back to from a page of the gateway's: the server's own address for that, or one below it.
+    pub return_url: Option<String>,
+    /// What to do if the money comes after the seats are gone and these seats are taken: `refund` (if absent) or `equivalent`.
+    #[schema(value_type = Option<String>)]
+    pub late_money: Option<LateMoney>,
+    /// As the header `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+}
+
+/// Who buys.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Customer {
+    /// Where the confirmation goes.
+    pub email: String,
+    /// As the buyer writes it.
+    #[serde(default)]
+    pub name: String,
+    /// BCP 47.
+    #[serde(default)]
+    pub locale: String,
+}
+
+/// Another try to pay.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PayOrder {
+    /// With what, in the gateway's words.
+    pub payment_method_id: String,
+    /// As the header `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+}
+
+/// Nothing, or an idempotency key.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct JustKey {
+    /// As the header `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+}
+
+/// Opens an order from a hold and pays it. 201 when it is final within the server's patience, else 202.
+///
+/// # Errors
+/// [`Code::PaymentDeclined`] with the order and what became of the seats; why the engine refuses.
+#[utoipa::path(post, path = "/v1/orders", operation_id = "place_order", tag = "buy", request_body = PlaceOrder,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Or `idempotencyKey` in the body; one of them is required")),
+    responses((status = 201, body = OrderShape), (status = 202, body = OrderShape, description = "Not final yet: `nextAction`, or ask for it later"),
+        (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
+    let user = call.buyer()?;
+    let asked: PlaceOrder = read_json(&mut call, app.config.limits.body_bytes_max).await?;
+    let key = call.key(asked.idempotency_key.as_deref())?;
+    let unknown = || Problem::new(Code::UnknownHold, Code::UnknownHold.title());
+    let hold: HoldId = asked.hold_id.parse().map_err(|_| unknown())?;
+    let manifest = event_manifest(&app, &call, hold.event).await?;
+    let method = word("/paymentMethodId", asked.payment_method_id.as_deref().unwrap_or("none"))?;
+    check_return(&app, asked.return_url.as_deref())?;
+    if let Some(customer) = asked.customer {
+        remember(&app, user, customer).await?;
+    }
+    let request = CheckoutRequest {
+        key: Some(key),
+        late_money: asked.late_money.unwrap_or(LateMoney::Refund),
+        ..CheckoutRequest::new(hold, user)
+    };
+    let gateway = app.gateway_name();
+    let buying = app.checkout.buy(request, gateway, method.as_str());
+    let progress = within_patience(&app, hold.order(), buying).await;
+    told(&app, user, progress.map_err(|error| command_problem(error, &*manifest))?, &manifest).await
+}
+
+/// An order.
+///
+/// # Errors
+/// There is no such order.
+#[utoipa::path(get, path = "/v1/orders/{orderId}", operation_id = "get_order", tag = "buy",
+    params(("orderId" = String, Path, description = "An order's id")),
+    responses((status = 200, body = OrderShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
+pub async fn get(app: Arc<App>, call: Call) -> Outcome {
+    let (_, details, manifest) = own_order(&app, &call).await?;
+    Answer::json(&shape(&app, &details, &manifest))?.etag(details.order.version.0).done()
+}
+
+/// Tries to pay again, after a decline for example.
+///
+/// # Errors
+/// As [`place`].
+#[utoipa::path(post, path = "/v1/orders/{orderId}/payments", operation_id = "pay_order", tag = "buy", request_body = PayOrder,
+    params(("orderId" = String, Path, description = "An order's id"), ("Idempotency-Key" = Option<String>, Header, description = "Or `idempotencyKey` in the body; one of them is required")),
+    responses((status = 201, body = OrderShape), (status = 202, body = OrderShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
+    let user = call.buyer()?;
+    let asked: PayOrder = read_json(&mut call, app.config.limits.body_bytes_max).await?;
+    let key = call.key(asked.idempotency_key.as_deref())?;
+    let (order, _, manifest) = own_order(&app, &call).await?;
+    let method = word("/paymentMethodId", &asked.payment_method_id)?;
+    let gateway = word("gateway", app.gateway_name())?;
+    let paying = app.checkout.pay_again(PayRequest { order, user, key: Some(key), gateway, method });
+    let progress = within_patience(&app, order, paying).await;
+    told(&app, user, progress.map_err(|error| command_problem(error, &*manifest))?, &manifest).await
+}
+
+/// Cancels an order that is not sold yet: its seats are free, money that was reserved or taken goes back.
+///
+/// # Errors
+/// Why the engine refuses.
+#[utoipa::path(post, path = "/v1/orders/{orderId}/cancel", operation_id = "cancel_order", tag = "buy", request_body = JustKey,
+    params(("orderId" = String, Path, description = "An order's id")),
+    responses((status = 200, body = OrderShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+pub async fn cancel(app: Arc<App>, mut call: Call) -> Outcome {
+    let user = call.buyer()?;
+    let asked: JustKey = read_json(&mut call, app.config.limits.body_bytes_max).await?;
+    let key = call.optional_key(asked.idempotency_key.as_deref())?;
+    let (order, _, manifest) = own_order(&app, &call).await?;
+    let cancelled = app.checkout.cancel(CloseOrderRequest { order, user, key }).await;
+    cancelled.map_err(|error| command_problem(error, &*manifest))?;
+    let details = details(&app, order).await?;
+    Answer::json(&shape(&app, &details, &manifest))?.etag(details.order.version.0).done()
+}
+
+/// The order that a path names, if it is the caller's or the caller is staff; with its event's manifest.
+///
+/// # Errors
+/// [`Code::UnknownOrder`], also if it is somebody else's.
+pub async fn own_order(app: &Arc<App>, call: &Call) -> Result<(OrderId, OrderDetails, Arc<Manifest>), Problem> {
+    let unknown = || Problem::new(Code::UnknownOrder, Code::UnknownOrder.title());
+    let staff = call.principal.has(Scope::Orders);
+    let user = if staff { None } else { Some(call.buyer()?) };
+    let order: OrderId = call.id("orderId", Code::UnknownOrder)?;
+    let foreign = |problem: Problem| if problem.code() == Code::UnknownEvent { unknown() } else { problem };
+    let manifest = event_manifest(app, call, order.event).await.map_err(foreign)?;
+    let details = details(app, order).await?;
+    // Whoever a ticket was given to knows the order too; what he may do with it the engine says.
+    let holds = |user| details.tickets.iter().any(|(_, ticket)| ticket.holder == Some(user));
+    match user {
+        Some(user) if details.order.user != user && !holds(user) => Err(unknown()),
+        _ => Ok((order, details, manifest)),
+    }
+}
+
+/// All that is known of an order, once it is durable.
+///
+/// # Errors
+/// [`Code::UnknownOrder`].
+pub async fn details(app: &Arc<App>, order: OrderId) -> Result<OrderDetails, Problem> {
+    let found = off_reactor(app, move |app| app.office.order_details(order)).await?;
+    found.map_err(|error| command_problem(error, &()))
+}
+
+/// Text for the gateway or the host.
+///
+/// # Errors
+/// [`Code::ValidationFailed`] if it is too long or empty.
+pub fn word(pointer: &str, text: &str) -> Result<Word, Problem> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(Problem::invalid(pointer, "empty, or with control characters"));
+    }
+    Word::new(text).map_err(|limit| Problem::invalid(pointer, limit.to_string()))
+}
+
+async fn within_patience(
+    app: &App,
+    order: OrderId,
+    progress: impl Future<Output = Result<Progress, CommandError>>,
+) -> Result<Progress, CommandError> {
+    let patience = Duration::from_millis(app.config.payments.patience_ms);
+    tokio::time::timeout(patience, progress).await.unwrap_or(Ok(Progress::Pending { order }))
+}
+
+/// What the buyer is told about where his purchase stands.
+async fn told(app: &Arc<App>, user: UserId, progress: Progress, manifest: &Manifest) -> Outcome {
+    let order = match &progress {
+        Progress::Confirmed { order }
+        | Progress::ActionRequired { order, .. }
+        | Progress::Declined { order, .. }
+        | Progress::InReview { order }
+        | Progress::Unpaid { order, .. }
+        | Progress::Ended { order, .. }
+        | Progress::Pending { order } => *order,
+    };
+    let details = match details(app, order).await {
+        Ok(details) if details.order.user == user => details,
+        // So early that there is no order yet: nobody knows.
+        Ok(_) | Err(_) => {
+            let told = "It is under way: ask again with the same key";
+            return Err(Problem::new(Code::OutcomeUnknown, told).retry_after_ms(1_000));
+        }
+    };
+    let shown = shape(app, &details, manifest);
+    let path = format!("/v1/orders/{order}");
+    match progress {
+        Progress::Declined { code, pay_until, .. } => {
+            let seats = if pay_until.is_some() { "kept" } else { "free" };
+            Err(Problem::new(Code::PaymentDeclined, format!("The payment was declined: {}", code.as_str()))
+                .with("declineCode", code.as_str())
+                .with("seats", seats)
+                .with("payUntil", pay_until.map(rfc3339))
+                .with("order", shown))
+        }
+        Progress::Ended { state, reason, .. } => {
+            Err(Problem::new(Code::OrderState, format!("The order is {}", state.name()))
+                .with("orderStatus", state.name())
+                .with("reason", reason.map(reason_name))
+                .with("order", shown))
+        }
+        Progress::Confirmed { .. } => {
+            Answer::json(&shown)?.status(StatusCode::CREATED).location(&path).etag(details.order.version.0).done()
+        }
+        _ => Answer::json(&shown)?.status(StatusCode::ACCEPTED).location(&path).etag(details.order.version.0).done(),
+    }
+}
+
+/// Why an order ended, as a word.
+#[must_use]
+pub fn reason_name(reason: EndReason) -> String {
+    match serde_json::to_value(reason) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => "other".to_owned(),
+    }
+}
+
+/// Where buyers come back to is the operator's to say, or a gateway's page would lead them anywhere.
+fn check_return(app: &App, asked: Option<&str>) -> Result<(), Problem> {
+    match (asked, app.config.payments.return_url.as_deref()) {
+        (None, _) => Ok(()),
+        (Some(asked), Some(known)) if asked == known => Ok(()),
+        _ => Err(Problem::invalid("/returnUrl", "not the address that this server is set up with")),
+    }
+}
+
+async fn remember(app: &Arc<App>, user: UserId, customer: Customer) -> Result<(), Problem> {
+    let Customer { email, name, locale } = customer;
+    if email.is_empty() {
+        return Err(Problem::invalid("/customer/email", "empty"));
+    }
+    let contact = Contact { email, name, locale, ..Contact::default() };
+    contact.check().map_err(|error| Problem::invalid("/customer", error.to_string()))?;
+    let saved = off_reactor(app, move |app| match app.office.contact(user) {
+        Ok(Some(known)) if known == contact => Ok(()),
+        _ => app.office.save_contact(user, &contact),
+    });
+    saved.await?.map_err(|error| Problem::new(Code::Unavailable, error.to_string()).retry_after_ms(5_000))
+}

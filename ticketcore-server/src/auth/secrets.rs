@@ -1,0 +1,137 @@
+//! [`Secrets`]: what must not be known to others, in files of its own.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// A secret can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file can't be read or made.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// Others than its owner may read the file.
+    #[error("{0} can be read by others: chmod 600 it")]
+    Open(String),
+    /// It has not 64 hexadecimal digits.
+    #[error("{0} is not 64 hexadecimal digits")]
+    Malformed(String),
+}
+
+/// Secrets of one server: 32 random bytes each, made at first use, in a folder that only its owner can read. An environment variable
+/// `TICKETCORE_SECRET_<NAME>` (64 hexadecimal digits) comes before the file.
+pub struct Secrets {
+    folder: PathBuf,
+}
+
+impl Secrets {
+    /// Secrets in a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`SecretError::File`].
+    pub fn open(folder: &Path) -> Result<Self, SecretError> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| failed(folder, error))?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// The secret with a name; the same each time.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub fn get(&self, name: &str) -> Result<[u8; 32], SecretError> {
+        let variable = format!("TICKETCORE_SECRET_{}", name.to_ascii_uppercase().replace('-', "_"));
+        if let Ok(text) = std::env::var(&variable) {
+            return parse(&text).ok_or(SecretError::Malformed(variable));
+        }
+        let path = self.folder.join(name);
+        match File::open(&path) {
+            Ok(file) => read(&path, file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.make(&path),
+            Err(error) => Err(failed(&path, error)),
+        }
+    }
+
+    /// Written beside and renamed, so that a crash leaves all of it or nothing.
+    fn make(&self, path: &Path) -> Result<[u8; 32], SecretError> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|error| failed(path, io::Error::other(error.to_string())))?;
+        let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let beside = path.with_extension("new");
+        let written = (|| {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&beside, path)?;
+            File::open(&self.folder)?.sync_all()
+        })();
+        written.map_err(|error| failed(path, error))?;
+        Ok(secret)
+    }
+}
+
+fn read(path: &Path, mut file: File) -> Result<[u8; 32], SecretError> {
+    let mode = file.metadata().map_err(|error| failed(path, error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(SecretError::Open(path.display().to_string()));
+    }
+    let mut text = String::new();
+    Read::by_ref(&mut file).take(1_024).read_to_string(&mut text).map_err(|error| failed(path, error))?;
+    parse(&text).ok_or_else(|| SecretError::Malformed(path.display().to_string()))
+}
+
+fn parse(text: &str) -> Option<[u8; 32]> {
+    let text = text.trim();
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut secret = [0; 32];
+    for (at, byte) in secret.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(secret)
+}
+
+fn failed(path: &Path, error: io::Error) -> SecretError {
+    SecretError::File { path: path.display().to_string(), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("ticketcore-secrets-{name}-{}", std::process::id()));
+        let _gone = fs::remove_dir_all(&folder);
+        folder
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_kept() {
+        let folder = folder("kept");
+        let made = Secrets::open(&folder).unwrap().get("session").unwrap();
+        assert_eq!(Secrets::open(&folder).unwrap().get("session").unwrap(), made);
+        assert_ne!(Secrets::open(&folder).unwrap().get("ticket").unwrap(), made);
+        assert_eq!(fs::metadata(folder.join("session")).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_or_that_is_no_secret_is_refused() {
+        let folder = folder("refused");
+        let secrets = Secrets::open(&folder).unwrap();
+        secrets.get("session").unwrap();
+        fs::set_permissions(folder.join("session"), fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(secrets.get("session"), Err(SecretError::Open(_))));
+        fs::set_permissions(folder.join("session"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(folder.join("session"), "abc").unwrap();
+        assert!(matches!(secrets.get("session"), Err(SecretError::Malformed(_))));
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

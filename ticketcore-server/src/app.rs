@@ -2,30 +2,91 @@
 
 use std::sync::Arc;
 
-use ticketcore::checkout::Checkout;
-use ticketcore::store::LocalStore;
-use ticketcore::{BoxOffice, Clock, UtcMs};
+use ticketcore::checkout::{Checkout, CheckoutOptions};
+use ticketcore::gateway::{PaymentGateway, SandboxGateway, SandboxOptions};
+use ticketcore::order::Word;
+use ticketcore::store::{LocalOptions, LocalStore};
+use ticketcore::ticket::{KeyId, TicketKeys};
+use ticketcore::{BoxOffice, Clock, Options, SystemClock, UtcMs};
 
-use crate::config::Config;
+use crate::auth::{ApiKeys, Issuers, Secrets, Sessions};
+use crate::config::{Config, GatewayKind};
+
+/// What a server can't start for.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What all requests share. Everything in it is ready when the first request comes, and is used behind an [`Arc`].
 pub struct App {
     /// How the server is set up.
     pub config: Config,
+    /// Takes orders through gateways. First, so that it ends before the engine does.
+    pub checkout: Arc<Checkout>,
     /// The engine.
     pub office: Arc<BoxOffice>,
-    /// Takes orders through gateways.
-    pub checkout: Arc<Checkout>,
     /// The engine's store, for its health.
     pub store: Arc<LocalStore>,
+    /// Keys of vendors and staff.
+    pub api_keys: ApiKeys,
+    /// Buyers without an account.
+    pub sessions: Sessions,
+    /// Who else signs buyers' tokens.
+    pub issuers: Issuers,
+    /// Signs tickets.
+    pub ticket_keys: TicketKeys,
+    /// The gateway in memory, if that is what takes the money.
+    pub sandbox: Option<Arc<SandboxGateway>>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
 
 impl App {
+    /// Opens the store, the engine and everything else.
+    ///
+    /// # Errors
+    /// What can't be opened, and why.
+    pub fn open(config: Config) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let secrets = Secrets::open(&config.data.join("secrets"))?;
+        let store = Arc::new(LocalStore::open(config.data.join("store"), LocalOptions::default())?);
+        let options = Options { clock: Arc::clone(&clock), ..Options::default() };
+        let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store) as _, options)?);
+        let sandbox = (config.payments.gateway == GatewayKind::Sandbox)
+            .then(|| Arc::new(SandboxGateway::new(SandboxOptions::default(), Arc::clone(&clock))));
+        let gateways: Vec<Arc<dyn PaymentGateway>> =
+            sandbox.iter().map(|gateway| Arc::clone(gateway) as Arc<dyn PaymentGateway>).collect();
+        let checkout = CheckoutOptions {
+            return_url: config.payments.return_url.as_deref().map(Word::new).transpose()?,
+            patience_ms: config.payments.patience_ms,
+            ..CheckoutOptions::default()
+        };
+        let checkout = Arc::new(Checkout::new(Arc::clone(&office), gateways, checkout)?);
+        Ok(Self {
+            api_keys: ApiKeys::open(Arc::clone(&office)),
+            sessions: Sessions::new(secrets.get("session")?, config.auth.session_ttl_ms),
+            issuers: Issuers::new(&config.auth.issuers)?,
+            ticket_keys: TicketKeys::new(KeyId(1), &secrets.get("ticket")?, UtcMs(0)),
+            config,
+            checkout,
+            office,
+            store,
+            sandbox,
+            clock,
+        })
+    }
+
     /// Now.
     #[must_use]
     pub fn now(&self) -> UtcMs {
         self.clock.now()
+    }
+
+    /// The gateway that new payments go through.
+    #[must_use]
+    pub const fn gateway_name(&self) -> &'static str {
+        match self.config.payments.gateway {
+            GatewayKind::Sandbox => "sandbox",
+            GatewayKind::Stripe => "stripe",
+            GatewayKind::External => "external",
+        }
     }
 }

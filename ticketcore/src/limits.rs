@@ -131,6 +131,14 @@ pub const APPEND_ATTEMPTS_MAX: u32 = 16;
 pub const VENUES_MAX: usize = 65_536;
 /// Events one store may have.
 pub const EVENTS_MAX: usize = 1_000_000;
+/// Bytes of the name of a host record.
+pub const HOST_RECORD_NAME_BYTES_MAX: usize = 200;
+/// Bytes of the body of a host record (8 MiB).
+pub const HOST_RECORD_BYTES_MAX: usize = 8 << 20;
+/// Host records one store may have.
+pub const HOST_RECORDS_MAX: usize = 65_536;
+/// Bytes that the names and bodies of all host records of one store may have together: they are kept in memory (512 MiB).
+pub const HOST_RECORDS_BYTES_MAX: usize = 512 << 20;
 
 const _: () = assert!(
     HOLD_LIFETIME_MS_MAX + REVIEW_TTL_MS_MAX <= KEY_RETENTION_MS,

@@ -1,22 +1,49 @@
-//! How a server is set up.
+//! How a server is set up: a TOML file, environment variables and flags, checked at start. Every option stands in `docs/SERVER.md`.
+
+mod check;
+mod load;
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use load::{ConfigError, load};
+
+use crate::auth::Issuer;
+
 /// How a server is set up. Unknown members are refused.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where it listens.
+    /// Where it listens, address and port.
     pub listen: String,
-    /// The folder of its store.
+    /// The folder of its store and its secrets.
     pub data: PathBuf,
+    /// TLS, if it ends here.
+    pub tls: Option<Tls>,
     /// Bounds.
     pub limits: Limits,
+    /// Who is believed.
+    pub auth: Auth,
+    /// How orders are paid.
+    pub payments: Payments,
+    /// Origins whose pages may call: `https://shop.example`, or `*`.
+    pub cors_origins: Vec<String>,
+    /// What is logged.
+    pub log: Log,
 }
 
-/// Bounds of what a request may be.
+/// TLS.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate and those above it, PEM.
+    pub certificate_file: PathBuf,
+    /// Its private key, PEM.
+    pub key_file: PathBuf,
+}
+
+/// Bounds of what a request, a connection and the whole may be.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -24,16 +51,112 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Bytes of a seating plan's document.
     pub plan_bytes_max: usize,
+    /// Bytes of a request's head.
+    pub head_bytes_max: usize,
+    /// Connections at once; more are closed at once.
+    pub connections_max: usize,
+    /// Requests that are worked on at once; more are refused as `overloaded`.
+    pub requests_max: usize,
+    /// Time for a request's head to arrive, in milliseconds; also how long a connection may idle.
+    pub head_timeout_ms: u64,
+    /// Time for a request's body to arrive and be worked on, in milliseconds.
+    pub request_timeout_ms: u64,
+    /// Time that requests under way get when the server is told to stop, in milliseconds.
+    pub shutdown_ms: u64,
+}
+
+/// Who is believed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// Issuers of buyers' tokens.
+    pub issuers: Vec<Issuer>,
+    /// Whether anybody may begin a session without an account.
+    pub anonymous_sessions: bool,
+    /// How long such a session lasts, in milliseconds.
+    pub session_ttl_ms: u64,
+}
+
+/// Which gateway takes the money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GatewayKind {
+    /// One in memory, to try things with. No money moves.
+    Sandbox,
+    /// Stripe.
+    Stripe,
+    /// The operator's own: it reads what is due and reports what became of it.
+    External,
+}
+
+/// How orders are paid.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Payments {
+    /// Which gateway takes the money.
+    pub gateway: GatewayKind,
+    /// How long an order's answer waits for it to be final, in milliseconds.
+    pub patience_ms: u64,
+    /// Where buyers come back to from a page of the gateway's.
+    pub return_url: Option<String>,
+}
+
+/// What is logged.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// One JSON object a line, rather than text for people.
+    pub json: bool,
+    /// Whether every request is logged, not only what went wrong.
+    pub requests: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned(), data: "data".into(), limits: Limits::default() }
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            data: "data".into(),
+            tls: None,
+            limits: Limits::default(),
+            auth: Auth::default(),
+            payments: Payments::default(),
+            cors_origins: Vec::new(),
+            log: Log::default(),
+        }
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes_max: 64 << 10, plan_bytes_max: 64 << 20 }
+        Self {
+            body_bytes_max: 64 << 10,
+            plan_bytes_max: 64 << 20,
+            head_bytes_max: 16 << 10,
+            connections_max: 20_000,
+            requests_max: 4_096,
+            head_timeout_ms: 15_000,
+            request_timeout_ms: 30_000,
+            shutdown_ms: 10_000,
+        }
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self { issuers: Vec::new(), anonymous_sessions: false, session_ttl_ms: 24 * 3_600_000 }
+    }
+}
+
+impl Default for Payments {
+    fn default() -> Self {
+        Self { gateway: GatewayKind::External, patience_ms: 2_000, return_url: None }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), json: false, requests: false }
     }
 }

@@ -102,6 +102,10 @@ impl Office {
         if rounds.followed.is_none_or(|last| last.elapsed() >= Duration::from_millis(FOLLOW_MS)) {
             rounds.followed = Some(Instant::now());
             self.follow();
+            if self.store.capabilities().shared {
+                // A failure leaves what was known; the next round reads again.
+                let _failed = self.catalogue.refresh();
+            }
         }
         self.tidy(rounds);
     }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod commands;
+mod host_records;
 mod maintenance;
 mod many;
 mod orders;

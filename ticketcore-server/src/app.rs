@@ -5,12 +5,15 @@ use std::sync::Arc;
 use ticketcore::checkout::{Checkout, CheckoutOptions};
 use ticketcore::gateway::{PaymentGateway, SandboxGateway, SandboxOptions};
 use ticketcore::order::Word;
-use ticketcore::store::{LocalOptions, LocalStore};
+use ticketcore::store::LocalStore;
+use ticketcore::store::local::LocalOptions;
 use ticketcore::ticket::{KeyId, TicketKeys};
+use tokio::sync::watch;
 use ticketcore::{BoxOffice, Clock, Options, SystemClock, UtcMs};
 
 use crate::auth::{ApiKeys, Issuers, Secrets, Sessions};
 use crate::config::{Config, GatewayKind};
+use crate::http::Metrics;
 
 /// What a server can't start for.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,6 +38,10 @@ pub struct App {
     pub ticket_keys: TicketKeys,
     /// The gateway in memory, if that is what takes the money.
     pub sandbox: Option<Arc<SandboxGateway>>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whether the server has been told to stop.
+    pub stopping: watch::Receiver<bool>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -44,14 +51,14 @@ impl App {
     ///
     /// # Errors
     /// What can't be opened, and why.
-    pub fn open(config: Config) -> Result<Self, StartError> {
+    pub fn open(config: Config, stopping: watch::Receiver<bool>) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let secrets = Secrets::open(&config.data.join("secrets"))?;
         let store = Arc::new(LocalStore::open(config.data.join("store"), LocalOptions::default())?);
         let options = Options { clock: Arc::clone(&clock), ..Options::default() };
         let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store) as _, options)?);
         let sandbox = (config.payments.gateway == GatewayKind::Sandbox)
-            .then(|| Arc::new(SandboxGateway::new(SandboxOptions::default(), Arc::clone(&clock))));
+            .then(|| Arc::new(SandboxGateway::new(SandboxOptions { timer: true, ..SandboxOptions::default() }, Arc::clone(&clock))));
         let gateways: Vec<Arc<dyn PaymentGateway>> =
             sandbox.iter().map(|gateway| Arc::clone(gateway) as Arc<dyn PaymentGateway>).collect();
         let checkout = CheckoutOptions {
@@ -70,6 +77,8 @@ impl App {
             office,
             store,
             sandbox,
+            metrics: Metrics::new(),
+            stopping,
             clock,
         })
     }

@@ -1,4 +1,16 @@
-//! The server's program.
+//! The server's program: `ticketcore-server serve`, `demo`, `import-plan`, `keys`, `audit`, `check-config`.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("ticketcore-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

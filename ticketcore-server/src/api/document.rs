@@ -3,7 +3,9 @@
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::{events, venues};
+use super::{
+    admin, checkin, events, holds, me, orders, sandbox, sessions, tickets, venues, waiting_list,
+};
 use crate::http::Violation;
 
 /// A problem, RFC 9457. Depending on its `code` it has more members.
@@ -38,7 +40,15 @@ pub struct ProblemBody {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "ticketcore", description = "Seats, holds, orders, tickets.", license(name = "MIT OR Apache-2.0")),
-    paths(venues::list, venues::get, events::list, events::get, events::sections),
+    paths(
+        venues::list, venues::get, events::list, events::get, events::sections, sessions::begin, sessions::me,
+        holds::place, holds::get, holds::amend, holds::release, holds::extend, orders::place, orders::get, orders::pay,
+        orders::cancel, tickets::list, tickets::qr_svg, tickets::qr_png, tickets::transfer, tickets::exchange,
+        tickets::refunds, tickets::refund, me::orders, waiting_list::join, waiting_list::get, waiting_list::leave,
+        checkin::redeem, checkin::keys, checkin::revocations, sandbox::complete, admin::venues::add,
+        admin::venues::import, admin::venues::plan, admin::events::add, admin::events::sale_state, admin::keys::list,
+        admin::keys::make, admin::keys::rotate, admin::keys::revoke,
+    ),
     components(schemas(ProblemBody)),
 )]
 pub struct Document;

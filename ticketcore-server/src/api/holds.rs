@@ -52,14 +52,17 @@ pub struct PlaceHold {
 }
 
 /// What changes about a hold, all or nothing.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AmendHold {
     /// Seats to give back.
+    #[serde(default)]
     pub remove_seat_ids: Vec<String>,
     /// Places to give back.
+    #[serde(default)]
     pub remove_places: Vec<RemovedPlaces>,
     /// What to add.
+    #[serde(default)]
     pub add_items: Vec<ItemShape>,
     /// As the header `Idempotency-Key`.
     pub idempotency_key: Option<String>,
@@ -132,7 +135,7 @@ fn answer(app: &App, hold: &Hold, manifest: &Manifest) -> Result<Answer, Problem
 /// What is wrong with the request, or why the engine refuses.
 #[utoipa::path(post, path = "/v1/holds", operation_id = "place_hold", tag = "buy", request_body = PlaceHold,
     params(("Idempotency-Key" = Option<String>, Header, description = "Or `idempotencyKey` in the body; one of them is required")),
-    responses((status = 201, body = HoldShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 201, body = HoldShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
     let asked: PlaceHold = read_json(&mut call, app.config.limits.body_bytes_max).await?;
@@ -169,7 +172,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
 /// There is no such hold, or it is over.
 #[utoipa::path(get, path = "/v1/holds/{holdId}", operation_id = "get_hold", tag = "buy",
     params(("holdId" = String, Path, description = "A hold's id")),
-    responses((status = 200, body = HoldShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 200, body = HoldShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     let (id, user, manifest) = named(&app, &call).await?;
     let hold = off_reactor(&app, move |app| app.office.find_hold(id, user)).await?;
@@ -183,7 +186,7 @@ pub async fn get(app: Arc<App>, call: Call) -> Outcome {
 #[utoipa::path(patch, path = "/v1/holds/{holdId}", operation_id = "amend_hold", tag = "buy", request_body = AmendHold,
     params(("holdId" = String, Path, description = "A hold's id"), ("If-Match" = Option<String>, Header, description = "The hold's version, quoted"),
         ("Idempotency-Key" = Option<String>, Header, description = "Or `idempotencyKey` in the body")),
-    responses((status = 200, body = HoldShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 200, body = HoldShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn amend(app: Arc<App>, mut call: Call) -> Outcome {
     let asked: AmendHold = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let key = call.optional_key(asked.idempotency_key.as_deref())?;
@@ -214,7 +217,7 @@ pub async fn amend(app: Arc<App>, mut call: Call) -> Outcome {
 /// Why the engine refuses.
 #[utoipa::path(post, path = "/v1/holds/{holdId}/extend", operation_id = "extend_hold", tag = "buy", request_body = ExtendHold,
     params(("holdId" = String, Path, description = "A hold's id"), ("Idempotency-Key" = Option<String>, Header, description = "Or `idempotencyKey` in the body; one of them is required")),
-    responses((status = 200, body = HoldShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 200, body = HoldShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn extend(app: Arc<App>, mut call: Call) -> Outcome {
     let asked: ExtendHold = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let key = Some(call.key(asked.idempotency_key.as_deref())?);

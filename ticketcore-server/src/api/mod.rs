@@ -1,10 +1,26 @@
 //! The routes, one file a resource, and their table.
 
+pub mod admin;
+pub mod checkin;
 pub mod document;
 pub mod events;
+pub mod health;
+pub mod holds;
+pub mod items;
+pub mod lines;
+pub mod me;
+pub mod order_shape;
+pub mod orders;
 pub mod paging;
+mod reach;
+pub mod sandbox;
+pub mod sessions;
 pub mod shapes;
+pub mod tickets;
 pub mod venues;
+pub mod waiting_list;
+
+pub(crate) use reach::{event_manifest, off_reactor};
 
 use crate::auth::Scope;
 use crate::http::{Access, Route};
@@ -26,7 +42,22 @@ pub(crate) use route;
 /// Every operation. Each resource has its own table.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    let tables: [&[Route]; 2] = [venues::ROUTES, events::ROUTES];
+    let tables: &[&[Route]] = &[
+        health::ROUTES,
+        venues::ROUTES,
+        events::ROUTES,
+        sessions::ROUTES,
+        holds::ROUTES,
+        orders::ROUTES,
+        tickets::ROUTES,
+        me::ROUTES,
+        waiting_list::ROUTES,
+        checkin::ROUTES,
+        sandbox::ROUTES,
+        admin::venues::ROUTES,
+        admin::events::ROUTES,
+        admin::keys::ROUTES,
+    ];
     tables.concat()
 }
 

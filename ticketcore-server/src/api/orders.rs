@@ -85,7 +85,7 @@ pub struct JustKey {
 /// [`Code::PaymentDeclined`] with the order and what became of the seats; why the engine refuses.
 #[utoipa::path(post, path = "/v1/orders", operation_id = "place_order", tag = "buy", request_body = PlaceOrder,
     params(("Idempotency-Key" = Option<String>, Header, description = "Or `idempotencyKey` in the body; one of them is required")),
-    responses((status = 201, body = OrderShape), (status = 202, body = OrderShape, description = "Not final yet: `nextAction`, or ask for it later"),
+    responses((status = 201, body = OrderShape<'static>), (status = 202, body = OrderShape<'static>, description = "Not final yet: `nextAction`, or ask for it later"),
         (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
@@ -116,7 +116,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
 /// There is no such order.
 #[utoipa::path(get, path = "/v1/orders/{orderId}", operation_id = "get_order", tag = "buy",
     params(("orderId" = String, Path, description = "An order's id")),
-    responses((status = 200, body = OrderShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 200, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     let (_, details, manifest) = own_order(&app, &call).await?;
     Answer::json(&shape(&app, &details, &manifest))?.etag(details.order.version.0).done()
@@ -128,7 +128,7 @@ pub async fn get(app: Arc<App>, call: Call) -> Outcome {
 /// As [`place`].
 #[utoipa::path(post, path = "/v1/orders/{orderId}/payments", operation_id = "pay_order", tag = "buy", request_body = PayOrder,
     params(("orderId" = String, Path, description = "An order's id"), ("Idempotency-Key" = Option<String>, Header, description = "Or `idempotencyKey` in the body; one of them is required")),
-    responses((status = 201, body = OrderShape), (status = 202, body = OrderShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 201, body = OrderShape<'static>), (status = 202, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
     let asked: PayOrder = read_json(&mut call, app.config.limits.body_bytes_max).await?;
@@ -147,7 +147,7 @@ pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
 /// Why the engine refuses.
 #[utoipa::path(post, path = "/v1/orders/{orderId}/cancel", operation_id = "cancel_order", tag = "buy", request_body = JustKey,
     params(("orderId" = String, Path, description = "An order's id")),
-    responses((status = 200, body = OrderShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 200, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn cancel(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
     let asked: JustKey = read_json(&mut call, app.config.limits.body_bytes_max).await?;
@@ -164,10 +164,22 @@ pub async fn cancel(app: Arc<App>, mut call: Call) -> Outcome {
 /// # Errors
 /// [`Code::UnknownOrder`], also if it is somebody else's.
 pub async fn own_order(app: &Arc<App>, call: &Call) -> Result<(OrderId, OrderDetails, Arc<Manifest>), Problem> {
+    own_order_named(app, call, call.param("orderId")).await
+}
+
+/// As [`own_order`], for an id that stands elsewhere.
+///
+/// # Errors
+/// [`Code::UnknownOrder`].
+pub async fn own_order_named(
+    app: &Arc<App>,
+    call: &Call,
+    id: &str,
+) -> Result<(OrderId, OrderDetails, Arc<Manifest>), Problem> {
     let unknown = || Problem::new(Code::UnknownOrder, Code::UnknownOrder.title());
     let staff = call.principal.has(Scope::Orders);
     let user = if staff { None } else { Some(call.buyer()?) };
-    let order: OrderId = call.id("orderId", Code::UnknownOrder)?;
+    let order: OrderId = id.parse().map_err(|_| unknown())?;
     let foreign = |problem: Problem| if problem.code() == Code::UnknownEvent { unknown() } else { problem };
     let manifest = event_manifest(app, call, order.event).await.map_err(foreign)?;
     let details = details(app, order).await?;

@@ -103,7 +103,7 @@ pub struct RefundOrder {
 /// There is no such order.
 #[utoipa::path(get, path = "/v1/orders/{orderId}/tickets", operation_id = "list_tickets", tag = "tickets",
     params(("orderId" = String, Path, description = "An order's id")),
-    responses((status = 200, body = Page<TicketShape>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 200, body = Page<TicketShape<'static>>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Outcome {
     let (order, details, manifest) = own_order(&app, &call).await?;
     let codes = match call.buyer() {
@@ -152,7 +152,7 @@ pub async fn qr_png(app: Arc<App>, call: Call) -> Outcome {
 /// Why the engine refuses.
 #[utoipa::path(post, path = "/v1/orders/{orderId}/transfer", operation_id = "transfer_tickets", tag = "tickets", request_body = TransferTickets,
     params(("orderId" = String, Path, description = "An order's id"), ("Idempotency-Key" = Option<String>, Header, description = "Or `idempotencyKey` in the body; one of them is required")),
-    responses((status = 200, body = OrderShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 200, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn transfer(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
     let asked: TransferTickets = read_json(&mut call, app.config.limits.body_bytes_max).await?;
@@ -170,7 +170,7 @@ pub async fn transfer(app: Arc<App>, mut call: Call) -> Outcome {
 /// Why the engine refuses.
 #[utoipa::path(post, path = "/v1/orders/{orderId}/exchange", operation_id = "exchange_tickets", tag = "tickets", request_body = ExchangeTickets,
     params(("orderId" = String, Path, description = "An order's id"), ("Idempotency-Key" = Option<String>, Header, description = "Or `idempotencyKey` in the body; one of them is required")),
-    responses((status = 200, body = OrderShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 200, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn exchange(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
     let asked: ExchangeTickets = read_json(&mut call, app.config.limits.body_bytes_max).await?;
@@ -202,7 +202,7 @@ pub async fn refunds(app: Arc<App>, call: Call) -> Outcome {
 /// Why the engine refuses.
 #[utoipa::path(post, path = "/v1/orders/{orderId}/refunds", operation_id = "refund_order", tag = "tickets", request_body = RefundOrder,
     params(("orderId" = String, Path, description = "An order's id"), ("Idempotency-Key" = Option<String>, Header, description = "Or `idempotencyKey` in the body; one of them is required")),
-    responses((status = 201, body = OrderShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
+    responses((status = 201, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn refund(app: Arc<App>, mut call: Call) -> Outcome {
     let by = call.principal.key(Scope::Orders)?.user;
     let asked: RefundOrder = read_json(&mut call, app.config.limits.body_bytes_max).await?;

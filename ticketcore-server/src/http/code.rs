@@ -88,6 +88,7 @@ codes! {
     UnknownTicket "unknown_ticket" 404 "There is no such ticket, or it is somebody else's";
     TicketNotValid "ticket_not_valid" 409 "The ticket is not valid";
     NotAdmitted "not_admitted" 409 "The ticket does not let its bearer through";
+    TicketCodeNotValid "ticket_code_not_valid" 409 "The code lets nobody in";
     RefundTooLarge "refund_too_large" 409 "More than is left would go back";
     NotPaid "not_paid" 409 "No money was taken that could go back";
     PriceDiffers "price_differs" 409 "The new places have another price";

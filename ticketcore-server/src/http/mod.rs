@@ -1,14 +1,19 @@
 //! From the socket to a [`Call`], and from an answer or a [`Problem`] back.
 
 mod call;
+mod catch;
 mod code;
+mod cors;
 mod json;
+mod metrics;
 mod payload;
 mod problem;
 mod refused;
 mod respond;
 mod router;
+mod serve;
 mod service;
+mod tls;
 
 pub use call::{Call, Outcome};
 pub use code::Code;
@@ -18,4 +23,7 @@ pub use problem::{Problem, Violation};
 pub use refused::{Named, command_problem, refusal_problem};
 pub use respond::{Answer, no_content, not_modified};
 pub use router::{Access, Handler, Route, Router};
+pub use metrics::Metrics;
+pub use serve::{listen, serve};
 pub use service::Service;
+pub use tls::acceptor;

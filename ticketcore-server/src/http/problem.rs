@@ -100,6 +100,12 @@ impl Problem {
     }
 }
 
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.0.code.name(), self.0.detail)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;

@@ -18,6 +18,8 @@ pub type Handler = fn(Arc<App>, Call) -> Pin<Box<dyn Future<Output = Outcome> + 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
+    /// Everybody, even when there is no room for anybody else: whoever looks after the server.
+    Always,
     /// Everybody. A caller who says who he is is recognised all the same.
     Public,
     /// Buyers, and API keys that act for one ([`Scope::Sell`]).

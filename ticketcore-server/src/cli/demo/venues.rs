@@ -1,0 +1,52 @@
+//! The demo's venues.
+
+use ticketcore::manifest::TicketType;
+use ticketcore::plan::{PlanOptions, VenueKind, generate};
+use ticketcore::{EventId, SaleState};
+use ticketcore_server::api::admin::{events::define, venues::keep};
+use ticketcore_server::app::{App, StartError};
+
+/// An event of the demo.
+pub struct DemoEvent {
+    pub id: EventId,
+    pub name: &'static str,
+    pub seats: usize,
+    /// One of its seats, for the lines to paste.
+    pub seat: String,
+}
+
+/// What is played where, and in how many days.
+const PLAYED: [(VenueKind, &str, &str, u64); 3] = [
+    (VenueKind::Theatre, "Theatre", "Hamlet", 14),
+    (VenueKind::Arena, "Arena", "The Long Encore", 30),
+    (VenueKind::Stadium, "Stadium", "Cup Final", 60),
+];
+
+/// Adds the venues and opens their events, unless the store has them already.
+pub fn open(app: &App) -> Result<Vec<DemoEvent>, StartError> {
+    let there = app.office.events();
+    let mut events = Vec::new();
+    for (kind, venue, name, days) in PLAYED {
+        let plan = generate(kind);
+        let known = there.iter().find(|entry| entry.name == name).map(|entry| entry.id);
+        let id = match known {
+            Some(id) => id,
+            None => {
+                let venue = app.office.add_venue(venue)?;
+                keep(&app.office, venue, &plan).map_err(|problem| problem.to_string())?;
+                let mut options = PlanOptions::new(name);
+                options.rules.venue = Some(venue);
+                options.rules.zone = "Europe/Berlin".to_owned();
+                options.rules.starts_at = app.now().plus_ms(days * 24 * 3_600_000);
+                options.ticket_types = ["adult", "child"].map(|name| TicketType { name: name.to_owned() }).to_vec();
+                let id = define(app, &plan.to_definition(&options)?)?;
+                app.office.set_sale_state(id, SaleState::Onsale).wait()?;
+                id
+            }
+        };
+        let manifest = app.office.manifest(id)?;
+        let seat = manifest.seats().next().map(|seat| manifest.seat_id(seat).to_owned()).unwrap_or_default();
+        events.push(DemoEvent { id, name, seats: manifest.seat_count(), seat });
+    }
+    Ok(events)
+}

@@ -1,0 +1,134 @@
+//! From a listening socket to requests: connections, TLS, bounds, and stopping without losing anything.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use super::service::Service;
+use crate::config::Limits;
+
+/// Streams that one HTTP/2 connection may have at once.
+const STREAMS_MAX: u32 = 128;
+/// Headers of one request at most.
+const HEADERS_MAX: usize = 100;
+/// A pause after the system would not give another connection: it has no file descriptors left, say.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `stop` says so; then takes no more connections and gives requests under way their time.
+///
+/// # Errors
+/// None: what goes wrong with one connection ends that one.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    service: Arc<Service>,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let room = Arc::new(Semaphore::new(limits.connections_max));
+    let graceful = GracefulShutdown::new();
+    let builder = Arc::new(builder(&limits));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be taken");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Who comes when it is full is closed at once: a queue would only make everybody wait.
+        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            service.metrics().connections_refused.inc();
+            continue;
+        };
+        let _kept_alive = stream.set_nodelay(true);
+        let (service, builder) = (Arc::clone(&service), Arc::clone(&builder));
+        let (tls, watcher) = (tls.clone(), graceful.watcher());
+        let head_timeout = Duration::from_millis(limits.head_timeout_ms);
+        tokio::spawn(async move {
+            let _room = permit;
+            service.metrics().connections.inc();
+            match tls {
+                None => connection(stream, remote, &service, &builder, watcher).await,
+                Some(tls) => match tokio::time::timeout(head_timeout, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => connection(stream, remote, &service, &builder, watcher).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
+                    Err(_) => tracing::debug!("TLS took too long"),
+                },
+            }
+            service.metrics().connections.dec();
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(Duration::from_millis(limits.shutdown_ms), graceful.shutdown()).await.is_err() {
+        tracing::warn!("connections were still open when the time to stop was over");
+    }
+}
+
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let head_timeout = Duration::from_millis(limits.head_timeout_ms);
+    builder
+        .http1()
+        // Without a timer the timeout would mean nothing.
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_buf_size(limits.head_bytes_max)
+        .max_headers(HEADERS_MAX)
+        .half_close(false)
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
+        .keep_alive_interval(head_timeout)
+        .keep_alive_timeout(head_timeout);
+    builder
+}
+
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    remote: SocketAddr,
+    service: &Arc<Service>,
+    builder: &auto::Builder<TokioExecutor>,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let answering = {
+        let service = Arc::clone(service);
+        service_fn(move |request| {
+            let service = Arc::clone(&service);
+            async move { service.answer(request, remote.ip()).await }
+        })
+    };
+    let connection = builder.serve_connection(TokioIo::new(stream), answering).into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, %remote, "a connection ended");
+    }
+}
+
+/// Listens with room for a crowd that comes at once.
+///
+/// # Errors
+/// If the address can't be had.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(4_096)
+}
+

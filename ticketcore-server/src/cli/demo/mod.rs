@@ -20,6 +20,9 @@ pub struct Demo {
     /// Simulated buyers who go shopping over HTTP, so that the maps move.
     #[arg(long, value_name = "N", default_value_t = 0)]
     buyers: u32,
+    /// Which venues: theatre, arena, stadium.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "theatre,arena,stadium")]
+    venues: Vec<String>,
     /// A folder to keep everything in; a temporary one that is removed at the end if absent.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -38,9 +41,9 @@ pub fn run(demo: &Demo) -> Result<ExitCode, StartError> {
     config.data.clone_from(&kept.path);
     super::serve::log(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let buyers = demo.buyers;
+    let (buyers, wanted) = (demo.buyers, demo.venues.clone());
     let ended = runtime.block_on(super::serve::until_stopped(config, |app, address| {
-        let events = venues::open(app)?;
+        let events = venues::open(app, &wanted)?;
         let scopes = Scope::ALL.to_vec();
         let key = NewKey { name: "demo staff".to_owned(), scopes, ..NewKey::default() };
         let (staff, _) = app.api_keys.make(key, app.now()).map_err(|problem| problem.to_string())?;

@@ -22,11 +22,18 @@ const PLAYED: [(VenueKind, &str, &str, u64); 3] = [
     (VenueKind::Stadium, "Stadium", "Cup Final", 60),
 ];
 
-/// Adds the venues and opens their events, unless the store has them already.
-pub fn open(app: &App) -> Result<Vec<DemoEvent>, StartError> {
+/// Adds the venues of these names and opens their events, unless the store has them already.
+pub fn open(app: &App, wanted: &[String]) -> Result<Vec<DemoEvent>, StartError> {
+    let known = |name: &String| PLAYED.iter().any(|(_, venue, ..)| venue.eq_ignore_ascii_case(name));
+    if let Some(unknown) = wanted.iter().find(|name| !known(name)) {
+        return Err(format!("there is no venue `{unknown}`: theatre, arena, stadium").into());
+    }
     let there = app.office.events();
     let mut events = Vec::new();
     for (kind, venue, name, days) in PLAYED {
+        if !wanted.iter().any(|name| venue.eq_ignore_ascii_case(name)) {
+            continue;
+        }
         let plan = generate(kind);
         let known = there.iter().find(|entry| entry.name == name).map(|entry| entry.id);
         let id = match known {

@@ -1,0 +1,77 @@
+//! What everybody may see.
+
+use serde_json::json;
+
+use super::server::Server;
+
+#[test]
+fn list_venues_and_get_venue() {
+    let server = Server::start();
+    let staff = server.staff();
+    for name in ["Second", "Third"] {
+        staff.post("/v1/admin/venues", &json!({"name": name})).ok(201);
+    }
+    let first = server.anybody().get("/v1/venues?limit=2").ok(200).json();
+    assert_eq!(first["items"].as_array().unwrap().len(), 2);
+    let next = first["next"].as_str().unwrap();
+    let rest = server.anybody().get(&format!("/v1/venues?limit=2&cursor={next}")).ok(200).json();
+    assert_eq!((&rest["items"][0]["name"], &rest["next"]), (&json!("Third"), &json!(null)));
+    let id = rest["items"][0]["id"].as_str().unwrap();
+    assert_eq!(server.anybody().get(&format!("/v1/venues/{id}")).ok(200).json()["name"], "Third");
+    server.anybody().get("/v1/venues/ven_0000000000zzz").ok(404).problem("not_found");
+}
+
+#[test]
+fn list_events_filters_and_hides_drafts() {
+    let server = Server::start();
+    let anybody = server.anybody();
+    let all = anybody.get("/v1/events").ok(200).json();
+    assert_eq!(all["items"][0]["id"], server.event.as_str());
+    assert_eq!(all["items"][0]["saleState"], "onsale");
+    let count = |query: &str| anybody.get(query).ok(200).json()["items"].as_array().unwrap().len();
+    assert_eq!((count("/v1/events?text=haml"), count("/v1/events?text=lear")), (1, 0));
+    assert_eq!((count("/v1/events?state=onsale"), count("/v1/events?state=closed")), (1, 0));
+    assert_eq!((count("/v1/events?from=2020-01-01T00:00:00Z"), count("/v1/events?until=2020-01-01T00:00:00Z")), (1, 0));
+    for bad in ["state=x", "from=x", "limit=0", "cursor=x", "nothing=1", "text=a&text=b", "text=%ff"] {
+        anybody.get(&format!("/v1/events?{bad}")).ok(400).problem("validation_failed");
+    }
+    let venue = all["items"][0]["venueId"].as_str().unwrap();
+    let asked = json!({"venueId": venue, "name": "Lear", "startsAt": "2030-05-01T18:00:00Z"});
+    let draft = server.staff().post("/v1/admin/events", &asked).ok(201).json();
+    let path = format!("/v1/events/{}", draft["id"].as_str().unwrap());
+    anybody.get(&path).ok(404).problem("unknown_event");
+    assert_eq!(server.staff().get(&path).ok(200).json()["saleState"], "draft");
+    assert_eq!(count("/v1/events"), 1);
+}
+
+#[test]
+fn get_event_and_list_sections() {
+    let server = Server::start();
+    let event = server.anybody().get(&format!("/v1/events/{}", server.event)).ok(200).json();
+    assert_eq!(event["ticketTypes"], json!(["adult", "child"]));
+    assert!(event["categories"][0]["prices"][0]["price"]["amount"].as_i64().unwrap() > 0);
+    let sections = server.anybody().get(&format!("/v1/events/{}/sections", server.event)).ok(200).json();
+    let seats: u64 = sections["items"].as_array().unwrap().iter().map(|s| s["capacity"].as_u64().unwrap()).sum();
+    assert_eq!(seats, 1_242);
+}
+
+#[test]
+fn get_health_get_readiness_get_metrics_and_get_openapi() {
+    let server = Server::start();
+    assert_eq!(server.anybody().get("/healthz").ok(200).json()["status"], "ok");
+    assert_eq!(server.anybody().get("/readyz").ok(200).json()["status"], "ready");
+    let metrics = String::from_utf8(server.anybody().get("/metrics").ok(200).body).unwrap();
+    assert!(metrics.contains("ticketcore_http_requests_total{operation=\"get_health\",status=\"200\"} 1"), "{metrics}");
+    assert_eq!(server.anybody().get("/openapi.json").ok(200).json()["openapi"], "3.1.0");
+}
+
+#[test]
+fn a_head_request_has_no_body_and_options_names_the_methods() {
+    let server = Server::start();
+    let head = server.anybody().send("HEAD", "/v1/events", None).ok(200);
+    assert!(head.body.is_empty());
+    let options = server.anybody().send("OPTIONS", "/v1/holds/x", None).ok(204);
+    for method in ["GET", "PATCH", "DELETE"] {
+        assert!(options.headers["allow"].contains(method));
+    }
+}

@@ -1,0 +1,90 @@
+//! Every operation and every code that the interface can produce stands in the name of a test, or in a test that shows it.
+
+use std::collections::BTreeSet;
+
+use ticketcore_server::api::routes;
+use ticketcore_server::http::Code;
+
+use super::server::Server;
+
+const TESTS: &[&str] = &[
+    include_str!("bad_input.rs"),
+    include_str!("browse.rs"),
+    include_str!("buying.rs"),
+    include_str!("codes.rs"),
+    include_str!("door.rs"),
+    include_str!("staff.rs"),
+    include_str!("stopping.rs"),
+];
+
+/// Codes of what no route of this version asks the engine for, or of what only a failing disk or a fault of ours leads to.
+const NOT_PRODUCED: &[&str] = &[
+    "not_acceptable",
+    "changes_gone",
+    "idempotency_in_progress",
+    "headers_too_large",
+    "internal",
+    "unavailable",
+    "outcome_unknown",
+    "webhook_signature",
+    "unknown_payment",
+    "unknown_refund",
+    "not_paid",
+    "hold_expired",
+    "in_use",
+    "batch_differs",
+    "duplicate_code",
+    "unknown_batch",
+    "voucher_revoked",
+    "voucher_closed",
+    "unknown_allocation",
+    "not_sold",
+    "allocation_released",
+    "seat_mismatch",
+    "places_mismatch",
+    "identity_limit",
+    "allocation_locked",
+    "area_exhausted",
+    "orphan_seat",
+    "quota_exhausted",
+    "voucher_used_up",
+];
+
+#[test]
+fn every_operation_stands_in_the_name_of_a_test() {
+    let names: Vec<&str> = TESTS.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("fn ")).collect();
+    let missing: Vec<_> = routes()
+        .iter()
+        .map(|route| route.operation)
+        .filter(|operation| !names.iter().any(|name| name.contains(operation)))
+        .collect();
+    assert!(missing.is_empty(), "no test is named after {missing:?}");
+}
+
+#[test]
+fn every_code_that_can_be_produced_is() {
+    let shown = |code: &str| TESTS.iter().any(|text| text.contains(&format!(".problem(\"{code}\")")));
+    let missing: Vec<_> =
+        Code::ALL.iter().map(|code| code.name()).filter(|code| !shown(code) && !NOT_PRODUCED.contains(code)).collect();
+    assert!(missing.is_empty(), "no test shows {missing:?}");
+    let stale: Vec<_> = NOT_PRODUCED.iter().filter(|code| shown(code)).collect();
+    assert!(stale.is_empty(), "{stale:?} are produced after all");
+}
+
+#[test]
+fn the_document_has_every_operation_and_no_other() {
+    let document = Server::start().anybody().get("/openapi.json").ok(200).json();
+    let mut described = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            described.insert((path.clone(), method.to_uppercase(), operation["operationId"].as_str().unwrap().to_owned()));
+        }
+    }
+    let undescribed = ["get_health", "get_readiness", "get_metrics", "get_openapi"];
+    let there: BTreeSet<_> = routes()
+        .iter()
+        .filter(|route| !undescribed.contains(&route.operation))
+        .map(|route| (route.path.to_owned(), route.method.to_owned(), route.operation.to_owned()))
+        .collect();
+    assert_eq!(described, there);
+}

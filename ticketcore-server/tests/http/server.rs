@@ -1,0 +1,119 @@
+//! The server's process: started with a theatre on sale, ended with its test.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+
+/// A server of one test.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    /// The theatre's event.
+    pub event: String,
+    staff: String,
+    buyer: String,
+}
+
+impl Server {
+    /// A demo with one theatre.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with more on its command line.
+    pub fn with(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ticketcore-server"))
+            .args(["demo", "--listen", "127.0.0.1:0", "--venues", "theatre"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (mut address, mut event, mut staff, mut buyer) = (None, None, None, None);
+        for line in lines {
+            let line = line.unwrap();
+            if let Some(rest) = line.strip_prefix("BASE=http://") {
+                address = rest.parse().ok();
+            } else if let Some(rest) = line.strip_prefix("STAFF=") {
+                staff = Some(rest.to_owned());
+            } else if let Some(rest) = line.strip_prefix("BUYER=") {
+                buyer = Some(rest.to_owned());
+            } else if let Some(at) = line.find("evt_").filter(|_| event.is_none()) {
+                event = line[at..].split_whitespace().next().map(str::to_owned);
+            }
+            if line.starts_with("Ctrl-C") {
+                break;
+            }
+        }
+        let told = "the demo says where it is";
+        Self {
+            address: address.expect(told),
+            event: event.expect(told),
+            staff: staff.expect(told),
+            buyer: buyer.expect(told),
+            child,
+        }
+    }
+
+    pub fn anybody(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    pub fn buyer(&self) -> Client {
+        self.anybody().with_token(&self.buyer)
+    }
+
+    /// Somebody who has not been here before.
+    pub fn new_buyer(&self) -> Client {
+        let session = self.anybody().post("/v1/sessions", &json!({})).ok(201).json();
+        self.anybody().with_token(session["token"].as_str().unwrap())
+    }
+
+    pub fn staff(&self) -> Client {
+        self.anybody().with_token(&self.staff)
+    }
+
+    /// Ids of seats of the theatre: `count` from the `from`th on.
+    pub fn seats(&self, from: usize, count: usize) -> Vec<String> {
+        let generated = ticketcore::plan::generate(ticketcore::plan::VenueKind::Theatre);
+        let rows = generated.zones.iter().flat_map(|zone| &zone.rows);
+        rows.flat_map(|row| &row.seats).skip(from).take(count).map(|seat| seat.seat_guid.clone()).collect()
+    }
+
+    /// A hold of a buyer's.
+    #[track_caller]
+    pub fn hold(&self, buyer: &Client, seats: &[String]) -> Value {
+        let asked = json!({"eventId": self.event, "seatIds": seats});
+        buyer.with("idempotency-key", &format!("hold {seats:?}")).post("/v1/holds", &asked).ok(201).json()
+    }
+
+    /// An order of a hold, paid with a method.
+    pub fn order(&self, buyer: &Client, hold: &Value, method: &str) -> super::client::Reply {
+        let hold = hold["holdId"].as_str().unwrap();
+        let asked = json!({"holdId": hold, "paymentMethodId": method, "customer": {"email": "ann@example.org"}});
+        buyer.with("idempotency-key", &format!("order {hold}")).post("/v1/orders", &asked)
+    }
+
+    /// An order with tickets for seats.
+    #[track_caller]
+    pub fn sold(&self, buyer: &Client, seats: &[String]) -> Value {
+        let hold = self.hold(buyer, seats);
+        self.order(buyer, &hold, "pm_ok").ok(201).json()
+    }
+
+    pub fn process(&mut self) -> &mut Child {
+        &mut self.child
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}

@@ -88,3 +88,12 @@ fn the_document_has_every_operation_and_no_other() {
         .collect();
     assert_eq!(described, there);
 }
+
+#[test]
+fn the_page_about_the_interface_lists_every_code() {
+    let page = include_str!("../../../docs/API.md");
+    for code in Code::ALL {
+        let row = format!("| `{}` | {} | {} |", code.name(), code.status().as_u16(), code.title());
+        assert!(page.contains(&row), "docs/API.md lacks {row}");
+    }
+}

@@ -19,7 +19,7 @@ export function chooseView(panel) {
         on: { click: () => { state.tab = name; panel.render(); } },
       }, text))),
     h('div', { role: 'tabpanel', id: 'tab-view', class: 'tab-view', aria: { labelledby: `tab-${state.tab}` } }, views[state.tab](panel)),
-    (state.tab !== 'best' || purchase.count > 0) && summary(panel),
+    purchase.count > 0 && summary(panel),
   ];
 }
 
@@ -109,9 +109,9 @@ function summary(panel) {
   const { purchase } = panel;
   const { count: tickets } = purchase;
   return h('div', { class: 'foot' },
-    h('p', { class: 'sum' }, h('span', {}, tickets > 0 ? plural(tickets, 'ticket') : 'Nothing chosen'), h('b', {}, money(purchase.total))),
+    h('p', { class: 'sum' }, h('span', {}, plural(tickets, 'ticket')), h('b', {}, money(purchase.total))),
     h('button', {
-      class: 'button wide', id: 'hold', disabled: tickets === 0 || Boolean(purchase.busy), on: { click: () => purchase.holdChosen() },
+      class: 'button wide', id: 'hold', disabled: Boolean(purchase.busy), on: { click: () => purchase.holdChosen() },
     }, purchase.busy === 'hold' ? 'Holding …' : 'Hold and continue'));
 }
 

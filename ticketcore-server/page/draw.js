@@ -47,8 +47,8 @@ export class Painter {
     return this.geometry.pitch * scale >= (SEATS_FROM + SEATS_FULL) / 2;
   }
 
-  /** One frame. `focus`: the seat or section that the keyboard is at. */
-  draw(camera, ratio, focus) {
+  /** One frame. `focus`: the seat or section that the keyboard is at; `own`: the buyer's seats. */
+  draw(camera, ratio, focus, own) {
     const { context, geometry, palette } = this;
     const pitch = geometry.pitch * camera.scale;
     const near = Math.min(1, Math.max(0, (pitch - SEATS_FROM) / (SEATS_FULL - SEATS_FROM)));
@@ -76,6 +76,7 @@ export class Painter {
       if (pitch >= ROW_LABEL_PITCH) this.#labelRows(view, scale, offset, ratio, pitch);
     }
     if (near < 1) this.#labelSections(view, scale, offset, ratio, 1 - near);
+    if (near < 1) this.#pinOwn(own, scale, offset, ratio);
     if (focus) this.#drawFocus(focus, scale, offset, ratio);
   }
 
@@ -268,6 +269,20 @@ export class Painter {
       context.fillText(name, px, py);
     });
     context.globalAlpha = 1;
+  }
+
+  /** From afar the buyer's seats would be too small to be found. */
+  #pinOwn(own, scale, [offsetX, offsetY], ratio) {
+    const { context, geometry, palette } = this;
+    context.lineWidth = 2 * ratio;
+    context.strokeStyle = css(palette['on-mine']);
+    context.fillStyle = css(palette.mine);
+    for (const seat of own.keys()) {
+      context.beginPath();
+      context.arc(geometry.x[seat] * scale + offsetX, geometry.y[seat] * scale + offsetY, 5.5 * ratio, 0, 2 * Math.PI);
+      context.stroke();
+      context.fill();
+    }
   }
 
   #drawFocus({ seat, section }, scale, [offsetX, offsetY], ratio) {

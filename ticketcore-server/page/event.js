@@ -2,7 +2,7 @@
 
 import { get, getRaw } from './api.js';
 import { announce, fill, h, icon, ICONS } from './dom.js';
-import { count, money, plural, saleState, start } from './format.js';
+import { count, money, plural, roundMoney, saleState, start } from './format.js';
 import { Geometry } from './geometry.js';
 import { Live } from './live.js';
 import { SeatMap } from './map.js';
@@ -38,14 +38,21 @@ export async function eventScreen(root, signal, id) {
       purchase.toggle(seat, map.states[seat]);
       stage.say(map.kinds[seat] >= 4 ? `Chosen: ${tell(seat)}` : tell(seat));
     },
-    area: (at) => panel.openArea(geometry.areas[at].id),
+    area: (at) => {
+      const { id: areaId, category } = geometry.areas[at];
+      const usual = purchase.prices.usual(event.categories[category].name);
+      if (purchase.stage === 'held' && usual) purchase.addPlaces(areaId, usual.ticketType, 1);
+      else panel.openArea(areaId);
+    },
     hover: (target, point) => stage.tip(target && tipOf(target), point),
     focus: (target) => {
-      const [main, sub] = tipOf(target);
-      stage.say(`${main}, ${sub}`);
-      stage.tip(target.seat >= 0 || target.section >= 0 ? [main, sub] : null, pointOf(target));
+      stage.say(tipOf(target).join(', '));
+      stage.tip(tipOf(target), pointOf(target));
     },
-    moved: (moved) => stage.moved(moved),
+    moved: (moved) => {
+      stage.moved(moved);
+      if (moved.focus) stage.tip(tipOf(moved.focus), pointOf(moved.focus));
+    },
     inset: () => stage.inset(),
   });
   // What consoles and browser tests may look at.
@@ -84,8 +91,15 @@ export async function eventScreen(root, signal, id) {
     return [area.id, area.left === undefined ? 'Standing' : `Standing · ${count(area.left)} left`];
   }
 
+  let shownHold = null;
   purchase.addEventListener('change', () => {
-    map.setOwn(purchase.chosen.keys(), purchase.mine);
+    const { mine, hold } = purchase;
+    map.setOwn(purchase.chosen.keys(), mine);
+    const lines = [...(hold?.lines ?? []), ...purchase.places.values()];
+    for (const area of geometry.areas) area.mine = lines.some((line) => line.areaId === area.id);
+    // What was found for the buyer must be seen.
+    if (hold && hold.holdId !== shownHold && mine.length > 0 && !map.sees(mine[0])) map.showSeat(mine[Math.floor(mine.length / 2)]);
+    shownHold = hold?.holdId ?? null;
     panel.render();
   });
   const live = new Live(id, geometry, mapAnswer.headers.get('ETag'), {
@@ -155,7 +169,7 @@ function stageOf(event, geometry) {
       const swatch = h('i', { class: 'dot' });
       swatch.style.background = category.color;
       const prices = category.prices.map(({ price }) => price).sort((a, b) => a.amount - b.amount);
-      return h('li', {}, swatch, h('span', {}, category.name), prices.length > 0 && h('b', {}, `${prices.length > 1 ? 'from ' : ''}${money(prices[0])}`));
+      return h('li', {}, swatch, h('span', {}, category.name), prices.length > 0 && h('b', {}, `${prices.length > 1 ? 'from ' : ''}${roundMoney(prices[0])}`));
     }),
     h('li', { class: 'state' }, h('i', { class: 'dot held' }), 'Held'),
     h('li', { class: 'state' }, h('i', { class: 'dot sold' }), 'Sold'),

@@ -13,6 +13,15 @@ export function money({ amount, currency }) {
   return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
 }
 
+/** The same without cents where there are none: for lists of prices. */
+export const roundMoney = (price) => {
+  const text = money(price);
+  const format = moneyFormats.get(price.currency);
+  const digits = format.resolvedOptions().maximumFractionDigits;
+  if (digits === 0 || price.amount % 10 ** digits !== 0) return text;
+  return new Intl.NumberFormat(locale, { style: 'currency', currency: price.currency, maximumFractionDigits: 0 }).format(price.amount / 10 ** digits);
+};
+
 /** 80000 as `80,000`. */
 export const count = (number) => number.toLocaleString(locale);
 

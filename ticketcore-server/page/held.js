@@ -68,8 +68,8 @@ function payForm(panel) {
 
 /** The ways to pay of the sandbox. */
 export function methods(form) {
-  return h('fieldset', { class: 'methods' }, h('legend', {}, 'Payment (sandbox)'),
+  return h('fieldset', { class: 'methods' }, h('legend', {}, 'Payment (sandbox)'), h('div', {},
     METHODS.map(([id, name, what]) => h('label', {},
       h('input', { type: 'radio', name: 'method', id: `method-${id.replace(/\W/g, '-')}`, value: id, checked: form.method === id, on: { change: () => { form.method = id; } } }),
-      h('span', {}, h('b', {}, name), h('span', { class: 'quiet' }, what)))));
+      h('span', {}, h('b', {}, name), h('span', { class: 'quiet' }, what))))));
 }

@@ -20,7 +20,11 @@ export class MapInput {
     on('pointerleave', () => this.#hover(null));
     on('wheel', (event) => this.#wheel(event), { passive: false });
     on('keydown', (event) => this.#key(event));
-    on('blur', () => { map.focus = null; map.redraw(); });
+    on('blur', () => {
+      map.focus = null;
+      map.handlers.hover?.(null);
+      map.redraw();
+    });
     on('contextmenu', (event) => { if (this.#pointers.size) event.preventDefault(); });
   }
 

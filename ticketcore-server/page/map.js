@@ -6,10 +6,19 @@ import { MapInput } from './input.js';
 import { CHOSEN, FREE, MINE } from './stamps.js';
 
 const NEAR_PITCH = 15;
+/** With frames as long as that, fewer pixels are drawn while the map moves. */
+const SLOW_MS = 45;
+const RATIO_MAX = 2.5;
+const RATIO_COARSE = 1;
+const SHARP_AFTER_MS = 160;
 
 export class SeatMap {
   #frame = 0;
   #drawnAt = 0;
+  #view = 0;
+  #usual = 16;
+  #coarse = false;
+  #sharpen = 0;
   #stop = new AbortController();
 
   /** `handlers`: `seat(seat)`, `area(index)`, `hover(target, point)`, `moved(map)`, `inset()`: pixels covered at the top and the bottom. */
@@ -35,6 +44,7 @@ export class SeatMap {
   close() {
     this.sizes.disconnect();
     this.#stop.abort();
+    clearTimeout(this.#sharpen);
     cancelAnimationFrame(this.#frame);
     this.#frame = -1;
   }
@@ -46,20 +56,49 @@ export class SeatMap {
 
   #draw(now) {
     this.#frame = 0;
-    const moving = this.camera.step(Math.min(64, this.#drawnAt ? now - this.#drawnAt : 16));
-    this.painter.draw(this.camera, this.ratio, this.focus);
-    this.#drawnAt = moving ? now : 0;
+    const since = now - this.#drawnAt;
+    this.#drawnAt = now;
+    const flowing = since < 200;
+    const { camera } = this;
+    const moving = camera.step(flowing ? Math.min(64, since) : 16);
+    const view = camera.x + camera.y * 1e3 + camera.scale * 1e6;
+    if (flowing && view !== this.#view) this.#pace(since);
+    this.#view = view;
+    this.painter.draw(camera, this.ratio, this.focus, this.own);
     if (moving) this.redraw();
     this.handlers.moved?.(this);
+  }
+
+  /** Smooth goes before sharp while the map moves, and it is sharp again when it stands still. */
+  #pace(ms) {
+    this.#usual += (ms - this.#usual) * 0.15;
+    if (this.#usual > SLOW_MS) this.#coarse = true;
+    if (!this.#coarse || devicePixelRatio <= RATIO_COARSE) return;
+    this.#sharpness(RATIO_COARSE);
+    clearTimeout(this.#sharpen);
+    this.#sharpen = setTimeout(() => {
+      this.#usual = 16;
+      this.#coarse = false;
+      this.#sharpness(Math.min(devicePixelRatio, RATIO_MAX));
+      this.#drawnAt = 0;
+      this.redraw();
+    }, SHARP_AFTER_MS);
+  }
+
+  #sharpness(ratio) {
+    if (this.ratio === ratio) return;
+    this.ratio = ratio;
+    this.canvas.width = Math.round(this.canvas.clientWidth * ratio);
+    this.canvas.height = Math.round(this.canvas.clientHeight * ratio);
   }
 
   #resize() {
     const { clientWidth, clientHeight } = this.canvas;
     if (!clientWidth || !clientHeight) return;
-    this.ratio = Math.min(devicePixelRatio || 1, 2.5);
-    this.canvas.width = Math.round(clientWidth * this.ratio);
-    this.canvas.height = Math.round(clientHeight * this.ratio);
+    this.ratio = 0;
+    this.#sharpness(Math.min(devicePixelRatio || 1, RATIO_MAX));
     this.camera.frame(clientWidth, clientHeight, this.geometry.bounds, this.geometry.pitch, this.handlers.inset());
+    this.#drawnAt = 0;
     this.#draw(performance.now());
   }
 
@@ -157,6 +196,12 @@ export class SeatMap {
   /** Free seats of a section. */
   leftOf(section) {
     return this.geometry.blocks.reduce((sum, block, at) => sum + (block.section === section ? this.left[at] : 0), 0);
+  }
+
+  /** Whether a seat can be told from its neighbours now. */
+  sees(seat) {
+    const [x, y] = this.viewOf(seat);
+    return this.seatsShown && x > 0 && y > 0 && x < this.camera.width && y < this.camera.height;
   }
 
   /** Where a seat is in the view, in CSS pixels. */

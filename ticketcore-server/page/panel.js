@@ -10,13 +10,12 @@ import { ticketsView } from './tickets.js';
 export class Panel {
   #stage = null;
   #countdown = new Countdown();
-  #until = null;
   #spoken = null;
 
   /** `go`: `show(seat)` and `section(name)` move the map. */
   constructor(purchase, go) {
     Object.assign(this, { purchase, go });
-    this.element = h('div', { class: 'panel' });
+    this.element = h('div', { class: 'panel', tabIndex: -1 });
     /** What views keep between two renderings. */
     this.state = { tab: purchase.geometry.seats > 0 ? 'seats' : 'areas', wish: { quantity: 2, category: '', ticketType: purchase.event.ticketTypes[0], section: '', accessible: false } };
     addEventListener('visibilitychange', this.#seen);
@@ -63,8 +62,10 @@ export class Panel {
         heading.tabIndex = -1;
         heading.focus({ preventScroll: matchMedia('(min-width: 900px)').matches });
       }
-    } else if (inside && focused) {
-      document.getElementById(focused)?.focus({ preventScroll: true });
+    } else if (inside) {
+      // What had the focus was made anew, or is gone: then the panel has it, and not the top of the page.
+      const same = focused && document.getElementById(focused);
+      (same && !same.disabled ? same : this.element).focus({ preventScroll: true });
     }
     this.#stage = stage;
     this.#count();
@@ -89,8 +90,7 @@ export class Panel {
     if (hold) {
       this.#countdown.start(this.element, hold.deadline, hold.whole, () => purchase.holdOver());
     } else if (order?.deadline && purchase.stage === 'order' && !['cancelled', 'expired'].includes(order.status)) {
-      if (this.#until !== order.orderId) order.whole = order.deadline - performance.now();
-      this.#countdown.start(this.element, order.deadline, order.whole ?? 900_000, () => setTimeout(() => purchase.look(), 800));
+      this.#countdown.start(this.element, order.deadline, order.whole, () => setTimeout(() => purchase.look(), 800));
     } else {
       this.#countdown.stop();
       this.element.classList.remove('soon');

@@ -2,6 +2,7 @@
 
 import { get, memory, ProblemError, send } from './api.js';
 import { deadline } from './countdown.js';
+import { announce } from './dom.js';
 import { between } from './format.js';
 import { Prices } from './prices.js';
 import { conflicts, words } from './problems.js';
@@ -233,7 +234,8 @@ export class Purchase extends EventTarget {
       const given = problem.order ?? problem.orderId;
       const order = given?.orderId ? given : await get(`v1/orders/${given ?? this.order?.orderId}`, { auth: true });
       this.#adoptOrder({ serverTime: problem.serverTime, ...order, payUntil: problem.payUntil });
-      this.notice = { text: words(error), urgent: true };
+      // The order's view says the same in its place: here it is only spoken.
+      announce(words(error), true);
     }
   }
 
@@ -286,10 +288,12 @@ export class Purchase extends EventTarget {
   }
 
   #adoptOrder(order) {
+    const before = this.order?.orderId === order.orderId ? this.order : null;
     this.order = order;
     this.hold = null;
     const until = order.payUntil ?? order.paymentDeadline;
     order.deadline = until ? deadline(between(order.serverTime ?? new Date().toISOString(), until)) : null;
+    order.whole = Math.max(before?.whole ?? 0, order.deadline - performance.now());
     this.#remember();
     clearTimeout(this.#poll);
     if (UNDER_WAY.includes(order.status)) this.#pollSoon(order.nextAction ? POLL_MS_MAX : POLL_MS);

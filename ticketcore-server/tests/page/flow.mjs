@@ -78,54 +78,64 @@ export async function still(page) {
   }
 }
 
-/** Drags the map about and measures: milliseconds between frames, and spent in drawing each. */
+/** Drags the map with the mouse; whether it followed. */
+export async function drag(page) {
+  const box = await page.locator('#map').boundingBox();
+  const where = () => inMap(page, (map) => [map.camera.x, map.camera.y]);
+  const before = await where();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2 + 60, box.y + box.height / 2 + 40, { steps: 6 });
+  await page.mouse.up();
+  await still(page);
+  const after = await where();
+  return Math.hypot(after[0] - before[0], after[1] - before[1]) > 40;
+}
+
+/**
+ * Pans the map a little in every frame, for 150 frames, with seats so many pixels apart (0: all of the stadium),
+ * and measures: milliseconds from frame to frame, and spent in drawing each.
+ */
 export async function pan(page, pitch) {
   await inMap(page, (map, wanted) => {
     const { camera, geometry } = map;
     const seat = geometry.nearest((geometry.bounds.left + geometry.bounds.right) / 2, geometry.bounds.bottom, Infinity);
-    camera.flyTo(geometry.x[seat], geometry.y[seat] - 30 * geometry.pitch, wanted ? wanted / geometry.pitch : camera.whole);
+    camera.flyTo(geometry.x[seat], geometry.y[seat] - 45 * geometry.pitch, wanted ? wanted / geometry.pitch : camera.whole);
     map.redraw();
   }, pitch);
   await still(page);
-  const visible = await inMap(page, (map) => {
-    const { camera, geometry } = map;
+  const found = await inMap(page, (map) => new Promise((resolve) => {
+    const { camera, geometry, painter } = map;
     const [left, top] = camera.toWorld(0, 0);
     const [right, bottom] = camera.toWorld(camera.width, camera.height);
-    let seats = 0;
-    geometry.visit(left, top, right, bottom, () => { seats += 1; });
-    const draw = map.painter.draw;
-    window.measured = { frames: [], draws: [], last: 0 };
-    map.painter.draw = function timed(...given) {
+    let visible = 0;
+    geometry.visit(left, top, right, bottom, () => { visible += 1; });
+    const frames = [];
+    const draws = [];
+    const draw = painter.draw;
+    painter.draw = function timed(...given) {
       const start = performance.now();
       draw.apply(this, given);
-      window.measured.draws.push(performance.now() - start);
+      draws.push(performance.now() - start);
     };
+    let last = 0;
     const frame = (now) => {
-      if (!window.measured) return;
-      if (window.measured.last) window.measured.frames.push(now - window.measured.last);
-      window.measured.last = now;
+      if (last) frames.push(now - last);
+      last = now;
+      if (frames.length === 150) {
+        delete painter.draw;
+        resolve({ visible, frames, draws });
+        return;
+      }
+      camera.pan(9 * Math.sin(frames.length / 12), 6 * Math.cos(frames.length / 9));
+      map.redraw();
       requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);
-    return seats;
-  });
-  const box = await page.locator('#map').boundingBox();
-  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-  await page.mouse.move(x, y);
-  await page.mouse.down();
-  for (let step = 1; step <= 90; step += 1) {
-    await page.mouse.move(x + 160 * Math.sin(step / 9), y + 90 * Math.sin(step / 6));
-    await page.waitForTimeout(8);
-  }
-  await page.mouse.up();
-  const { frames, draws } = await inMap(page, (map) => {
-    delete map.painter.draw;
-    const found = window.measured;
-    delete window.measured;
-    return found;
-  });
+  }));
   const at = (list, share) => Math.round([...list].sort((a, b) => a - b)[Math.floor((list.length - 1) * share)] * 10) / 10;
-  const result = { pitch, visible, frames: frames.length, median: at(frames, 0.5), p95: at(frames, 0.95), drawMedian: at(draws, 0.5), drawP95: at(draws, 0.95) };
+  const { visible, frames, draws } = found;
+  const result = { pitch, visible, drawn: draws.length, median: at(frames, 0.5), p95: at(frames, 0.95), drawMedian: at(draws, 0.5), drawP95: at(draws, 0.95) };
   console.log(`pan   ${JSON.stringify(result)}`);
   return result;
 }

@@ -4,7 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { check, clickSeats, freeSeats, inMap, LAUNCH, open, pan, pay, ready, still, tickets, watch } from './flow.mjs';
+import { check, clickSeats, drag, freeSeats, inMap, LAUNCH, open, pan, pay, ready, still, tickets, watch } from './flow.mjs';
 
 const [base, shots = 'target/page-shots'] = process.argv.slice(2);
 const require = createRequire(path.resolve(process.env.PLAYWRIGHT ?? 'target/page-test', 'package.json'));
@@ -36,6 +36,7 @@ async function browse(one) {
   await one.shot('2-stadium');
   const results = [await pan(one, 0), await pan(one, 4.5), await pan(one, 7), await pan(one, 14), await pan(one, 26)];
   for (const { pitch, p95 } of results) check(p95 <= FRAME_MS_MAX, `panning is smooth enough at ${pitch || 'whole'} (p95 ${p95} ms)`);
+  check(await drag(one), 'the map is dragged');
   await inMap(one, (map) => { map.fit(); });
   await still(one);
   const box = await one.locator('#map').boundingBox();

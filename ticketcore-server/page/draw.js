@@ -4,18 +4,23 @@ import { css, ink, mix, readPalette, rgb, tuned } from './palette.js';
 import { ACCESSIBLE, RESTRICTED } from './seatmap.js';
 import { BLOCKED, CHOSEN, FREE, HELD, KINDS, MINE, SHAPES, SOLD, Stamps } from './stamps.js';
 
-/** Distance of two seats on the screen at which seats begin to show, and at which only they do. */
-const SEATS_FROM = 3.6;
-const SEATS_FULL = 6;
+/** Distance of two seats on the screen from which on seats are shown, not blocks; and how long the change takes. */
+const SEATS_FROM = 4.6;
+const FADE_MS = 200;
 /** From this radius in device pixels on seats are pictures with labels, not stamps. */
 const PICTURE_RADIUS = 7.5;
 const LABEL_PITCH = 23;
 const ROW_LABEL_PITCH = 11;
+/** Pictures of names that are kept: a few sizes of those of a stadium. */
+const NAMES_MAX = 1_500;
 
 export class Painter {
   #stamps = new Stamps();
   #pictures = new Map();
+  #names = new Map();
   #pictureScale = 0;
+  /** 0: blocks, 1: seats. */
+  #near = 0;
 
   /** `kinds[seat]` is what a seat is to who looks; `left[block]` how many of a block's seats are free. */
   constructor(canvas, geometry, categories, kinds, left) {
@@ -44,14 +49,20 @@ export class Painter {
 
   /** Whether single seats can be told apart at a scale. */
   seatsShown(scale) {
-    return this.geometry.pitch * scale >= (SEATS_FROM + SEATS_FULL) / 2;
+    return this.geometry.pitch * scale >= SEATS_FROM;
   }
 
-  /** One frame. `focus`: the seat or section that the keyboard is at; `own`: the buyer's seats. */
-  draw(camera, ratio, focus, own) {
+  /**
+   * One frame, `ms` after the one before. `focus`: the seat or section that the keyboard is at; `own`: the buyer's
+   * seats. Whether there must be another frame, for the change between blocks and seats goes on.
+   */
+  draw(camera, ratio, focus, own, ms) {
     const { context, geometry, palette } = this;
     const pitch = geometry.pitch * camera.scale;
-    const near = Math.min(1, Math.max(0, (pitch - SEATS_FROM) / (SEATS_FULL - SEATS_FROM)));
+    const goal = this.seatsShown(camera.scale) ? 1 : 0;
+    const step = ms / FADE_MS;
+    this.#near = camera.still() ? goal : Math.min(1, Math.max(0, this.#near + (goal ? step : -step)));
+    const near = this.#near;
     // Whole device pixels: what stands still to each other must not shimmer while it moves.
     const offset = [Math.round(camera.x * ratio), Math.round(camera.y * ratio)];
     const scale = camera.scale * ratio;
@@ -78,6 +89,7 @@ export class Painter {
     if (near < 1) this.#labelSections(view, scale, offset, ratio, 1 - near);
     if (near < 1) this.#pinOwn(own, scale, offset, ratio);
     if (focus) this.#drawFocus(focus, scale, offset, ratio);
+    return near !== goal;
   }
 
   /** Where everybody looks: rings that fade, so that it is plain which way the seats face. */
@@ -92,7 +104,7 @@ export class Painter {
     }
     context.fillStyle = css(palette.line);
     context.beginPath();
-    context.arc(x, y, 2.5 * geometry.pitch, 0, 2 * Math.PI);
+    context.arc(x, y, 3.5 / scale, 0, 2 * Math.PI);
     context.fill();
   }
 
@@ -249,26 +261,38 @@ export class Painter {
   }
 
   #labelSections(view, scale, [offsetX, offsetY], ratio, alpha) {
-    const { context, geometry, palette } = this;
-    context.textAlign = 'center';
-    context.textBaseline = 'middle';
+    const { context, geometry } = this;
     context.globalAlpha = alpha;
     geometry.centres.forEach((centre, section) => {
       const room = Math.min(centre.right - centre.left, centre.bottom - centre.top) * scale / ratio;
       const name = geometry.sections[section].name;
       const size = Math.min(15, room * 0.3, (centre.right - centre.left) * scale / ratio / (name.length * 0.7));
       if (size < 7 || centre.x < view.left || centre.x > view.right || centre.y < view.top || centre.y > view.bottom) return;
-      const px = centre.x * scale + offsetX;
-      const py = centre.y * scale + offsetY;
-      context.font = `650 ${size * ratio}px ${palette.font}`;
-      context.lineWidth = 3 * ratio;
-      context.lineJoin = 'round';
-      context.fillStyle = '#ffffff';
-      context.strokeStyle = 'rgb(20 22 26 / 0.32)';
-      context.strokeText(name, px, py);
-      context.fillText(name, px, py);
+      const picture = this.#name(name, Math.round(size) * ratio, ratio);
+      context.drawImage(picture, Math.round(centre.x * scale + offsetX - picture.width / 2), Math.round(centre.y * scale + offsetY - picture.height / 2));
     });
     context.globalAlpha = 1;
+  }
+
+  /** A section's name with a soft edge, which is too slow to be drawn anew in every frame. */
+  #name(text, size, ratio) {
+    const key = `${size}/${text}`;
+    const known = this.#names.get(key);
+    if (known) return known;
+    const canvas = document.createElement('canvas');
+    const context = canvas.getContext('2d');
+    const font = `650 ${size}px ${this.palette.font}`;
+    context.font = font;
+    canvas.width = Math.ceil(context.measureText(text).width + 6 * ratio);
+    canvas.height = Math.ceil(size * 1.3 + 6 * ratio);
+    Object.assign(context, { font, textAlign: 'center', textBaseline: 'middle', lineWidth: 3 * ratio, lineJoin: 'round' });
+    context.strokeStyle = 'rgb(20 22 26 / 0.32)';
+    context.fillStyle = '#ffffff';
+    context.strokeText(text, canvas.width / 2, canvas.height / 2);
+    context.fillText(text, canvas.width / 2, canvas.height / 2);
+    if (this.#names.size > NAMES_MAX) this.#names.clear();
+    this.#names.set(key, canvas);
+    return canvas;
   }
 
   /** From afar the buyer's seats would be too small to be found. */

@@ -181,7 +181,7 @@ function outline(geometry, stretches) {
   const { x, y, pitch } = geometry;
   const point = (seat) => [x[seat], y[seat]];
   const along = ({ from, to }) => {
-    const count = Math.min(to - from, 7);
+    const count = Math.min(to - from, 4 + Math.ceil((to - from) / 8));
     return Array.from({ length: count }, (_, at) => point(from + Math.round((at * (to - 1 - from)) / Math.max(1, count - 1))));
   };
   const first = stretches[0];

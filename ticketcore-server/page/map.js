@@ -60,12 +60,13 @@ export class SeatMap {
     this.#drawnAt = now;
     const flowing = since < 200;
     const { camera } = this;
-    const moving = camera.step(flowing ? Math.min(64, since) : 16);
+    const ms = flowing ? Math.min(64, since) : 16;
+    const moving = camera.step(ms);
     const view = camera.x + camera.y * 1e3 + camera.scale * 1e6;
     if (flowing && view !== this.#view) this.#pace(since);
     this.#view = view;
-    this.painter.draw(camera, this.ratio, this.focus, this.own);
-    if (moving) this.redraw();
+    const fading = this.painter.draw(camera, this.ratio, this.focus, this.own, ms);
+    if (moving || fading) this.redraw();
     this.handlers.moved?.(this);
   }
 

@@ -115,8 +115,9 @@ export async function pan(page, pitch) {
     const draw = painter.draw;
     painter.draw = function timed(...given) {
       const start = performance.now();
-      draw.apply(this, given);
+      const more = draw.apply(this, given);
       draws.push(performance.now() - start);
+      return more;
     };
     let last = 0;
     const frame = (now) => {

@@ -34,7 +34,7 @@ async function browse(one) {
   await open(one, base, 'Stadium');
   check((await inMap(one, (map) => map.geometry.seats)) >= 80_000, 'the stadium has 80,000 seats');
   await one.shot('2-stadium');
-  const results = [await pan(one, 0), await pan(one, 4.5), await pan(one, 7), await pan(one, 14), await pan(one, 26)];
+  const results = [await pan(one, 0), await pan(one, 5), await pan(one, 7), await pan(one, 14), await pan(one, 26)];
   for (const { pitch, p95 } of results) check(p95 <= FRAME_MS_MAX, `panning is smooth enough at ${pitch || 'whole'} (p95 ${p95} ms)`);
   check(await drag(one), 'the map is dragged');
   await inMap(one, (map) => { map.fit(); });

@@ -1,7 +1,7 @@
 // Choosing: seats on the map, the best available, places of areas.
 
 import { h, icon, ICONS } from './dom.js';
-import { count, money, plural, sells, title } from './format.js';
+import { count, money, plural, sectionName, sells, title } from './format.js';
 
 /** The view before anything is held. */
 export function chooseView(panel) {
@@ -48,10 +48,10 @@ function seatLine(panel, seat, type) {
   const { section, row, label } = purchase.geometry.describe(seat);
   const category = purchase.categoryOf(seat);
   const types = purchase.prices.types(category);
-  const name = `Section ${section}, row ${row}, seat ${label}`;
+  const name = `${sectionName(section)}, row ${row}, seat ${label}`;
   return h('li', { class: 'line' }, dot(purchase.event, category),
     h('button', { class: 'where', title: 'Show on the map', on: { click: () => go.show(seat) } },
-      h('b', {}, `Row ${row}, seat ${label}`), h('span', { class: 'quiet' }, `Section ${section} · ${category}`)),
+      h('b', {}, `Row ${row}, seat ${label}`), h('span', { class: 'quiet' }, `${sectionName(section)} · ${category}`)),
     h('span', { class: 'cost' },
       money(purchase.prices.of(category, type)),
       types.length > 1 && h('select', {

@@ -2,7 +2,7 @@
 
 import { get, getRaw } from './api.js';
 import { announce, fill, h, icon, ICONS } from './dom.js';
-import { count, money, plural, roundMoney, saleState, start } from './format.js';
+import { count, money, plural, roundMoney, saleState, sectionName, start } from './format.js';
 import { Geometry } from './geometry.js';
 import { Live } from './live.js';
 import { SeatMap } from './map.js';
@@ -66,7 +66,7 @@ export async function eventScreen(root, signal, id) {
 
   function tell(seat) {
     const { section, row, label } = geometry.describe(seat);
-    return `Section ${section}, row ${row}, seat ${label}`;
+    return `${sectionName(section)}, row ${row}, seat ${label}`;
   }
 
   function pointOf(target) {
@@ -85,7 +85,7 @@ export async function eventScreen(root, signal, id) {
     }
     if (target.section >= 0) {
       const { capacity } = geometry.centres[target.section];
-      return [`Section ${geometry.sections[target.section].name}`, `${count(map.leftOf(target.section))} of ${plural(capacity, 'seat')} left`];
+      return [sectionName(geometry.sections[target.section].name), `${count(map.leftOf(target.section))} of ${plural(capacity, 'seat')} left`];
     }
     const area = geometry.areas[target.area];
     return [area.id, area.left === undefined ? 'Standing' : `Standing · ${count(area.left)} left`];
@@ -201,7 +201,7 @@ function stageOf(event, geometry) {
       const { camera } = map;
       const seat = near ? geometry.nearest(...camera.toWorld(camera.width / 2, camera.height / 2), 12 * geometry.pitch) : -1;
       here.hidden = seat < 0;
-      if (seat >= 0) here.textContent = `Section ${geometry.describe(seat).section}`;
+      if (seat >= 0) here.textContent = sectionName(geometry.describe(seat).section);
     },
     tip(lines, point) {
       tip.hidden = !lines || !point;

@@ -77,8 +77,11 @@ export const sells = (state) => state === 'onsale' || state === 'presale';
 /** A ticket type as a label: `adult` is `Adult`. */
 export const title = (name) => name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
 
+/** A section in words: `101` is `Section 101`, `Balcony` speaks for itself. */
+export const sectionName = (name) => (/^\d|^.$/.test(name) ? `Section ${name}` : name);
+
 /** A line of a hold, an order or a ticket: where it is. */
 export function place(line) {
   if (line.areaId !== undefined && line.areaId !== null) return { main: line.areaId, sub: 'Standing' };
-  return { main: `Row ${line.row}, seat ${line.label}`, sub: `Section ${line.section}` };
+  return { main: `Row ${line.row}, seat ${line.label}`, sub: sectionName(line.section) };
 }

@@ -3,7 +3,7 @@
 import { get, memory, ProblemError, send } from './api.js';
 import { deadline } from './countdown.js';
 import { announce } from './dom.js';
-import { between } from './format.js';
+import { between, sectionName } from './format.js';
 import { Prices } from './prices.js';
 import { conflicts, words } from './problems.js';
 import { SOLD } from './stamps.js';
@@ -31,7 +31,7 @@ export class Purchase extends EventTarget {
       const seat = geometry.indexes.get(id);
       if (seat === undefined) return id;
       const { section, row, label } = geometry.describe(seat);
-      return `Section ${section}, row ${row}, seat ${label}`;
+      return `${sectionName(section)}, row ${row}, seat ${label}`;
     };
   }
 

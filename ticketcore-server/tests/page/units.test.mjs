@@ -1,0 +1,52 @@
+// What of the page can be checked without a browser.
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import test from 'node:test';
+
+globalThis.document ??= { getElementById: () => null };
+globalThis.navigator ??= { language: 'en-GB' };
+const page = new URL('../../page/', import.meta.url);
+const { CODES, conflicts, words } = await import(new URL('problems.js', page));
+const { Geometry } = await import(new URL('geometry.js', page));
+const { columnsOf } = await import(new URL('seatmap.js', page));
+const { hall, stadium } = await import('./stadium.mjs');
+
+const drawn = (map) => new Geometry(columnsOf({ seatCount: map.seats.id.length, ...map }));
+
+test('every problem code of the server has a message', () => {
+  const source = readFileSync(new URL('../../src/http/code.rs', import.meta.url), 'utf8');
+  const codes = [...source.matchAll(/^ {4}\w+ "(\w+)" \d{3} "/gm)].map(([, code]) => code);
+  assert.ok(codes.length > 60);
+  assert.deepEqual(codes.filter((code) => !CODES.includes(code)), []);
+});
+
+test('a refused hold says which seats and until when', () => {
+  const error = { code: 'seats_unavailable', problem: {
+    code: 'seats_unavailable', serverTime: '2030-01-01T00:00:00.000Z',
+    conflicts: [{ seatId: 'A-1', state: 'held', freeAtLatest: '2030-01-01T00:05:00.000Z' }, { seatId: 'A-2', state: 'sold', freeAtLatest: null }],
+  } };
+  assert.match(words(error), /2 seats you chose are taken/);
+  assert.deepEqual(conflicts(error, (id) => `seat ${id}`), ['seat A-1: held by somebody, perhaps free again within 5 minutes', 'seat A-2: sold']);
+});
+
+test('seats are found by place, and blocks count every seat once', () => {
+  for (const geometry of [drawn(stadium()), drawn(hall())]) {
+    for (let seat = 0; seat < geometry.seats; seat += 997) {
+      if ((geometry.flags[seat] & 8) === 0) assert.equal(geometry.nearest(geometry.x[seat] + 1, geometry.y[seat] - 1, geometry.pitch), seat);
+    }
+    const real = geometry.cellSeats.length;
+    assert.equal(geometry.blocks.reduce((sum, { capacity }) => sum + capacity, 0), real);
+    assert.equal(geometry.centres.reduce((sum, { capacity }) => sum + capacity, 0), real);
+  }
+});
+
+test('the server embeds what is there, and nothing reaches outside', () => {
+  for (const name of readdirSync(page)) {
+    const source = readFileSync(new URL(name, page), 'utf8');
+    assert.ok(source.split('\n').length <= 400, `${name} is too long`);
+    assert.doesNotMatch(source.replaceAll('http://www.w3.org/', ''), /https?:\/\//, name);
+    assert.doesNotMatch(source, /\beval\(|new Function|innerHTML|\sstyle="|\son\w+="/, name);
+    for (const [, from] of source.matchAll(/from '\.\/([\w.]+)'/g)) assert.ok(readdirSync(page).includes(from), `${name}: ${from}`);
+  }
+});

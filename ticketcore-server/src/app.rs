@@ -7,6 +7,7 @@ use ticketcore::store::LocalStore;
 use ticketcore::{BoxOffice, Clock, UtcMs};
 
 use crate::config::Config;
+use crate::publish::Published;
 
 /// What all requests share. Everything in it is ready when the first request comes, and is used behind an [`Arc`].
 pub struct App {
@@ -18,6 +19,8 @@ pub struct App {
     pub checkout: Arc<Checkout>,
     /// The engine's store, for its health.
     pub store: Arc<LocalStore>,
+    /// What everybody reads: availability, changes, seat maps.
+    pub published: Arc<Published>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::{events, venues};
+use super::{availability, events, seatmap, venues};
 use crate::http::Violation;
 
 /// A problem, RFC 9457. Depending on its `code` it has more members.
@@ -38,7 +38,10 @@ pub struct ProblemBody {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "ticketcore", description = "Seats, holds, orders, tickets.", license(name = "MIT OR Apache-2.0")),
-    paths(venues::list, venues::get, events::list, events::get, events::sections),
+    paths(
+        venues::list, venues::get, events::list, events::get, events::sections,
+        availability::read, availability::changes, availability::stream, seatmap::get,
+    ),
     components(schemas(ProblemBody)),
 )]
 pub struct Document;

@@ -1,8 +1,10 @@
 //! The routes, one file a resource, and their table.
 
+pub mod availability;
 pub mod document;
 pub mod events;
 pub mod paging;
+pub mod seatmap;
 pub mod shapes;
 pub mod venues;
 
@@ -26,7 +28,7 @@ pub(crate) use route;
 /// Every operation. Each resource has its own table.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    let tables: [&[Route]; 2] = [venues::ROUTES, events::ROUTES];
+    let tables: [&[Route]; 4] = [venues::ROUTES, events::ROUTES, availability::ROUTES, seatmap::ROUTES];
     tables.concat()
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::publish::PublishOptions;
+
 /// How a server is set up. Unknown members are refused.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -14,6 +16,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Bounds.
     pub limits: Limits,
+    /// How what everybody reads is kept fresh.
+    pub publish: PublishOptions,
 }
 
 /// Bounds of what a request may be.
@@ -28,7 +32,12 @@ pub struct Limits {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned(), data: "data".into(), limits: Limits::default() }
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            data: "data".into(),
+            limits: Limits::default(),
+            publish: PublishOptions::default(),
+        }
     }
 }
 

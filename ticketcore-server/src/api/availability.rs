@@ -11,7 +11,7 @@ use super::{PUBLIC, SEES_DRAFTS, route};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::http::{Answer, Call, Code, Outcome, Payload, Problem, Route};
-use crate::publish::{CACHED, Change, Changes, Left, Part, Published, SeatList, Snapshot, made_once, media};
+use crate::publish::{CACHED, Change, Changes, Part, Published, SeatBits, Shown, Snapshot, made_once, media};
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -33,7 +33,7 @@ const MERGED_AT_ONCE_MAX: usize = 16 << 10;
         ("level" = Option<String>, Query, description = "`sections` (as if absent) or `seats`"),
         ("section" = Option<String>, Query, description = "With `level=seats`: only the seats of this section")),
     responses((status = 200, description = "What is left", content(
-            (Left<'static> = "application/json"), (SeatList<'static> = "application/vnd.ticketcore.seats+json"), (Vec<u8> = "application/octet-stream"))),
+            (Shown<'static> = "application/json"), (SeatBits = "application/octet-stream"))),
         (status = 304, description = "What the caller has is current"),
         (status = 400, description = "validation_failed", content_type = "application/problem+json", body = ProblemBody),
         (status = 404, description = "unknown_event, unknown_section", content_type = "application/problem+json", body = ProblemBody),

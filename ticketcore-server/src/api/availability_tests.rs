@@ -220,3 +220,16 @@ async fn a_stream_starts_from_the_last_event_or_since() {
     assert!(body(response).await.is_empty());
     assert_eq!(shop.published.subscribers(), 0);
 }
+
+#[test]
+fn the_document_describes_every_operation_of_this_file() {
+    use utoipa::OpenApi;
+    let document = serde_json::to_value(super::super::document::Document::openapi()).unwrap();
+    for route in ROUTES.iter().chain(super::super::seatmap::ROUTES) {
+        assert_eq!(document["paths"][route.path]["get"]["operationId"], route.operation);
+    }
+    let read = &document["paths"][ROUTES[0].path]["get"]["responses"]["200"]["content"];
+    let kinds: Vec<&String> = read.as_object().unwrap().keys().collect();
+    assert_eq!(kinds, ["application/json", "application/octet-stream"]);
+    println!("{}", serde_json::to_string_pretty(&document["components"]["schemas"]).unwrap());
+}

@@ -48,6 +48,20 @@ impl Geometry {
         Self { event, manifest, by_section: OnceLock::new(), map: OnceCell::new() }
     }
 
+    /// The same for another copy of its manifest, as an event has that was closed and opened again; `None` if it is another manifest.
+    #[must_use]
+    pub fn copied(&self, manifest: &Arc<Manifest>) -> Option<Self> {
+        // Seats that are gone are not in definitions, but counted: equal numbers and definitions mean equal indices.
+        let equal = self.manifest.seat_count() == manifest.seat_count()
+            && self.manifest.definition() == manifest.definition();
+        equal.then(|| Self {
+            event: self.event,
+            manifest: Arc::clone(manifest),
+            by_section: self.by_section.clone(),
+            map: self.map.clone(),
+        })
+    }
+
     /// Seats of each section, ascending, dropped ones included.
     pub fn by_section(&self) -> &[Vec<SeatIndex>] {
         self.by_section.get_or_init(|| {

@@ -35,5 +35,5 @@ pub use published::Published;
 pub use representation::{Representation, made_once};
 pub use seats::{MAP_KIND, Part, Parts, SeatList};
 pub use slot::{Shared, Slot};
-pub use snapshot::{CACHED, CategoryLeft, Left, PlacesLeft, SectionLeft, Snapshot};
+pub use snapshot::{CACHED, CategoryLeft, Left, PlacesLeft, SeatBits, SectionLeft, Shown, Snapshot};
 pub use subscriber::Subscriber;

@@ -80,7 +80,7 @@ async fn changes_applied_to_any_older_map_give_the_newest() {
             }
             if step % 2 == 0 {
                 shop.published.refresh(shop.event).unwrap();
-                clients.push(Client::of(&*shop.published.snapshot(shop.event).await.unwrap()));
+                clients.push(Client::of(&shop.published.snapshot(shop.event).await.unwrap()));
             }
         }
         shop.published.refresh(shop.event).unwrap();

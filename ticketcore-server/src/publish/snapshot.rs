@@ -14,7 +14,7 @@ use super::history::History;
 use super::look::{Look, map_bytes};
 use super::options::PublishOptions;
 use super::representation::Representation;
-use super::seats::{MAP_KIND, Parts};
+use super::seats::{MAP_KIND, Parts, SeatList};
 use crate::api::shapes::rfc3339;
 use crate::http::{Code, Problem};
 
@@ -39,6 +39,21 @@ pub struct Snapshot {
     areas_left: Vec<u32>,
     pub(super) parts: Parts,
 }
+
+/// What `GET .../availability` answers as JSON, depending on `level`.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Shown<'a> {
+    /// By section, area and price level.
+    Left(Left<'a>),
+    /// Seat by seat.
+    Seats(SeatList<'a>),
+}
+
+/// Two bits a seat.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct SeatBits(#[expect(dead_code, reason = "only described")] Vec<u8>);
 
 /// What is left of an event.
 #[derive(Serialize, ToSchema)]
@@ -106,11 +121,16 @@ impl Snapshot {
         before: Option<&Snapshot>,
         options: &PublishOptions,
     ) -> io::Result<Self> {
-        let same = before.filter(|before| Arc::ptr_eq(&before.geometry.manifest, &look.manifest));
-        let geometry = same.map_or_else(
-            || Arc::new(Geometry::new(event, Arc::clone(&look.manifest))),
-            |before| Arc::clone(&before.geometry),
-        );
+        let known = before.and_then(|before| {
+            let same = Arc::ptr_eq(&before.geometry.manifest, &look.manifest);
+            if same {
+                Some(Arc::clone(&before.geometry))
+            } else {
+                before.geometry.copied(&look.manifest).map(Arc::new)
+            }
+        });
+        let same = known.is_some();
+        let geometry = known.unwrap_or_else(|| Arc::new(Geometry::new(event, Arc::clone(&look.manifest))));
         let (revision, sale_state) = (look.left.revision, look.left.sale_state);
         let map = map_bytes(&look.words);
         let areas_left = areas_left(look);
@@ -118,7 +138,7 @@ impl Snapshot {
             None => History::default(),
             Some(before) => {
                 let from = before.history.next_from(before.revision);
-                let change = if same.is_some() {
+                let change = if same {
                     let new = Side { revision, sale_state, map: &map, areas: &areas_left };
                     Change::between(from, before.side(), new, &look.manifest)
                 } else {
@@ -254,5 +274,12 @@ mod tests {
         assert_eq!(left["saleState"], "onsale");
         assert_eq!(state_at(snapshot.map(), SeatIndex(40)), SeatState::Held);
         assert!(snapshot.last_change().is_none());
+        // Another copy of the same manifest is no other manifest.
+        shop.hold(3, &[2]);
+        let mut later = Look::at(&shop.office, shop.event).unwrap();
+        later.manifest = Arc::new(ticketcore::manifest::Manifest::clone(&later.manifest));
+        let next = Snapshot::build(shop.event, &later, Some(&snapshot), &PublishOptions::default()).unwrap();
+        let change = next.last_change().unwrap();
+        assert!(!change.reload && change.seats == [(SeatIndex(2), SeatState::Held)]);
     }
 }

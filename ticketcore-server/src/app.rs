@@ -17,6 +17,7 @@ use crate::http::Metrics;
 
 /// What a server can't start for.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+use crate::publish::Published;
 
 /// What all requests share. Everything in it is ready when the first request comes, and is used behind an [`Arc`].
 pub struct App {
@@ -42,6 +43,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Whether the server has been told to stop.
     pub stopping: watch::Receiver<bool>,
+    /// What everybody reads: availability, changes, seat maps.
+    pub published: Arc<Published>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -78,6 +81,7 @@ impl App {
             store,
             sandbox,
             metrics: Metrics::new(),
+            published: Published::start(Arc::clone(&office), config.publish.clone(), stopping.clone()),
             stopping,
             clock,
         })

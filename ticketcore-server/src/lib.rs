@@ -7,6 +7,7 @@
 //! * [`app`]: what all requests share. [`config`]: how a server is set up.
 //! * [`http`]: from the socket to a [`Call`](http::Call) and from an answer or a [`Problem`](http::Problem) back.
 //! * [`auth`]: who is calling, and what that allows.
+//! * [`publish`]: what everybody reads, prebuilt.
 //! * [`api`]: the routes, one file a resource; their table is [`api::routes`].
 #![forbid(unsafe_code)]
 
@@ -15,3 +16,4 @@ pub mod app;
 pub mod auth;
 pub mod config;
 pub mod http;
+pub mod publish;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::{
-    admin, checkin, events, holds, me, orders, sandbox, sessions, tickets, venues, waiting_list,
+    admin, availability, checkin, events, holds, me, orders, sandbox, seatmap, sessions, tickets, venues, waiting_list,
 };
 use crate::http::Violation;
 
@@ -48,6 +48,7 @@ pub struct ProblemBody {
         checkin::redeem, checkin::keys, checkin::revocations, sandbox::complete, admin::venues::add,
         admin::venues::import, admin::venues::plan, admin::events::add, admin::events::sale_state, admin::keys::list,
         admin::keys::make, admin::keys::rotate, admin::keys::revoke,
+        availability::read, availability::changes, availability::stream, seatmap::get,
     ),
     components(schemas(ProblemBody)),
 )]

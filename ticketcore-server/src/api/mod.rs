@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod checkin;
+pub mod availability;
 pub mod document;
 pub mod events;
 pub mod health;
@@ -15,6 +16,7 @@ pub mod paging;
 mod reach;
 pub mod sandbox;
 pub mod sessions;
+pub mod seatmap;
 pub mod shapes;
 pub mod tickets;
 pub mod venues;
@@ -46,6 +48,8 @@ pub fn routes() -> Vec<Route> {
         health::ROUTES,
         venues::ROUTES,
         events::ROUTES,
+        availability::ROUTES,
+        seatmap::ROUTES,
         sessions::ROUTES,
         holds::ROUTES,
         orders::ROUTES,

@@ -14,7 +14,11 @@ use crate::http::{Call, Code, Problem, command_problem};
 /// [`Code::UnknownEvent`], or the event can't be opened.
 pub async fn event_manifest(app: &Arc<App>, call: &Call, event: EventId) -> Result<Arc<Manifest>, Problem> {
     call.principal.event(event)?;
-    let found = off_reactor(app, move |app| app.office.manifest(event)).await?;
+    // Nearly always the event is open, and it is at hand; opening one takes its time.
+    let found = match app.office.durable_revision(event) {
+        Some(_) => app.office.manifest(event),
+        None => off_reactor(app, move |app| app.office.manifest(event)).await?,
+    };
     found.map_err(|error| command_problem(error, &()))
 }
 

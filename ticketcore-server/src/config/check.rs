@@ -28,6 +28,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             return wrong(option, &format!("{found} is not from {min} to {max}"));
         }
     }
+    if let Err(reason) = config.publish.check() {
+        return wrong("publish", &reason);
+    }
     if !["error", "warn", "info", "debug", "trace"].contains(&config.log.level.as_str()) {
         return wrong("log.level", "error, warn, info, debug or trace");
     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 pub use load::{ConfigError, load};
 
 use crate::auth::Issuer;
+use crate::publish::PublishOptions;
 
 /// How a server is set up. Unknown members are refused.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,6 +32,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// What is logged.
     pub log: Log,
+    /// How what everybody reads is kept fresh.
+    pub publish: PublishOptions,
 }
 
 /// TLS.
@@ -124,6 +127,7 @@ impl Default for Config {
             payments: Payments::default(),
             cors_origins: Vec::new(),
             log: Log::default(),
+            publish: PublishOptions::default(),
         }
     }
 }

@@ -46,6 +46,12 @@ impl Manifest {
         &self.quotas
     }
 
+    /// The point that seats without a rank are ranked by.
+    #[must_use]
+    pub const fn focal_point(&self) -> Option<Point> {
+        self.focal_point
+    }
+
     /// Names of the sections, by [`SectionIndex`].
     #[must_use]
     pub fn section_names(&self) -> &[String] {

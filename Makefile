@@ -89,8 +89,8 @@ smoke: ## Sells out two venues, on the disk and in memory, kills the seller a fe
 	$(ONSALE) --venue stadium --payment-failures 10 --gateway-timeouts 5 --late-money 2 --refunds 3 --crash-loop 5 --json | scripts/check-onsale
 
 .PHONY: simulate-short
-simulate-short: ## A thousand simulated sales with faults, over both stores: every outcome there is, and every canary caught by the name of what it breaks.
-	$(SIMULATE) --seeds 0..1000
+simulate-short: ## Two thousand simulated sales with faults, over both stores: every outcome there is, and every canary caught by the name of what it breaks.
+	$(SIMULATE) --seeds 0..2000
 	$(SIMULATE) --seeds 0..300 --canaries
 
 .PHONY: inspect

@@ -2,14 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, too")]
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ticketcore::limits::{HOST_RECORD_BYTES_MAX, HOST_RECORD_NAME_BYTES_MAX};
 use ticketcore::store::local::{LocalOptions, LocalStore};
-use ticketcore::store::{MemoryStore, Store};
+use ticketcore::store::{
+    Appended, Batch, BatchId, Completion, CompletionSink, MemoryStore, Records, Store, StreamId, Tail,
+};
 use ticketcore::testkit::{Call, Fault, FaultyStore, MemoryDisk};
-use ticketcore::{BoxOffice, CommandError, Options, Refusal};
+use ticketcore::{BoxOffice, CommandError, Options, Refusal, Revision, UtcMs};
 
 fn open(store: Arc<dyn Store>, node: u64) -> BoxOffice {
     BoxOffice::open_shared(store, Options { manual_expiry: true, node: Some(node), ..Options::default() })
@@ -148,6 +151,64 @@ fn a_venue_whose_outcome_was_unknown_is_never_mistaken_for_the_next_one() {
     let venues = office.venues();
     assert_eq!(venues.iter().find(|venue| venue.id == second).map(|venue| &*venue.name), Some("Arena"));
     assert_eq!(venues.len(), 2, "the first is there too, once");
+}
+
+/// Whatever is in the catalogue's journal, opening says what is wrong with it and where.
+#[test]
+fn a_catalogue_that_is_not_understood_is_said_and_never_believed() {
+    let saved = {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        open(Arc::clone(&store), 1).save_host_record("key/a", b"one").unwrap();
+        let mut body = Vec::new();
+        store
+            .read(StreamId::System, Revision::ZERO, &mut |record| {
+                body = record.body.to_vec();
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        body
+    };
+    let mut bodies: Vec<Vec<u8>> = (0..saved.len()).map(|end| saved[..end].to_vec()).collect();
+    bodies.extend((0..saved.len()).map(|at| {
+        let mut harmed = saved.clone();
+        harmed[at] = 0xff;
+        harmed
+    }));
+    bodies.push([&saved[..], b"more"].concat());
+    let mut refused = 0;
+    for body in bodies {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let mut records = Records::default();
+        records.push(UtcMs(1), &body);
+        let first_revision = Revision(1);
+        let batch = Batch {
+            stream: StreamId::System,
+            expected: Tail::default(),
+            id: BatchId(7),
+            first_revision,
+            records,
+        };
+        store.submit(Completion::new(Arc::new(Nobody), batch));
+        let options = Options { manual_expiry: true, ..Options::default() };
+        match BoxOffice::open_shared(store, options) {
+            // A letter of a name or of a body may be any.
+            Ok(office) => assert_eq!(office.host_records("").len(), 1, "{body:?}"),
+            Err(CommandError::Failed { reason }) => {
+                assert!(reason.starts_with("system r1: "), "{reason}");
+                refused += 1;
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(refused > saved.len(), "{refused} refused");
+}
+
+struct Nobody;
+
+impl CompletionSink for Nobody {
+    fn complete(&self, _: Batch, outcome: Appended) {
+        assert_eq!(outcome, Appended::Yes);
+    }
 }
 
 #[test]

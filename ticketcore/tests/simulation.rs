@@ -67,6 +67,12 @@ fn a_store_that_does_not_answer_overloads_nobody_but_who_comes_later() {
     overload().expect("it goes on when the store answers");
 }
 
+/// Who pays is learnt from the gateway: an order that is dropped for it is what the news of its payment became.
+#[test]
+fn news_of_a_card_that_is_over_the_limit_may_end_its_order() {
+    fail(1_438, &simulate(1_438, &SimulationOptions::default()));
+}
+
 #[test]
 fn money_comes_right_on_paths_that_are_rare() {
     rare_money().expect("every step can be taken");

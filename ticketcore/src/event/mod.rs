@@ -19,6 +19,7 @@ mod offer;
 mod open;
 mod pool;
 mod query;
+mod query_soon;
 mod rebase;
 mod replay;
 mod scope;

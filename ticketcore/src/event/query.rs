@@ -14,7 +14,7 @@ use crate::answer::{CommandError, Hold, Order, OrderDetails};
 use crate::command::Command;
 use crate::fact::Fact;
 use crate::id::{HoldId, HoldNumber, OrderId, SHARDS, SeatIndex, UserId};
-use crate::log::{Slot, SlotFuture, Told, Wake};
+use crate::log::{Slot, Told, Wake};
 use crate::manifest::ManifestChange;
 use crate::order::{Effect, OrderRecord, OrderState};
 use crate::refusal::Refusal;
@@ -177,13 +177,15 @@ impl EventCore {
     }
 
     /// The orders of a user, ascending.
-    pub fn orders_of(&self, user: UserId) -> Vec<HoldNumber> {
-        with_shards(&self.state, ShardSet::One(user.shard()), |scope| {
+    pub fn orders_in_detail(&self, user: UserId) -> Vec<OrderDetails> {
+        let own = with_shards(&self.state, ShardSet::One(user.shard()), |scope| {
             let orders = scope.look(user.shard()).orders.iter();
             let mut own: Vec<_> = orders.filter(|(_, o)| o.user == user).map(|(number, _)| *number).collect();
             own.sort_unstable();
             own
-        })
+        });
+        let details = |number| self.order_details(OrderId { event: self.id, number }).ok();
+        own.into_iter().filter_map(details).collect()
     }
 
     /// Whose hold or order it is.
@@ -218,31 +220,6 @@ impl EventCore {
                 disputed_minor: account.disputed_minor,
             })
         })
-    }
-
-    /// As [`order_details`](Self::order_details), once what was found of the order is durable, with the time the engine would log now.
-    /// Blocks for memory work only; waits for nothing but the order's own last fact.
-    pub async fn order_soon(self: Arc<Self>, id: OrderId) -> Result<(UtcMs, OrderDetails), CommandError> {
-        loop {
-            let epoch = self.quiet_epoch();
-            let found = self.order_details(id);
-            // Of an order that is not there nothing but the whole event says so.
-            let seen = found.as_ref().map_or_else(|_| self.log.sequenced(), |found| found.order.version);
-            if !self.log.is_durable(seen) {
-                self.log.pump();
-                let slot: Arc<Slot<Result<(), CommandError>>> = Slot::new();
-                let fill = Arc::clone(&slot);
-                let wake: Wake = Box::new(move |told| {
-                    fill.fill(if let Told::Stopped(stop) = told { Err(stop.error()) } else { Ok(()) });
-                });
-                self.log.enlist(seen, wake).tell();
-                SlotFuture(&slot).await?;
-            }
-            if self.epoch.load(Ordering::Acquire) == epoch {
-                let at = self.log.now(self.clock.now());
-                return found.map(|details| (at, details)).map_err(CommandError::Refused);
-            }
-        }
     }
 
     /// What a change of the manifest would be, if it is allowed now.

@@ -230,9 +230,9 @@ impl EventCore {
         }
     }
 
-    /// The office is gone. Who waits for what only it could do is told that the outcome is unknown.
+    /// The office is gone. Who waits for what only it could do, now or later, is told that the outcome is unknown.
     pub fn end(&self) {
-        if self.log.is_shared() && !self.log.is_idle() {
+        if self.log.is_shared() {
             self.log.stop(Stop::Unknown("the box office was closed".to_owned()));
         }
     }

@@ -48,6 +48,10 @@ impl Jobs {
         self.wake.notify_one();
     }
 
+    pub fn has_ended(&self) -> bool {
+        self.queue.lock().1
+    }
+
     fn take(&self) -> Option<Job> {
         self.queue.lock().0.pop_front()
     }

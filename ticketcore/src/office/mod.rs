@@ -10,6 +10,7 @@ mod past;
 mod pending;
 mod people;
 mod queries;
+mod queries_async;
 mod registry;
 mod reports;
 mod tickets;

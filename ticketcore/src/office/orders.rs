@@ -128,7 +128,7 @@ impl BoxOffice {
     /// As [`order_details`](Self::order_details), with the time the engine would log now; blocks nobody, and waits for no more than the
     /// order's own last fact.
     pub(crate) async fn order_soon(&self, order: OrderId) -> Result<(UtcMs, OrderDetails), CommandError> {
-        self.office.open_event(order.event)?.order_soon(order).await
+        Arc::clone(&self.office).open_soon(order.event).await?.order_soon(order).await
     }
 
     /// What a part of an event's orders and holds shows that should not be so for long, once it is durable. The parts are `0..SHARDS`.

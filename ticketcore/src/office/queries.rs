@@ -149,6 +149,32 @@ impl BoxOffice {
         let core = self.office.open_event(order.event)?;
         core.read_durably(|core| core.find_order(order, user))?.map_err(CommandError::Refused)
     }
+
+    /// The last durable revision of an event; `None` if it is not open. Opens nothing, takes no lock, waits for nothing: one look into a map
+    /// and one atomic load. On a shared store it is what this box office has followed.
+    #[must_use]
+    pub fn durable_revision(&self, event: EventId) -> Option<Revision> {
+        self.office.events.load().get(&event).map(|core| core.log.durable())
+    }
+
+    /// Why an event has stopped, if it is open and has: see [`reopen`](Self::reopen).
+    #[must_use]
+    pub fn stopped(&self, event: EventId) -> Option<String> {
+        let events = self.office.events.load();
+        events.get(&event).and_then(|core| core.log.stopped()).map(|stop| stop.refusal().to_string())
+    }
+
+    /// Events that are open and have stopped, ascending, with the reason: after a violated invariant, or a failure of the store. Those that
+    /// the next command opens anew are among them until it comes. Takes no lock, waits for nothing. O(open events).
+    #[must_use]
+    pub fn stopped_events(&self) -> Vec<(EventId, String)> {
+        let events = self.office.events.load();
+        let reason = |core: &crate::event::EventCore| Some(core.log.stopped()?.refusal().to_string());
+        let mut stopped: Vec<_> =
+            events.iter().filter_map(|(event, core)| Some((*event, reason(core)?))).collect();
+        stopped.sort_unstable_by_key(|(event, _)| *event);
+        stopped
+    }
 }
 
 #[cfg(feature = "testkit")]
@@ -193,13 +219,6 @@ impl BoxOffice {
             effect,
         };
         found.into_iter().flatten().map(due).collect()
-    }
-
-    /// Why an event has stopped, if it has.
-    #[must_use]
-    pub fn stopped(&self, event: EventId) -> Option<String> {
-        let events = self.office.events.load();
-        events.get(&event).and_then(|core| core.log.stopped()).map(|stop| stop.refusal().to_string())
     }
 }
 

@@ -13,14 +13,26 @@ use crate::command::Command;
 use crate::event::{EventCore, OpenError, Submitted, Verdict};
 use crate::id::EventId;
 use crate::limits::OPENING_QUEUE_MAX;
-use crate::log::{Slot, Stop};
+use crate::log::{Slot, SlotFuture, Stop};
 use crate::refusal::Refusal;
 use crate::sync::atomic::Ordering;
 
 use super::Pending;
 
-/// Commands that wait for an event to open.
-pub(super) type Opening = VecDeque<(Command, Arc<Slot<Verdict>>)>;
+/// Why nothing is opened any more.
+const CLOSED: &str = "the box office was closed";
+
+/// Who waits for an event to open.
+pub(super) enum Waiter {
+    Command(Command, Arc<Slot<Verdict>>),
+    Reader(Arc<Slot<Opened>>),
+}
+
+/// What becomes of an opening.
+pub(super) type Opened = Result<Arc<EventCore>, CommandError>;
+
+/// Those who wait for an event to open, in the order they came.
+pub(super) type Opening = VecDeque<Waiter>;
 
 impl Office {
     /// Hands a command to its event, opening it if need be.
@@ -59,16 +71,50 @@ impl Office {
         if self.events.load().contains_key(&event) {
             return Err(command);
         }
+        let Some(waiting) = self.waiting(&mut opening, event) else {
+            return Ok(Submitted::Ready(Err(overloaded())));
+        };
+        let slot = Slot::new();
+        waiting.push_back(Waiter::Command(command, Arc::clone(&slot)));
+        Ok(Submitted::Waiting(slot))
+    }
+
+    /// Where those wait who want `event` opened, which it will be; `None` if there are too many already.
+    fn waiting<'a>(
+        &self,
+        opening: &'a mut HashMap<EventId, Opening>,
+        event: EventId,
+    ) -> Option<&'a mut Opening> {
         let waiting = opening.entry(event).or_insert_with(|| {
             self.jobs.push(Job::Open(event));
             Opening::default()
         });
-        if waiting.len() >= OPENING_QUEUE_MAX {
-            return Ok(Submitted::Ready(Err(Refusal::Overloaded { retry_after_ms: 1_000 }.into())));
+        (waiting.len() < OPENING_QUEUE_MAX).then_some(waiting)
+    }
+
+    /// The open event, for a caller that must not block: the maintenance thread opens it. Without that thread it is opened here.
+    pub(super) async fn open_soon(self: Arc<Self>, event: EventId) -> Opened {
+        if let Some(core) = self.events.load().get(&event) {
+            return Ok(Arc::clone(core));
         }
-        let slot = Slot::new();
-        waiting.push_back((command, Arc::clone(&slot)));
-        Ok(Submitted::Waiting(slot))
+        if self.settings.manual {
+            return self.open_event(event);
+        }
+        let slot = {
+            let mut opening = self.opening.lock();
+            if let Some(core) = self.events.load().get(&event) {
+                return Ok(Arc::clone(core));
+            }
+            // A future may outlive the office. Whoever ends it says so before it tells those who wait.
+            if self.jobs.has_ended() {
+                return Err(CommandError::Failed { reason: CLOSED.to_owned() });
+            }
+            let waiting = self.waiting(&mut opening, event).ok_or_else(overloaded)?;
+            let slot = Slot::new();
+            waiting.push_back(Waiter::Reader(Arc::clone(&slot)));
+            slot
+        };
+        SlotFuture(&slot).await
     }
 
     /// Opens an event for the commands that wait for it. Runs on the maintenance thread.
@@ -78,7 +124,14 @@ impl Office {
         loop {
             let opened = catch_unwind(AssertUnwindSafe(|| self.open_event(event))).unwrap_or_else(panicked);
             loop {
-                let Some((command, slot)) = self.next_waiting(event) else { return };
+                let (command, slot) = match self.next_waiting(event) {
+                    Some(Waiter::Command(command, slot)) => (command, slot),
+                    Some(Waiter::Reader(slot)) => {
+                        slot.fill(opened.clone());
+                        continue;
+                    }
+                    None => return,
+                };
                 let core = match &opened {
                     Ok(core) => core,
                     Err(error) => {
@@ -90,7 +143,8 @@ impl Office {
                 match catch_unwind(AssertUnwindSafe(submit)) {
                     Ok(Submitted::Closed) => {
                         self.forget(core);
-                        self.opening.lock().entry(event).or_default().push_front((command, slot));
+                        let again = Waiter::Command(command, slot);
+                        self.opening.lock().entry(event).or_default().push_front(again);
                         break;
                     }
                     Ok(Submitted::Ready(outcome)) => slot.fill(outcome),
@@ -101,8 +155,8 @@ impl Office {
         }
     }
 
-    /// The next command that waits for `event`. If there is none, the event counts as open from now on.
-    fn next_waiting(&self, event: EventId) -> Option<(Command, Arc<Slot<Verdict>>)> {
+    /// The next that waits for `event`. If there is none, the event counts as open from now on.
+    fn next_waiting(&self, event: EventId) -> Option<Waiter> {
         let mut opening = self.opening.lock();
         let next = opening.get_mut(&event).and_then(VecDeque::pop_front);
         if next.is_none() {
@@ -111,11 +165,15 @@ impl Office {
         next
     }
 
-    /// Tells commands that wait for an event to open that it will not.
+    /// Tells those who wait for an event to open that it will not.
     pub(super) fn end_openings(&self) {
         let waiting: Vec<_> = self.opening.lock().drain().flat_map(|(_, waiting)| waiting).collect();
-        for (command, slot) in waiting {
-            slot.fill(Err(command.not_decided("the box office was closed".to_owned())));
+        let reason = || CLOSED.to_owned();
+        for waiter in waiting {
+            match waiter {
+                Waiter::Command(command, slot) => slot.fill(Err(command.not_decided(reason()))),
+                Waiter::Reader(slot) => slot.fill(Err(CommandError::Failed { reason: reason() })),
+            }
         }
     }
 
@@ -174,4 +232,8 @@ impl Office {
             self.events.store(Arc::new(events));
         }
     }
+}
+
+fn overloaded() -> CommandError {
+    Refusal::Overloaded { retry_after_ms: 1_000 }.into()
 }

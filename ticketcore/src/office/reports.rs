@@ -105,10 +105,7 @@ impl BoxOffice {
     /// As [`money_report`](Self::money_report).
     pub fn orders_of(&self, event: EventId, user: UserId) -> Result<Vec<OrderDetails>, CommandError> {
         let core = self.office.open_event(event)?;
-        core.read_durably(|core| {
-            let orders = core.orders_of(user).into_iter();
-            orders.filter_map(|number| core.order_details(OrderId { event, number }).ok()).collect()
-        })
+        core.read_durably(|core| core.orders_in_detail(user))
     }
 
     /// Every valid ticket that a user holds, bought or given to him, ascending. Waits until what it saw is durable. O(orders).

@@ -4,6 +4,7 @@
 mod acks;
 mod parent;
 mod seller;
+mod traces;
 
 pub use parent::kill_again_and_again;
 pub use seller::seller;

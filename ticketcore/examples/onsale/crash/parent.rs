@@ -15,6 +15,7 @@ use ticketcore::{BoxOffice, Options, UtcMs};
 
 use super::Failure;
 use super::acks::{Ack, Told};
+use super::traces::{Traces, Work};
 use crate::args::Args;
 use crate::clock::FastClock;
 use crate::house::Folder;
@@ -38,6 +39,7 @@ struct Books {
     asked_again: u64,
     crashes: u32,
     killed_while_opening: u32,
+    killed_while: Traces,
     lost: u64,
     violations: Violations,
 }
@@ -108,7 +110,10 @@ pub fn kill_again_and_again(args: &Args, times: u32) -> Result<bool, Failure> {
         let enough = APART + rng.below(APART);
         sold_out = seller.listen(&mut books, Some(enough), again.len())?;
         if !sold_out {
-            std::thread::sleep(Duration::from_micros(rng.below(20_000)));
+            match Work::of(books.crashes) {
+                Some(work) => work.wait(path),
+                None => std::thread::sleep(Duration::from_micros(rng.below(20_000))),
+            }
             seller.process.kill()?;
             books.crashes += 1;
         }
@@ -242,6 +247,9 @@ fn look(args: &Args, path: &Path, bank: &Bank, books: &mut Books, end: bool) -> 
         }
         store => Arc::new(store?),
     };
+    for damage in books.killed_while.look(path, &store)? {
+        books.violations.add(damage);
+    }
     let mut events = store.streams()?.into_iter().filter_map(|stream| match stream {
         StreamId::Event(event) => Some(event),
         _ => None,
@@ -301,6 +309,8 @@ fn report(args: &Args, books: &Books, shown: &Shown, took: Duration) {
         let line = json!({
             "crashes": books.crashes,
             "killed_while_opening": books.killed_while_opening,
+            "killed_while_archiving": books.killed_while.archiving,
+            "killed_while_snapshotting": books.killed_while.snapshotting,
             "acknowledged": acknowledged,
             "asked_again": books.asked_again,
             "lost": books.lost,
@@ -318,7 +328,11 @@ fn report(args: &Args, books: &Books, shown: &Shown, took: Duration) {
         println!("{line}");
         return;
     }
-    println!("{} kills, {} of them while it opened", books.crashes, books.killed_while_opening);
+    let (kills, opening) = (books.crashes, books.killed_while_opening);
+    let Traces { archiving, snapshotting, .. } = &books.killed_while;
+    println!(
+        "{kills} kills, {archiving} while it archived, {snapshotting} while it saved a snapshot; {opening} more while it opened"
+    );
     println!("{} outcomes acknowledged, {} lost", thousands(acknowledged as u64), books.lost);
     println!("{} requests sent again after a kill", thousands(books.asked_again));
     println!("{} places sold, {} violations", thousands(shown.sold), books.violations.count);

@@ -276,6 +276,10 @@ fn is_news(request: &ObserveRequest, order: HoldNumber, step: &OrderStep) -> boo
                 News::Payment { attempt, seen },
                 OrderStep::PaymentObserved { attempt: at, seen: logged, .. },
             ) => (attempt, seen) == (at, logged),
+            // Who paid has too much already: that is not logged, and looked up again.
+            (News::Payment { seen, .. }, OrderStep::Dropped { reason: EndReason::OverLimit, .. }) => {
+                seen.fingerprint().is_some()
+            }
             (
                 News::CaptureRefused { attempt, code },
                 OrderStep::CaptureRefused { attempt: at, code: logged },

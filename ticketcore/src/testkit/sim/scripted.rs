@@ -5,17 +5,17 @@ use std::sync::Arc;
 use super::Tally;
 use super::history::{History, violation};
 use crate::answer::CommandError;
-use crate::id::{HoldId, OrderId, Revision, UserId};
+use crate::id::{HoldId, OrderId, Revision, SeatIndex, UserId};
 use crate::invariant::{Invariant, Violation};
 use crate::order::{
-    CaptureMode, CheckoutRequest, Effect, EndReason, News, ObserveRequest, PayRequest, PaymentSeen,
-    RefundSeen, StaffAction, StaffOrderRequest, Word,
+    CaptureMode, CheckoutRequest, Effect, EndReason, ExchangeRequest, News, ObserveRequest, PayRequest,
+    PaymentSeen, RefundSeen, RefundWhat, StaffAction, StaffOrderRequest, Word,
 };
-use crate::request::CloseOrderRequest;
+use crate::request::{CloseOrderRequest, Item};
 use crate::sale::SaleState;
 use crate::store::MemoryStore;
-use crate::testkit::SmallSale;
 use crate::testkit::audit::LedgerRow;
+use crate::testkit::{ADULT, SmallSale};
 
 type Walked<T = ()> = Result<T, Violation>;
 
@@ -40,6 +40,7 @@ pub fn rare_money() -> Result<Tally, Violation> {
         capture_refused_after_the_sale,
         dispute_of_a_cancelled_order,
         authorized_after_all,
+        exchanged_and_refunded,
     ];
     for walk in walks {
         tally.merge(&walk()?);
@@ -314,4 +315,19 @@ fn authorized_after_all() -> Walked<Tally> {
         tally.merge(&walk.end(&[(1, [PRICE, PRICE, 0, 0])])?);
     }
     Ok(tally)
+}
+
+/// The ticket is changed for another of the same price, whose money goes back when it is refunded.
+fn exchanged_and_refunded() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.seen(1, captured(PRICE))?;
+    walk.go_on()?;
+    let items = vec![Item::Seats { seats: vec![SeatIndex(1)], ticket_type: ADULT }];
+    let (order, user) = (walk.order, UserId::from(1));
+    let request = ExchangeRequest { order, user, key: None, tickets: vec![0], items };
+    took(walk.sale.office.exchange(request).wait())?;
+    walk.staff(StaffAction::Refund(RefundWhat::Tickets(vec![1])))?;
+    walk.go_on()?;
+    walk.end(&[(1, [PRICE, PRICE, 0, PRICE])])
 }

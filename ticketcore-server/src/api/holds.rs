@@ -14,7 +14,7 @@ use super::document::ProblemBody;
 use super::items::{ItemShape, RemovedPlaces, area, seats, ticket_type};
 use super::lines::{LineShape, lines, money};
 use super::shapes::{MoneyShape, rfc3339};
-use super::{event_manifest, off_reactor, route};
+use super::{event_manifest, route};
 use crate::app::App;
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json};
 
@@ -175,7 +175,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     responses((status = 200, body = HoldShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     let (id, user, manifest) = named(&app, &call).await?;
-    let hold = off_reactor(&app, move |app| app.office.find_hold(id, user)).await?;
+    let hold = app.office.find_hold_async(id, user).await;
     answer(&app, &hold.map_err(|error| command_problem(error, &*manifest))?, &manifest)?.done()
 }
 

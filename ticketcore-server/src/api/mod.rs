@@ -12,6 +12,7 @@ pub mod lines;
 pub mod me;
 pub mod order_shape;
 pub mod orders;
+pub mod page;
 pub mod paging;
 mod reach;
 pub mod sandbox;
@@ -46,6 +47,7 @@ pub(crate) use route;
 pub fn routes() -> Vec<Route> {
     let tables: &[&[Route]] = &[
         health::ROUTES,
+        page::ROUTES,
         venues::ROUTES,
         events::ROUTES,
         availability::ROUTES,

@@ -196,7 +196,7 @@ pub async fn own_order_named(
 /// # Errors
 /// [`Code::UnknownOrder`].
 pub async fn details(app: &Arc<App>, order: OrderId) -> Result<OrderDetails, Problem> {
-    let found = off_reactor(app, move |app| app.office.order_details(order)).await?;
+    let found = app.office.order_details_async(order).await;
     found.map_err(|error| command_problem(error, &()))
 }
 

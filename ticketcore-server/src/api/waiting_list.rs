@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::document::ProblemBody;
 use super::holds::{HoldShape, shape as hold_shape};
 use super::items::{category, ticket_type};
-use super::{event_manifest, off_reactor, route};
+use super::{event_manifest, route};
 use crate::app::App;
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json};
 
@@ -100,7 +100,7 @@ pub async fn join(app: Arc<App>, mut call: Call) -> Outcome {
 pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     let user = call.buyer()?;
     let (event, manifest) = named(&app, &call).await?;
-    let found = off_reactor(&app, move |app| app.office.waiting_of(event, user)).await?;
+    let found = app.office.waiting_of_async(event, user).await;
     let (entries, offers): (Vec<WaitingEntry>, Vec<Hold>) = found.map_err(|error| command_problem(error, &*manifest))?;
     let shown = WaitingShape {
         entries: entries.iter().map(|entry| entry_shape(entry, &manifest)).collect(),

@@ -75,3 +75,72 @@ fn a_head_request_has_no_body_and_options_names_the_methods() {
         assert!(options.headers["allow"].contains(method));
     }
 }
+
+#[test]
+fn get_availability_in_its_forms_and_see_it_move() {
+    let server = Server::start();
+    let anybody = server.anybody();
+    let path = format!("/v1/events/{}/availability", server.event);
+    let counts = anybody.get(&path).ok(200);
+    let tag = counts.headers["etag"].clone();
+    assert!(anybody.with("if-none-match", &tag).get(&path).ok(304).body.is_empty());
+    assert!(anybody.with("accept-encoding", "gzip").get(&path).ok(200).body.starts_with(&[0x1f, 0x8b]));
+    let nothing = anybody.with("accept-encoding", "identity;q=0, *;q=0").get(&path);
+    nothing.ok(406).problem("not_acceptable");
+    let map = || {
+        let plain = anybody.with("accept", "application/octet-stream");
+        plain.get(&format!("{path}?level=seats")).ok(200)
+    };
+    let before = map();
+    assert_eq!(before.body.len(), 1_242_usize.div_ceil(32) * 8);
+    server.hold(&server.buyer(), &server.seats(0, 1));
+    let began = std::time::Instant::now();
+    while map().body == before.body {
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "the map has not moved");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let since = tag.trim_matches('"').to_owned();
+    let changes = anybody.get(&format!("{path}/changes?since={since}")).ok(200).json();
+    assert_eq!(changes["seats"], json!([[server.seats(0, 1)[0], "held"]]));
+}
+
+#[test]
+fn list_changes_that_are_gone_and_stream_changes() {
+    let server = Server::start();
+    let anybody = server.anybody();
+    let path = format!("/v1/events/{}/availability", server.event);
+    anybody.get(&format!("{path}/changes?since=1")).ok(410).problem("changes_gone");
+    anybody.get(&format!("{path}/changes")).ok(400).problem("validation_failed");
+    let revision = anybody.get(&path).ok(200).headers["etag"].trim_matches('"').to_owned();
+    let listening = {
+        let (anybody, path) = (anybody.clone(), format!("{path}/stream?since={revision}"));
+        std::thread::spawn(move || super::client::first_event(anybody.address, &path))
+    };
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    server.hold(&server.buyer(), &server.seats(3, 1));
+    let heard = listening.join().unwrap();
+    assert!(heard.contains("event: change") && heard.contains(&server.seats(3, 1)[0]), "{heard}");
+}
+
+#[test]
+fn get_seatmap_by_its_hash_is_good_for_ever() {
+    let server = Server::start();
+    let path = format!("/v1/events/{}/seatmap", server.event);
+    let map = server.anybody().get(&path).ok(200);
+    let tag = map.headers["etag"].trim_matches('"').to_owned();
+    assert!(server.anybody().with("if-none-match", &map.headers["etag"]).get(&path).ok(304).body.is_empty());
+    let frozen = server.anybody().get(&format!("{path}?v={tag}")).ok(200);
+    assert!(frozen.headers["cache-control"].contains("immutable"), "{:?}", frozen.headers);
+    assert_eq!(frozen.body, map.body);
+}
+
+#[test]
+fn get_page_and_get_page_file() {
+    let server = Server::start();
+    let page = server.anybody().get("/").ok(200);
+    assert!(page.headers["content-security-policy"].starts_with("default-src 'none'"));
+    let script = server.anybody().get("/page/app.js").ok(200);
+    assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+    server.anybody().with("if-none-match", &script.headers["etag"]).get("/page/app.js").ok(304);
+    server.anybody().get("/page/nothing.js").ok(404).problem("not_found");
+}

@@ -118,6 +118,22 @@ pub fn raw(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
+/// Listens to a stream until the first change is heard, and returns all that was.
+pub fn first_event(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n").as_bytes()).unwrap();
+    let (mut heard, mut some) = (Vec::new(), [0; 4_096]);
+    loop {
+        let count = stream.read(&mut some).unwrap();
+        heard.extend(&some[..count]);
+        let text = String::from_utf8_lossy(&heard);
+        if count == 0 || text.contains("event: change") && text.contains("\"seats\":[[") {
+            return text.into_owned();
+        }
+    }
+}
+
 /// Reads one answer, chunked or not.
 pub fn parse(bytes: &[u8]) -> Option<Reply> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;

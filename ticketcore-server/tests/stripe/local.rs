@@ -168,21 +168,31 @@ fn a_round_trip() {
     assert_eq!(authorize(3, "pm_card_chargeCustomerFail"), declined);
     assert!(matches!(look_up(9, None), Answer::Unknown { .. } | Answer::Yes(PaymentSeen::NotFound)));
 
-    // The capture was reported, twice, signed.
-    let webhook = Webhook::new(WebhookOptions::new(vec![Secret::new("whsec_local")]), Arc::new(SystemClock));
+    let twice = reported_twice(&heard);
+    check(&runtime, &gateway, captured, &twice);
+}
+
+/// The two deliveries of the capture.
+fn reported_twice(heard: &Heard) -> Vec<(String, Bytes)> {
     let ours = |(_, body): &(String, Bytes)| {
         let text = std::str::from_utf8(body).unwrap();
         text.contains("payment_intent.succeeded") && text.contains(&order(1).to_string())
     };
-    let mut twice = Vec::new();
     for _ in 0..200 {
-        twice = heard.lock().iter().filter(|delivery| ours(delivery)).cloned().collect();
+        let twice: Vec<_> = heard.lock().iter().filter(|delivery| ours(delivery)).cloned().collect();
         if twice.len() >= 2 {
-            break;
+            return twice;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+    panic!("localstripe does not report: {:?}", heard.lock());
+}
+
+/// They are signed, say what a look-up says, and the second says nothing.
+fn check(runtime: &Runtime, gateway: &StripeGateway, captured: PaymentSeen, twice: &[(String, Bytes)]) {
     assert_eq!(twice.len(), 2);
+    let secret = |text: &str| WebhookOptions::new(vec![Secret::new(text)]);
+    let webhook = Webhook::new(secret("whsec_local"), Arc::new(SystemClock));
     let first = webhook.receive(&twice[0].0, &twice[0].1).unwrap();
     let told = Report::Seen {
         key: key(1, GatewayAction::Authorize),
@@ -197,6 +207,6 @@ fn a_round_trip() {
     webhook.noted(&first);
     let second = webhook.receive(&twice[1].0, &twice[1].1).unwrap();
     assert!(second.again && second.report.is_none() && second.event == first.event);
-    let other = Webhook::new(WebhookOptions::new(vec![Secret::new("whsec_other")]), Arc::new(SystemClock));
+    let other = Webhook::new(secret("whsec_other"), Arc::new(SystemClock));
     assert!(other.receive(&twice[0].0, &twice[0].1).is_err());
 }

@@ -148,7 +148,7 @@ mod tests {
             format!("t=1,t=1700000000,{v1}"),
             format!("t=1700000000,{v1}0"),
             "t=1700000000,v1=zz".to_owned(),
-            format!("t=1700000000,{}", vec![v1; 9].join(",")),
+            format!("t=1700000000,{}", [v1; 9].join(",")),
             format!("{good},x={}", "x".repeat(5_000)),
             "é".to_owned(),
             format!("t=1700000000,v1={}", "é".repeat(32)),

@@ -77,7 +77,6 @@ pub struct Delivery {
 
 /// What an event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Report {
     /// Where a payment or refund stood: for
     /// [`observe_notification`](ticketcore::checkout::Checkout::observe_notification).

@@ -146,40 +146,8 @@ fn step(shop: &mut Shop, rng: &mut Rng, known: &mut HashMap<u64, Known>) {
                 is_true(shop, number, &seen, "look up");
             }
         }
-        6 => {
-            let refund = 1 + u32::try_from(rng.below(3)).unwrap();
-            let seen = shop.look_up_refund(number, refund, since);
-            let key = format!("{}:refund:{refund}", crate::shop::order(number));
-            let is = shop.stub.with(|bank| {
-                let of = |refund: &&_| {
-                    let refund: &crate::stub::Refund = refund;
-                    refund.metadata["ticketcore_key"] == key
-                };
-                bank.refunds.iter().find(of).map(|refund| refund.status)
-            });
-            match seen {
-                Answer::Yes(RefundSeen::NotFound) => assert_eq!(is, None),
-                Answer::Yes(RefundSeen::Succeeded { .. }) => assert_eq!(is, Some("succeeded")),
-                Answer::Yes(RefundSeen::Submitted { .. }) => assert_eq!(is, Some("pending")),
-                Answer::Yes(RefundSeen::Failed { .. }) => assert_eq!(is, Some("failed")),
-                Answer::No { retry_may_help, .. } => assert!(retry_may_help),
-                Answer::Unknown { .. } => {}
-            }
-        }
-        7 => {
-            let well = rng.below(3) > 0;
-            shop.stub.with(|bank| {
-                let waits =
-                    |intent: &&crate::stub::Intent| matches!(intent.status, "requires_action" | "processing");
-                if let Some(id) = bank.intents.iter().find(waits).map(|intent| intent.id.clone()) {
-                    bank.decide(&id, well);
-                }
-                let pending = bank.refunds.iter().find(|refund| refund.status == "pending");
-                if let Some(id) = pending.map(|refund| refund.id.clone()) {
-                    bank.decide_refund(&id, (!well).then_some("declined"));
-                }
-            });
-        }
+        6 => look_up_refund(shop, rng, number, since),
+        7 => decide(shop, rng),
         _ => {
             shop.stub.clock.advance(rng.below(60_000));
             if rng.below(3) == 0 {
@@ -187,6 +155,42 @@ fn step(shop: &mut Shop, rng: &mut Rng, known: &mut HashMap<u64, Known>) {
             }
         }
     }
+}
+
+fn look_up_refund(shop: &Shop, rng: &mut Rng, number: u64, since: ticketcore::UtcMs) {
+    let refund = 1 + u32::try_from(rng.below(3)).unwrap();
+    let seen = shop.look_up_refund(number, refund, since);
+    let key = format!("{}:refund:{refund}", crate::shop::order(number));
+    let is = shop.stub.with(|bank| {
+        let of = |refund: &&_| {
+            let refund: &crate::stub::Refund = refund;
+            refund.metadata["ticketcore_key"] == key
+        };
+        bank.refunds.iter().find(of).map(|refund| refund.status)
+    });
+    match seen {
+        Answer::Yes(RefundSeen::NotFound) => assert_eq!(is, None),
+        Answer::Yes(RefundSeen::Succeeded { .. }) => assert_eq!(is, Some("succeeded")),
+        Answer::Yes(RefundSeen::Submitted { .. }) => assert_eq!(is, Some("pending")),
+        Answer::Yes(RefundSeen::Failed { .. }) => assert_eq!(is, Some("failed")),
+        Answer::No { retry_may_help, .. } => assert!(retry_may_help),
+        Answer::Unknown { .. } => {}
+    }
+}
+
+/// What was being worked on is decided.
+fn decide(shop: &Shop, rng: &mut Rng) {
+    let well = rng.below(3) > 0;
+    shop.stub.with(|bank| {
+        let waits = |intent: &&crate::stub::Intent| matches!(intent.status, "requires_action" | "processing");
+        if let Some(id) = bank.intents.iter().find(waits).map(|intent| intent.id.clone()) {
+            bank.decide(&id, well);
+        }
+        let pending = bank.refunds.iter().find(|refund| refund.status == "pending");
+        if let Some(id) = pending.map(|refund| refund.id.clone()) {
+            bank.decide_refund(&id, (!well).then_some("declined"));
+        }
+    });
 }
 
 #[test]

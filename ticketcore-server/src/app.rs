@@ -70,6 +70,7 @@ impl App {
             ..CheckoutOptions::default()
         };
         let checkout = Arc::new(Checkout::new(Arc::clone(&office), gateways, checkout)?);
+        let published = Published::start(Arc::clone(&office), config.publish.clone(), stopping.clone());
         Ok(Self {
             api_keys: ApiKeys::open(Arc::clone(&office)),
             sessions: Sessions::new(secrets.get("session")?, config.auth.session_ttl_ms),
@@ -81,7 +82,7 @@ impl App {
             store,
             sandbox,
             metrics: Metrics::new(),
-            published: Published::start(Arc::clone(&office), config.publish.clone(), stopping.clone()),
+            published,
             stopping,
             clock,
         })

@@ -8,6 +8,7 @@
 //! * [`http`]: from the socket to a [`Call`](http::Call) and from an answer or a [`Problem`](http::Problem) back.
 //! * [`auth`]: who is calling, and what that allows.
 //! * [`publish`]: what everybody reads, prebuilt.
+//! * [`stripe`]: a payment gateway and what it reports.
 //! * [`api`]: the routes, one file a resource; their table is [`api::routes`].
 #![forbid(unsafe_code)]
 
@@ -17,3 +18,4 @@ pub mod auth;
 pub mod config;
 pub mod http;
 pub mod publish;
+pub mod stripe;

@@ -1,0 +1,64 @@
+//! What a report of Stripe's means when it is looked at now, and where buyers must go.
+
+use ticketcore::gateway::{Answer, Seen};
+use ticketcore::order::PaymentSeen;
+
+use super::failure::Failure;
+use super::gateway::Core;
+use super::objects::PaymentIntent;
+use super::read::ASK;
+use super::webhook::Report;
+
+impl Core {
+    /// A payment is read again: the report is only a hint that something has happened, may be late, and leaves out the card. If it can't be
+    /// read now, the report, which was signed, must do. A dispute names no key: its payment is asked for it.
+    pub async fn resolve(&self, report: Report) -> Option<Report> {
+        match report {
+            Report::Seen { key, payment: Some(payment), seen: Seen::Payment(told) } => {
+                let Ok(intent) = self.intent(&payment).await else {
+                    return Some(Report::Seen { key, payment: Some(payment), seen: Seen::Payment(told) });
+                };
+                if intent.key() != Some(key) {
+                    return None;
+                }
+                let seen = self.seen(&intent).yes().unwrap_or(told);
+                Some(Report::Seen { key, payment: Some(payment), seen: Seen::Payment(seen) })
+            }
+            Report::DisputeOpened { dispute, payment, key, amount, inquiry } => {
+                let key = key.or(self.disputed(&payment).await?);
+                Some(Report::DisputeOpened { dispute, payment, key, amount, inquiry })
+            }
+            Report::DisputeClosed { dispute, payment, key, amount, won } => {
+                let key = key.or(self.disputed(&payment).await?);
+                Some(Report::DisputeClosed { dispute, payment, key, amount, won })
+            }
+            report => Some(report),
+        }
+    }
+
+    /// The key of a disputed payment: `None` if it is not ours, `Some(None)` if nobody knows now.
+    async fn disputed(&self, payment: &str) -> Option<Option<ticketcore::gateway::GatewayKey>> {
+        match self.intent(payment).await {
+            Ok(intent) => intent.key().map(Some),
+            Err(Failure::Refused(refused)) if refused.is_not_found() => None,
+            Err(_) => Some(None),
+        }
+    }
+
+    pub async fn next_action_url(&self, next_action: &str) -> Answer<Option<String>> {
+        let Some(name) = next_action.strip_prefix(ASK) else {
+            return Answer::Yes(Some(next_action.to_owned()));
+        };
+        match self.intent(name).await {
+            Ok(intent) => Answer::Yes(self.url(&intent)),
+            Err(failure) => failure.doubt(),
+        }
+    }
+
+    /// Where the buyer must go now, if he must.
+    fn url(&self, intent: &PaymentIntent) -> Option<String> {
+        let acting = matches!(self.seen(intent), Answer::Yes(PaymentSeen::ActionRequired { .. }));
+        let action = intent.next_action.as_ref().filter(|_| acting)?;
+        action.redirect_to_url.as_ref()?.url.clone()
+    }
+}

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ticketcore::checkout::{Checkout, CheckoutOptions};
-use ticketcore::gateway::{PaymentGateway, SandboxGateway, SandboxOptions};
 use ticketcore::order::Word;
 use ticketcore::store::LocalStore;
 use ticketcore::store::local::LocalOptions;
@@ -12,12 +11,13 @@ use tokio::sync::watch;
 use ticketcore::{BoxOffice, Clock, Options, SystemClock, UtcMs};
 
 use crate::auth::{ApiKeys, Issuers, Secrets, Sessions};
-use crate::config::{Config, GatewayKind};
+use crate::config::Config;
 use crate::http::Metrics;
 
 /// What a server can't start for.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 use crate::publish::Published;
+use crate::till::Till;
 
 /// What all requests share. Everything in it is ready when the first request comes, and is used behind an [`Arc`].
 pub struct App {
@@ -37,8 +37,8 @@ pub struct App {
     pub issuers: Issuers,
     /// Signs tickets.
     pub ticket_keys: TicketKeys,
-    /// The gateway in memory, if that is what takes the money.
-    pub sandbox: Option<Arc<SandboxGateway>>,
+    /// The gateway that takes the money.
+    pub till: Till,
     /// What is counted.
     pub metrics: Metrics,
     /// Whether the server has been told to stop.
@@ -60,16 +60,14 @@ impl App {
         let store = Arc::new(LocalStore::open(config.data.join("store"), LocalOptions::default())?);
         let options = Options { clock: Arc::clone(&clock), ..Options::default() };
         let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store) as _, options)?);
-        let sandbox = (config.payments.gateway == GatewayKind::Sandbox)
-            .then(|| Arc::new(SandboxGateway::new(SandboxOptions { timer: true, ..SandboxOptions::default() }, Arc::clone(&clock))));
-        let gateways: Vec<Arc<dyn PaymentGateway>> =
-            sandbox.iter().map(|gateway| Arc::clone(gateway) as Arc<dyn PaymentGateway>).collect();
+        let till = Till::open(&config.payments, &secrets, &clock)?;
         let checkout = CheckoutOptions {
             return_url: config.payments.return_url.as_deref().map(Word::new).transpose()?,
             patience_ms: config.payments.patience_ms,
+            callers_per_gateway: till.callers(),
             ..CheckoutOptions::default()
         };
-        let checkout = Arc::new(Checkout::new(Arc::clone(&office), gateways, checkout)?);
+        let checkout = Arc::new(Checkout::new(Arc::clone(&office), till.gateways(), checkout)?);
         let published = Published::start(Arc::clone(&office), config.publish.clone(), stopping.clone());
         Ok(Self {
             api_keys: ApiKeys::open(Arc::clone(&office)),
@@ -80,7 +78,7 @@ impl App {
             checkout,
             office,
             store,
-            sandbox,
+            till,
             metrics: Metrics::new(),
             published,
             stopping,
@@ -92,15 +90,5 @@ impl App {
     #[must_use]
     pub fn now(&self) -> UtcMs {
         self.clock.now()
-    }
-
-    /// The gateway that new payments go through.
-    #[must_use]
-    pub const fn gateway_name(&self) -> &'static str {
-        match self.config.payments.gateway {
-            GatewayKind::Sandbox => "sandbox",
-            GatewayKind::Stripe => "stripe",
-            GatewayKind::External => "external",
-        }
     }
 }

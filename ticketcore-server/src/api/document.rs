@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::{
-    admin, availability, checkin, events, holds, me, orders, sandbox, seatmap, sessions, tickets, venues, waiting_list,
+    admin, availability, checkin, events, holds, me, orders, sandbox, seatmap, sessions, tickets, venues, waiting_list, webhooks,
 };
 use crate::http::Violation;
 
@@ -45,7 +45,7 @@ pub struct ProblemBody {
         holds::place, holds::get, holds::amend, holds::release, holds::extend, orders::place, orders::get, orders::pay,
         orders::cancel, tickets::list, tickets::qr_svg, tickets::qr_png, tickets::transfer, tickets::exchange,
         tickets::refunds, tickets::refund, me::orders, waiting_list::join, waiting_list::get, waiting_list::leave,
-        checkin::redeem, checkin::keys, checkin::revocations, sandbox::complete, admin::venues::add,
+        checkin::redeem, checkin::keys, checkin::revocations, sandbox::complete, webhooks::stripe, admin::venues::add,
         admin::venues::import, admin::venues::plan, admin::events::add, admin::events::sale_state, admin::keys::list,
         admin::keys::make, admin::keys::rotate, admin::keys::revoke,
         availability::read, availability::changes, availability::stream, seatmap::get,

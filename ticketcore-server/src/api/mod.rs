@@ -22,6 +22,7 @@ pub mod shapes;
 pub mod tickets;
 pub mod venues;
 pub mod waiting_list;
+pub mod webhooks;
 
 pub(crate) use reach::{event_manifest, off_reactor};
 
@@ -60,6 +61,7 @@ pub fn routes() -> Vec<Route> {
         waiting_list::ROUTES,
         checkin::ROUTES,
         sandbox::ROUTES,
+        webhooks::ROUTES,
         admin::venues::ROUTES,
         admin::events::ROUTES,
         admin::keys::ROUTES,

@@ -104,7 +104,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         late_money: asked.late_money.unwrap_or(LateMoney::Refund),
         ..CheckoutRequest::new(hold, user)
     };
-    let gateway = app.gateway_name();
+    let gateway = app.till.name();
     let buying = app.checkout.buy(request, gateway, method.as_str());
     let progress = within_patience(&app, hold.order(), buying).await;
     told(&app, user, progress.map_err(|error| command_problem(error, &*manifest))?, &manifest).await
@@ -135,7 +135,7 @@ pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
     let key = call.key(asked.idempotency_key.as_deref())?;
     let (order, _, manifest) = own_order(&app, &call).await?;
     let method = word("/paymentMethodId", &asked.payment_method_id)?;
-    let gateway = word("gateway", app.gateway_name())?;
+    let gateway = word("gateway", app.till.name())?;
     let paying = app.checkout.pay_again(PayRequest { order, user, key: Some(key), gateway, method });
     let progress = within_patience(&app, order, paying).await;
     told(&app, user, progress.map_err(|error| command_problem(error, &*manifest))?, &manifest).await

@@ -11,6 +11,7 @@ use super::order_shape::{OrderShape, shape};
 use super::orders::{details, own_order_named};
 use super::route;
 use crate::app::App;
+use crate::till::Till;
 use crate::http::{Access, Answer, Call, Outcome, Problem, Route, command_problem, read_json};
 
 /// The operations.
@@ -45,7 +46,7 @@ pub struct CompleteAction {
     responses((status = 200, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn complete(app: Arc<App>, mut call: Call) -> Outcome {
     let asked: CompleteAction = read_json(&mut call, app.config.limits.body_bytes_max).await?;
-    let sandbox = app.sandbox.clone().ok_or_else(|| Problem::not_found("sandbox"))?;
+    let Till::Sandbox(sandbox) = &app.till else { return Err(Problem::not_found("sandbox")) };
     let (order, found, manifest) = own_order_named(&app, &call, &asked.order_id).await?;
     let attempt = u32::try_from(found.payments.len()).unwrap_or(u32::MAX);
     let end = match asked.outcome {

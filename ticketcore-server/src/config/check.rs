@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, GatewayKind};
 
 /// Checks every option that has bounds.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
@@ -13,9 +13,10 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return wrong("listen", "an address and a port, such as 127.0.0.1:8080");
     }
     let limits = &config.limits;
-    let bounds: [(&str, u64, u64, u64); 8] = [
+    let bounds: [(&str, u64, u64, u64); 9] = [
         ("limits.body_bytes_max", limits.body_bytes_max as u64, 1_024, 16 << 20),
         ("limits.plan_bytes_max", limits.plan_bytes_max as u64, 1_024, 256 << 20),
+        ("limits.webhook_bytes_max", limits.webhook_bytes_max as u64, 1_024, 16 << 20),
         ("limits.head_bytes_max", limits.head_bytes_max as u64, 8_192, 1 << 20),
         ("limits.connections_max", limits.connections_max as u64, 1, 1_000_000),
         ("limits.requests_max", limits.requests_max as u64, 1, 1_000_000),
@@ -30,6 +31,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     }
     if let Err(reason) = config.publish.check() {
         return wrong("publish", &reason);
+    }
+    if config.payments.gateway == GatewayKind::Stripe && config.payments.stripe.is_none() {
+        return wrong("payments.stripe", "its secrets are missing");
     }
     if !["error", "warn", "info", "debug", "trace"].contains(&config.log.level.as_str()) {
         return wrong("log.level", "error, warn, info, debug or trace");

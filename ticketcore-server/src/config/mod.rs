@@ -54,6 +54,8 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Bytes of a seating plan's document.
     pub plan_bytes_max: usize,
+    /// Bytes of what a gateway reports.
+    pub webhook_bytes_max: usize,
     /// Bytes of a request's head.
     pub head_bytes_max: usize,
     /// Connections at once; more are closed at once.
@@ -102,6 +104,21 @@ pub struct Payments {
     pub patience_ms: u64,
     /// Where buyers come back to from a page of the gateway's.
     pub return_url: Option<String>,
+    /// Stripe's secrets, if it takes the money.
+    pub stripe: Option<StripeConfig>,
+}
+
+/// Stripe's secrets.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StripeConfig {
+    /// A file with the API key, `sk_...` or `rk_...`.
+    pub api_key_file: PathBuf,
+    /// Files with the webhook endpoint's signing secrets, `whsec_...`: any will do, so that one can be replaced.
+    #[serde(default)]
+    pub webhook_secret_files: Vec<PathBuf>,
+    /// Where its interface is, if not where Stripe has it.
+    pub base: Option<String>,
 }
 
 /// What is logged.
@@ -137,6 +154,7 @@ impl Default for Limits {
         Self {
             body_bytes_max: 64 << 10,
             plan_bytes_max: 64 << 20,
+            webhook_bytes_max: 256 << 10,
             head_bytes_max: 16 << 10,
             connections_max: 20_000,
             requests_max: 4_096,
@@ -155,7 +173,7 @@ impl Default for Auth {
 
 impl Default for Payments {
     fn default() -> Self {
-        Self { gateway: GatewayKind::External, patience_ms: 2_000, return_url: None }
+        Self { gateway: GatewayKind::External, patience_ms: 2_000, return_url: None, stripe: None }
     }
 }
 

@@ -24,7 +24,6 @@ const NOT_PRODUCED: &[&str] = &[
     "internal",
     "unavailable",
     "outcome_unknown",
-    "webhook_signature",
     "unknown_payment",
     "unknown_refund",
     "not_paid",

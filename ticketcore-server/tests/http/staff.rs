@@ -91,3 +91,18 @@ fn join_waiting_list_get_waiting_list_leave_waiting_list() {
     buyer.delete(&format!("{path}/{}", entry["entry"].as_str().unwrap())).ok(204);
     assert_eq!(buyer.get(&path).ok(200).json()["entries"], json!([]));
 }
+
+#[test]
+fn receive_stripe_webhook_only_if_it_is_signed() {
+    let folder = std::env::temp_dir().join(format!("ticketcore-stripe-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("key"), "sk_test_1").unwrap();
+    std::fs::write(folder.join("hook"), "whsec_1").unwrap();
+    let stripe = format!("payments.stripe={{ api_key_file = '{0}/key', webhook_secret_files = ['{0}/hook'] }}", folder.display());
+    let server = Server::with(&["--gateway", "stripe", "--set", &stripe]);
+    let event = json!({"id": "evt_1", "object": "event", "type": "customer.created", "created": 1, "data": {"object": {}}});
+    let anybody = server.anybody();
+    anybody.post("/v1/webhooks/stripe", &event).ok(400).problem("webhook_signature");
+    anybody.with("stripe-signature", "t=1,v1=00").post("/v1/webhooks/stripe", &event).ok(400).problem("webhook_signature");
+    std::fs::remove_dir_all(folder).unwrap();
+}

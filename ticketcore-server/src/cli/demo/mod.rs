@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 use ticketcore_server::app::StartError;
 use ticketcore_server::auth::{NewKey, Scope};
-use ticketcore_server::config::{Config, GatewayKind};
+use ticketcore_server::config::Config;
 
 #[derive(Args)]
 pub struct Demo {
@@ -26,6 +26,9 @@ pub struct Demo {
     /// A folder to keep everything in; a temporary one that is removed at the end if absent.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Which gateway takes the money: sandbox, stripe.
+    #[arg(long, value_name = "NAME", default_value = "sandbox")]
+    gateway: String,
     /// Any option: `--set limits.body_bytes_max=65536`.
     #[arg(long, value_name = "OPTION=VALUE")]
     set: Vec<String>,
@@ -33,9 +36,9 @@ pub struct Demo {
 
 pub fn run(demo: &Demo) -> Result<ExitCode, StartError> {
     let mut flags = vec![format!("listen={}", demo.listen), "log.level=warn".to_owned()];
+    flags.push(format!("payments.gateway={}", demo.gateway));
     flags.extend(demo.set.iter().cloned());
     let mut config: Config = ticketcore_server::config::load(None, std::env::vars(), &flags)?;
-    config.payments.gateway = GatewayKind::Sandbox;
     config.auth.anonymous_sessions = true;
     let kept = Folder::new(demo.data.clone());
     config.data.clone_from(&kept.path);

@@ -1,0 +1,88 @@
+//! [`Till`]: the gateway that takes the money, as the server is set up.
+
+use std::sync::Arc;
+
+use ticketcore::Clock;
+use ticketcore::gateway::{PaymentGateway, SandboxGateway, SandboxOptions};
+use tokio::runtime::Handle;
+
+use crate::app::StartError;
+use crate::auth::Secrets;
+use crate::config::{GatewayKind, Payments, StripeConfig};
+use crate::stripe::{Secret, StripeGateway, StripeOptions, Webhook, WebhookOptions};
+
+/// The gateway that takes the money.
+pub enum Till {
+    /// One in memory.
+    Sandbox(Arc<SandboxGateway>),
+    /// Stripe, and what it reports.
+    Stripe(Arc<StripeGateway>, Webhook),
+    /// The operator's own.
+    External,
+}
+
+impl Till {
+    /// The gateway of a configuration. Must be called on a runtime's thread.
+    ///
+    /// # Errors
+    /// If a secret can't be read, or an option can't be meant.
+    pub fn open(payments: &Payments, secrets: &Secrets, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
+        match payments.gateway {
+            GatewayKind::External => Ok(Self::External),
+            GatewayKind::Sandbox => {
+                let options = SandboxOptions { timer: true, ..SandboxOptions::default() };
+                Ok(Self::Sandbox(Arc::new(SandboxGateway::new(options, Arc::clone(clock)))))
+            }
+            GatewayKind::Stripe => {
+                let config = payments.stripe.as_ref().ok_or("`payments.stripe` is missing")?;
+                Self::stripe(config, secrets, clock)
+            }
+        }
+    }
+
+    fn stripe(config: &StripeConfig, secrets: &Secrets, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
+        let read = |file: &std::path::Path| -> Result<Secret, StartError> {
+            let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            Ok(Secret::new(text.trim()))
+        };
+        let fingerprints: String = secrets.get("fingerprint")?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut options = StripeOptions::new(read(&config.api_key_file)?);
+        options.fingerprint_secret = Some(Secret::new(fingerprints));
+        if let Some(base) = &config.base {
+            options.base.clone_from(base);
+        }
+        let gateway = StripeGateway::new(options, Arc::clone(clock), Handle::current())?;
+        let hooks = config.webhook_secret_files.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
+        let webhook = Webhook::new(WebhookOptions::new(hooks), Arc::clone(clock));
+        Ok(Self::Stripe(Arc::new(gateway), webhook))
+    }
+
+    /// The gateways that the engine may call.
+    #[must_use]
+    pub fn gateways(&self) -> Vec<Arc<dyn PaymentGateway>> {
+        match self {
+            Self::Sandbox(gateway) => vec![Arc::clone(gateway) as _],
+            Self::Stripe(gateway, _) => vec![Arc::clone(gateway) as _],
+            Self::External => Vec::new(),
+        }
+    }
+
+    /// Threads that must wait for its answers.
+    #[must_use]
+    pub const fn callers(&self) -> usize {
+        match self {
+            // Both answer from elsewhere.
+            Self::Sandbox(_) | Self::Stripe(..) | Self::External => 0,
+        }
+    }
+
+    /// The name under which new payments go to it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sandbox(_) => "sandbox",
+            Self::Stripe(..) => "stripe",
+            Self::External => "external",
+        }
+    }
+}

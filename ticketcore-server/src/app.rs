@@ -7,8 +7,8 @@ use ticketcore::order::Word;
 use ticketcore::store::LocalStore;
 use ticketcore::store::local::LocalOptions;
 use ticketcore::ticket::{KeyId, TicketKeys};
-use tokio::sync::watch;
 use ticketcore::{BoxOffice, Clock, Options, SystemClock, UtcMs};
+use tokio::sync::watch;
 
 use crate::auth::{ApiKeys, Issuers, Secrets, Sessions};
 use crate::config::Config;

@@ -42,10 +42,12 @@ impl Till {
 
     fn stripe(config: &StripeConfig, secrets: &Secrets, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
         let read = |file: &std::path::Path| -> Result<Secret, StartError> {
-            let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let text =
+                std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
             Ok(Secret::new(text.trim()))
         };
-        let fingerprints: String = secrets.get("fingerprint")?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprints: String =
+            secrets.get("fingerprint")?.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut options = StripeOptions::new(read(&config.api_key_file)?);
         options.fingerprint_secret = Some(Secret::new(fingerprints));
         if let Some(base) = &config.base {

@@ -124,18 +124,15 @@ impl View {
 
     /// What is left.
     pub fn availability(&self) -> Availability {
+        self.state.lock().availability()
+    }
+
+    /// What is left, the map of all seats and the manifest, all at one revision.
+    pub fn look(&self, into: &mut Vec<u64>) -> (Availability, Arc<Manifest>) {
         let state = self.state.lock();
-        Availability {
-            revision: state.revision,
-            at: state.at,
-            sale_state: state.sale_state,
-            sections: state.sections.clone(),
-            allocations: state.allocations.clone(),
-            places: state.places.clone(),
-            quotas: state.quotas.clone(),
-            holds: state.holds,
-            open_orders: u32::try_from(state.open_orders.len()).unwrap_or(u32::MAX),
-        }
+        into.clear();
+        into.extend(state.map.iter().map(|word| word.load(Ordering::Relaxed)));
+        (state.availability(), Arc::clone(&state.manifest))
     }
 
     /// The manifest at the durable revision.

@@ -166,8 +166,12 @@ pub async fn revocations(app: Arc<App>, call: Call) -> Outcome {
     event_manifest(&app, &call, event).await?;
     let list = off_reactor(&app, move |app| app.office.revocations(event)).await?;
     let list = list.map_err(|error| command_problem(error, &()))?;
-    let bytes = list.sign(&app.ticket_keys).map_err(|error| Problem::new(Code::Unavailable, error.to_string()))?;
-    Answer::bytes("application/octet-stream", bytes.into()).etag(list.revision().0).cached("private, max-age=5").done()
+    let bytes =
+        list.sign(&app.ticket_keys).map_err(|error| Problem::new(Code::Unavailable, error.to_string()))?;
+    Answer::bytes("application/octet-stream", bytes.into())
+        .etag(list.revision().0)
+        .cached("private, max-age=5")
+        .done()
 }
 
 /// What is said of a code is its own fault's name and no more.

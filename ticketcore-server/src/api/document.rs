@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::{
-    admin, availability, checkin, events, holds, me, orders, sandbox, seatmap, sessions, tickets, venues, waiting_list, webhooks,
+    admin, availability, checkin, events, holds, me, orders, sandbox, seatmap, sessions, tickets, venues,
+    waiting_list, webhooks,
 };
 use crate::http::Violation;
 
@@ -39,17 +40,58 @@ pub struct ProblemBody {
 /// See the module.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "ticketcore", description = "Seats, holds, orders, tickets.", license(name = "MIT OR Apache-2.0")),
-    paths(
-        venues::list, venues::get, events::list, events::get, events::sections, sessions::begin, sessions::me,
-        holds::place, holds::get, holds::amend, holds::release, holds::extend, orders::place, orders::get, orders::pay,
-        orders::cancel, tickets::list, tickets::qr_svg, tickets::qr_png, tickets::transfer, tickets::exchange,
-        tickets::refunds, tickets::refund, me::orders, waiting_list::join, waiting_list::get, waiting_list::leave,
-        checkin::redeem, checkin::keys, checkin::revocations, sandbox::complete, webhooks::stripe, admin::venues::add,
-        admin::venues::import, admin::venues::plan, admin::events::add, admin::events::sale_state, admin::keys::list,
-        admin::keys::make, admin::keys::rotate, admin::keys::revoke,
-        availability::read, availability::changes, availability::stream, seatmap::get,
+    info(
+        title = "ticketcore",
+        description = "Seats, holds, orders, tickets.",
+        license(name = "MIT OR Apache-2.0")
     ),
-    components(schemas(ProblemBody)),
+    paths(
+        venues::list,
+        venues::get,
+        events::list,
+        events::get,
+        events::sections,
+        sessions::begin,
+        sessions::me,
+        holds::place,
+        holds::get,
+        holds::amend,
+        holds::release,
+        holds::extend,
+        orders::place,
+        orders::get,
+        orders::pay,
+        orders::cancel,
+        tickets::list,
+        tickets::qr_svg,
+        tickets::qr_png,
+        tickets::transfer,
+        tickets::exchange,
+        tickets::refunds,
+        tickets::refund,
+        me::orders,
+        waiting_list::join,
+        waiting_list::get,
+        waiting_list::leave,
+        checkin::redeem,
+        checkin::keys,
+        checkin::revocations,
+        sandbox::complete,
+        webhooks::stripe,
+        admin::venues::add,
+        admin::venues::import,
+        admin::venues::plan,
+        admin::events::add,
+        admin::events::sale_state,
+        admin::keys::list,
+        admin::keys::make,
+        admin::keys::rotate,
+        admin::keys::revoke,
+        availability::read,
+        availability::changes,
+        availability::stream,
+        seatmap::get,
+    ),
+    components(schemas(ProblemBody))
 )]
 pub struct Document;

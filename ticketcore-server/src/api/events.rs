@@ -148,7 +148,10 @@ pub async fn list(app: Arc<App>, call: Call) -> Outcome {
             continue;
         }
         if items.len() == limit {
-            next = items.last().and_then(|last: &EventSummary| last.id.parse::<EventId>().ok()).map(|id| cursor(id.0));
+            next = items
+                .last()
+                .and_then(|last: &EventSummary| last.id.parse::<EventId>().ok())
+                .map(|id| cursor(id.0));
             break;
         }
         items.push(found);

@@ -16,7 +16,9 @@ use super::lines::{LineShape, lines, money};
 use super::shapes::{MoneyShape, rfc3339};
 use super::{event_manifest, route};
 use crate::app::App;
-use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json};
+use crate::http::{
+    Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json,
+};
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -140,7 +142,8 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
     let asked: PlaceHold = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let key = call.key(asked.idempotency_key.as_deref())?;
-    let event = asked.event_id.parse().map_err(|_| Problem::new(Code::UnknownEvent, "There is no such event"))?;
+    let event =
+        asked.event_id.parse().map_err(|_| Problem::new(Code::UnknownEvent, "There is no such event"))?;
     let manifest = event_manifest(&app, &call, event).await?;
     let items = match (asked.items, asked.seat_ids) {
         (Some(items), None) if asked.ticket_type.is_none() => resolve(&items, &manifest, "/items")?,
@@ -148,7 +151,9 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
             let ticket_type = ticket_type(&manifest, asked.ticket_type.as_deref())?;
             vec![Item::Seats { seats: seats(&manifest, &ids)?, ticket_type }]
         }
-        _ => return Err(Problem::invalid("/items", "either `items`, or `seatIds` perhaps with `ticketType`")),
+        _ => {
+            return Err(Problem::invalid("/items", "either `items`, or `seatIds` perhaps with `ticketType`"));
+        }
     };
     let request = HoldRequest {
         event,

@@ -2,9 +2,7 @@
 
 use serde::Deserialize;
 use ticketcore::manifest::Manifest;
-use ticketcore::{
-    AreaIndex, BestAvailable, CategoryIndex, Item, SeatIndex, SectionIndex, TicketTypeIndex,
-};
+use ticketcore::{AreaIndex, BestAvailable, CategoryIndex, Item, SeatIndex, SectionIndex, TicketTypeIndex};
 use utoipa::ToSchema;
 
 use crate::http::{Code, Problem};
@@ -132,7 +130,8 @@ pub fn seats(manifest: &Manifest, ids: &[String]) -> Result<Vec<SeatIndex>, Prob
 /// # Errors
 /// [`Code::UnknownSection`].
 pub fn section(manifest: &Manifest, name: &str) -> Result<SectionIndex, Problem> {
-    position(manifest.section_names(), |known| known == name, Code::UnknownSection, name).map(SectionIndex::of)
+    position(manifest.section_names(), |known| known == name, Code::UnknownSection, name)
+        .map(SectionIndex::of)
 }
 
 /// A category by its name.

@@ -34,7 +34,9 @@ pub async fn orders(app: Arc<App>, call: Call) -> Outcome {
     let unknown = || Problem::new(Code::UnknownEvent, Code::UnknownEvent.title());
     let only: Option<EventId> = event.map(|id| id.parse().map_err(|_| unknown())).transpose()?;
     let mut events: Vec<EventId> = app.office.events().iter().map(|entry| entry.id).collect();
-    events.retain(|id| id.0 > after && only.is_none_or(|only| only == *id) && call.principal.event(*id).is_ok());
+    events.retain(|id| {
+        id.0 > after && only.is_none_or(|only| only == *id) && call.principal.event(*id).is_ok()
+    });
     let more = events.len() > EVENTS_PER_REQUEST;
     events.truncate(EVENTS_PER_REQUEST);
     let found = off_reactor(&app, move |app| {
@@ -58,7 +60,9 @@ pub async fn orders(app: Arc<App>, call: Call) -> Outcome {
         Ok((found, next))
     });
     let (found, next) = found.await?.map_err(|error| command_problem(error, &()))?;
-    let items: Vec<OrderShape<'_>> =
-        found.iter().flat_map(|(manifest, orders)| orders.iter().map(|order| shape(&app, order, manifest))).collect();
+    let items: Vec<OrderShape<'_>> = found
+        .iter()
+        .flat_map(|(manifest, orders)| orders.iter().map(|order| shape(&app, order, manifest)))
+        .collect();
     Answer::json(&Page { items, next: next.map(|event| cursor(event.0)) })?.done()
 }

@@ -1,8 +1,8 @@
 //! The routes, one file a resource, and their table.
 
 pub mod admin;
-pub mod checkin;
 pub mod availability;
+pub mod checkin;
 pub mod document;
 pub mod events;
 pub mod health;
@@ -16,8 +16,8 @@ pub mod page;
 pub mod paging;
 mod reach;
 pub mod sandbox;
-pub mod sessions;
 pub mod seatmap;
+pub mod sessions;
 pub mod shapes;
 pub mod tickets;
 pub mod venues;

@@ -95,8 +95,11 @@ pub fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> O
             .then(|| payment.note.as_str().to_owned()),
     };
     let last = details.payments.last();
-    let acting = last.filter(|payment| payment.state == PaymentState::ActionRequired && order.state.is_live());
-    let valid = |place: &&(ticketcore::order::Place, ticketcore::order::Ticket)| place.1.status == TicketStatus::Valid;
+    let acting =
+        last.filter(|payment| payment.state == PaymentState::ActionRequired && order.state.is_live());
+    let valid = |place: &&(ticketcore::order::Place, ticketcore::order::Ticket)| {
+        place.1.status == TicketStatus::Valid
+    };
     OrderShape {
         order_id: order.id.to_string(),
         hold_id: order.id.hold().to_string(),
@@ -109,7 +112,12 @@ pub fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> O
         total: money(order.total_minor, manifest),
         amount: money(details.amount_minor, manifest),
         payments: details.payments.iter().enumerate().map(payment).collect(),
-        refunds: details.refunds.iter().enumerate().map(|(at, refund)| refund_shape(at, refund, manifest)).collect(),
+        refunds: details
+            .refunds
+            .iter()
+            .enumerate()
+            .map(|(at, refund)| refund_shape(at, refund, manifest))
+            .collect(),
         ticket_count: details.tickets.iter().filter(valid).count(),
         version: order.version.0,
         server_time: rfc3339(app.now()),

@@ -163,7 +163,10 @@ pub async fn cancel(app: Arc<App>, mut call: Call) -> Outcome {
 ///
 /// # Errors
 /// [`Code::UnknownOrder`], also if it is somebody else's.
-pub async fn own_order(app: &Arc<App>, call: &Call) -> Result<(OrderId, OrderDetails, Arc<Manifest>), Problem> {
+pub async fn own_order(
+    app: &Arc<App>,
+    call: &Call,
+) -> Result<(OrderId, OrderDetails, Arc<Manifest>), Problem> {
     own_order_named(app, call, call.param("orderId")).await
 }
 
@@ -256,10 +259,16 @@ async fn told(app: &Arc<App>, user: UserId, progress: Progress, manifest: &Manif
                 .with("reason", reason.map(reason_name))
                 .with("order", shown))
         }
-        Progress::Confirmed { .. } => {
-            Answer::json(&shown)?.status(StatusCode::CREATED).location(&path).etag(details.order.version.0).done()
-        }
-        _ => Answer::json(&shown)?.status(StatusCode::ACCEPTED).location(&path).etag(details.order.version.0).done(),
+        Progress::Confirmed { .. } => Answer::json(&shown)?
+            .status(StatusCode::CREATED)
+            .location(&path)
+            .etag(details.order.version.0)
+            .done(),
+        _ => Answer::json(&shown)?
+            .status(StatusCode::ACCEPTED)
+            .location(&path)
+            .etag(details.order.version.0)
+            .done(),
     }
 }
 

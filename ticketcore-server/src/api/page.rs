@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use hyper::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use sha2::{Digest, Sha256};
 
@@ -15,10 +16,8 @@ use crate::app::App;
 use crate::http::{Answer, Call, Outcome, Problem, Route, not_modified};
 
 /// The operations.
-pub const ROUTES: &[Route] = &[
-    route!("GET" "/" "get_page" PUBLIC, index),
-    route!("GET" "/page/{name}" "get_page_file" PUBLIC, file),
-];
+pub const ROUTES: &[Route] =
+    &[route!("GET" "/" "get_page" PUBLIC, index), route!("GET" "/page/{name}" "get_page_file" PUBLIC, file)];
 
 /// Nothing but what is in this program, and no talking to anybody else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ticketcore::manifest::Manifest;
 use ticketcore::EventId;
+use ticketcore::manifest::Manifest;
 
 use crate::app::App;
 use crate::http::{Call, Code, Problem, command_problem};

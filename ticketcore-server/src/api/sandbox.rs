@@ -11,8 +11,8 @@ use super::order_shape::{OrderShape, shape};
 use super::orders::{details, own_order_named};
 use super::route;
 use crate::app::App;
-use crate::till::Till;
 use crate::http::{Access, Answer, Call, Outcome, Problem, Route, command_problem, read_json};
+use crate::till::Till;
 
 /// The operations.
 pub const ROUTES: &[Route] =

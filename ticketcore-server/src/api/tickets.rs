@@ -5,7 +5,9 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use ticketcore::manifest::Manifest;
-use ticketcore::order::{ExchangeRequest, RefundWhat, StaffAction, StaffOrderRequest, TicketStatus, TransferRequest};
+use ticketcore::order::{
+    ExchangeRequest, RefundWhat, StaffAction, StaffOrderRequest, TicketStatus, TransferRequest,
+};
 use ticketcore::ticket::TicketCode;
 use ticketcore::{CodeError, OrderDetails, OrderId, TicketId, UserId, UtcMs};
 use utoipa::ToSchema;
@@ -107,7 +109,9 @@ pub struct RefundOrder {
 pub async fn list(app: Arc<App>, call: Call) -> Outcome {
     let (order, details, manifest) = own_order(&app, &call).await?;
     let codes = match call.buyer() {
-        Ok(user) if !details.tickets.is_empty() => codes(&app, order, user, &manifest).await.unwrap_or_default(),
+        Ok(user) if !details.tickets.is_empty() => {
+            codes(&app, order, user, &manifest).await.unwrap_or_default()
+        }
         _ => Vec::new(),
     };
     let ticket = |(index, (at, ticket)): (u32, &(_, ticketcore::order::Ticket))| TicketShape {
@@ -177,7 +181,8 @@ pub async fn exchange(app: Arc<App>, mut call: Call) -> Outcome {
     let key = Some(call.key(asked.idempotency_key.as_deref())?);
     let (order, _, manifest) = own_order(&app, &call).await?;
     let items = asked.items.iter().enumerate();
-    let items = items.map(|(at, item)| item.resolve(&manifest, &format!("/items/{at}"))).collect::<Result<_, _>>()?;
+    let items =
+        items.map(|(at, item)| item.resolve(&manifest, &format!("/items/{at}"))).collect::<Result<_, _>>()?;
     let request = ExchangeRequest { order, user, key, tickets: ascending(asked.tickets), items };
     let done = app.office.exchange(request).await.map_err(|error| command_problem(error, &*manifest))?;
     current(&app, order, &manifest, done.replayed, StatusCode::OK).await
@@ -192,7 +197,8 @@ pub async fn exchange(app: Arc<App>, mut call: Call) -> Outcome {
     responses((status = 200, body = Page<RefundShape>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn refunds(app: Arc<App>, call: Call) -> Outcome {
     let (_, details, manifest) = own_order(&app, &call).await?;
-    let items = details.refunds.iter().enumerate().map(|(at, refund)| refund_shape(at, refund, &manifest)).collect();
+    let items =
+        details.refunds.iter().enumerate().map(|(at, refund)| refund_shape(at, refund, &manifest)).collect();
     Answer::json(&Page { items, next: None })?.done()
 }
 
@@ -223,7 +229,13 @@ pub async fn refund(app: Arc<App>, mut call: Call) -> Outcome {
 ///
 /// # Errors
 /// It can't be read.
-pub async fn current(app: &Arc<App>, order: OrderId, manifest: &Manifest, replayed: bool, status: StatusCode) -> Outcome {
+pub async fn current(
+    app: &Arc<App>,
+    order: OrderId,
+    manifest: &Manifest,
+    replayed: bool,
+    status: StatusCode,
+) -> Outcome {
     let details: OrderDetails = details(app, order).await?;
     let answer = Answer::json(&shape(app, &details, manifest))?.status(status).replayed(replayed);
     answer.etag(details.order.version.0).done()
@@ -242,7 +254,9 @@ async fn codes(
 ) -> Result<Vec<(TicketId, TicketCode)>, Problem> {
     let starts_at = manifest.rules().starts_at;
     let until = if starts_at == UtcMs(0) { UtcMs::NEVER } else { starts_at.plus_ms(GOOD_AFTER_START_MS) };
-    let signed = off_reactor(app, move |app| app.office.ticket_codes(order, user, &app.ticket_keys, (UtcMs(0), until)));
+    let signed = off_reactor(app, move |app| {
+        app.office.ticket_codes(order, user, &app.ticket_keys, (UtcMs(0), until))
+    });
     signed.await?.map_err(|error| match error {
         CodeError::Order(error) => command_problem(error, &()),
         _ => Problem::new(Code::Unavailable, "The ticket key can't sign now"),

@@ -49,7 +49,9 @@ pub async fn list(app: Arc<App>, call: Call) -> Outcome {
     let rest = &venues[venues.partition_point(|venue| venue.id.0 <= after)..];
     let shown = &rest[..limit.min(rest.len())];
     let next = (shown.len() < rest.len()).then(|| cursor(shown[shown.len() - 1].id.0));
-    Answer::json(&Page { items: shown.iter().map(Venue::from).collect(), next })?.cached("public, max-age=60").done()
+    Answer::json(&Page { items: shown.iter().map(Venue::from).collect(), next })?
+        .cached("public, max-age=60")
+        .done()
 }
 
 /// One venue.

@@ -14,7 +14,9 @@ use super::holds::{HoldShape, shape as hold_shape};
 use super::items::{category, ticket_type};
 use super::{event_manifest, route};
 use crate::app::App;
-use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json};
+use crate::http::{
+    Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json,
+};
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -101,7 +103,8 @@ pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     let user = call.buyer()?;
     let (event, manifest) = named(&app, &call).await?;
     let found = app.office.waiting_of_async(event, user).await;
-    let (entries, offers): (Vec<WaitingEntry>, Vec<Hold>) = found.map_err(|error| command_problem(error, &*manifest))?;
+    let (entries, offers): (Vec<WaitingEntry>, Vec<Hold>) =
+        found.map_err(|error| command_problem(error, &*manifest))?;
     let shown = WaitingShape {
         entries: entries.iter().map(|entry| entry_shape(entry, &manifest)).collect(),
         offers: offers.iter().map(|hold| hold_shape(&app, hold, &manifest)).collect(),

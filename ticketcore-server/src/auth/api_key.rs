@@ -153,7 +153,8 @@ impl ApiKeys {
     /// [`Code::Unauthorized`].
     pub fn check(&self, text: &str, now: UtcMs) -> Result<Arc<KeyGrant>, Problem> {
         let refused = || Problem::new(Code::Unauthorized, "The API key is not known, or no longer");
-        let (id, secret) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(refused)?;
+        let (id, secret) =
+            text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(refused)?;
         let hash = hash(secret);
         let known = self.known.load();
         let at = known.binary_search_by(|known| known.id.as_str().cmp(id)).map_err(|_| refused())?;
@@ -165,7 +166,8 @@ impl ApiKeys {
     }
 
     fn save(&self, id: &str, stored: &Stored) -> Result<(), Problem> {
-        let body = serde_json::to_vec(stored).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        let body =
+            serde_json::to_vec(stored).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
         let saved = self.office.save_host_record(&format!("{RECORDS}{id}"), &body);
         saved.map_err(|error| command_problem(error, &()))?;
         self.reload();
@@ -251,7 +253,9 @@ mod tests {
         let again = ApiKeys::open(Arc::clone(&office));
         assert_eq!(again.check(&text, UtcMs(2)).unwrap().id, made.id);
         let secret = text.rsplit_once('_').unwrap().1;
-        assert!(office.host_records("").iter().all(|(_, body)| !String::from_utf8_lossy(body).contains(secret)));
+        assert!(
+            office.host_records("").iter().all(|(_, body)| !String::from_utf8_lossy(body).contains(secret))
+        );
         for at in 0..text.len() {
             let mut forged = text.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };

@@ -147,7 +147,11 @@ impl Trusted {
                 vec![(None, rsa, DecodingKey::from_rsa_pem(&read(file)?).map_err(|_| bad(file))?)]
             }
             (None, None, Some(file), None) => {
-                vec![(None, vec![Algorithm::EdDSA], DecodingKey::from_ed_pem(&read(file)?).map_err(|_| bad(file))?)]
+                vec![(
+                    None,
+                    vec![Algorithm::EdDSA],
+                    DecodingKey::from_ed_pem(&read(file)?).map_err(|_| bad(file))?,
+                )]
             }
             (None, None, None, Some(file)) => {
                 let set: JwkSet = serde_json::from_slice(&read(file)?).map_err(|_| bad(file))?;

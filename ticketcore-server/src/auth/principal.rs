@@ -41,7 +41,8 @@ impl Principal {
             Self::Buyer(user) => Ok(*user),
             Self::Key(grant, Some(user)) if grant.scopes.contains(&Scope::Sell) => Ok(*user),
             Self::Key(..) => {
-                let told = "The key may not act for buyers, or the header `Acting-User` does not say for whom";
+                let told =
+                    "The key may not act for buyers, or the header `Acting-User` does not say for whom";
                 Err(Problem::new(Code::Forbidden, told))
             }
             Self::Anonymous => Err(unknown()),
@@ -56,7 +57,8 @@ impl Principal {
         match self {
             Self::Key(grant, _) if grant.scopes.contains(&scope) => Ok(grant),
             Self::Anonymous => Err(unknown()),
-            _ => Err(Problem::new(Code::Forbidden, "That takes an API key with another scope").with("scope", scope)),
+            _ => Err(Problem::new(Code::Forbidden, "That takes an API key with another scope")
+                .with("scope", scope)),
         }
     }
 

@@ -38,7 +38,12 @@ pub fn recognise(app: &App, headers: &HeaderMap) -> Result<Principal, Problem> {
             Some(name) => match name.to_str() {
                 // What a vendor calls his customers is his own: the same name with another key is somebody else.
                 Ok(name) if (1..=ACTING_BYTES_MAX).contains(&name.len()) => Some(user_named(&grant.id, name)),
-                _ => return Err(Problem::invalid("Acting-User", format!("1 to {ACTING_BYTES_MAX} ASCII characters"))),
+                _ => {
+                    return Err(Problem::invalid(
+                        "Acting-User",
+                        format!("1 to {ACTING_BYTES_MAX} ASCII characters"),
+                    ));
+                }
             },
         };
         return Ok(Principal::Key(grant, acting));

@@ -65,7 +65,8 @@ impl Secrets {
         let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         let beside = path.with_extension("new");
         let written = (|| {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&beside, path)?;

@@ -13,10 +13,13 @@ use tokio::sync::watch;
 /// Serves until a signal says to stop.
 pub fn run(config: Config) -> Result<ExitCode, StartError> {
     log(&config.log);
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(until_stopped(config, |_, address| {
-        println!("listening on {address}");
-        Ok(())
-    }))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(until_stopped(
+        config,
+        |_, address| {
+            println!("listening on {address}");
+            Ok(())
+        },
+    ))
 }
 
 /// Serves; `ready` is told when the first request can come.

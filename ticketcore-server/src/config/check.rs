@@ -39,9 +39,10 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return wrong("log.level", "error, warn, info, debug or trace");
     }
     for origin in &config.cors_origins {
-        let good = origin == "*" || ["http://", "https://"].iter().any(|scheme| {
-            origin.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
-        });
+        let good = origin == "*"
+            || ["http://", "https://"].iter().any(|scheme| {
+                origin.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
+            });
         if !good {
             return wrong("cors_origins", &format!("`{origin}` is no origin such as https://shop.example"));
         }

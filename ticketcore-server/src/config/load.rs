@@ -53,8 +53,12 @@ pub fn load(
         None => Table::new(),
         Some(path) => {
             let name = path.display().to_string();
-            let text = fs::read_to_string(path).map_err(|error| ConfigError::File { file: name.clone(), error })?;
-            text.parse().map_err(|error: toml::de::Error| ConfigError::Toml { file: name, error: error.to_string() })?
+            let text =
+                fs::read_to_string(path).map_err(|error| ConfigError::File { file: name.clone(), error })?;
+            text.parse().map_err(|error: toml::de::Error| ConfigError::Toml {
+                file: name,
+                error: error.to_string(),
+            })?
         }
     };
     for (name, value) in variables {
@@ -63,13 +67,16 @@ pub fn load(
         }
     }
     for flag in flags {
-        let wrong = || ConfigError::Option { option: flag.clone(), reason: "write `option=value`".to_owned() };
+        let wrong =
+            || ConfigError::Option { option: flag.clone(), reason: "write `option=value`".to_owned() };
         let (option, value) = flag.split_once('=').ok_or_else(wrong)?;
         set(&mut table, option.trim(), value.trim())?;
     }
-    let config: Config = serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
-        ConfigError::Option { option: error.path().to_string(), reason: error.into_inner().message().to_owned() }
-    })?;
+    let config: Config =
+        serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| ConfigError::Option {
+            option: error.path().to_string(),
+            reason: error.into_inner().message().to_owned(),
+        })?;
     check(&config)?;
     Ok(config)
 }
@@ -127,7 +134,9 @@ mod tests {
             ("cors_origins=[\"shop\"]", "cors_origins"),
         ] {
             match flags(&[flag]) {
-                Err(ConfigError::Option { option, .. }) => assert!(option.contains(place), "{flag}: {option}"),
+                Err(ConfigError::Option { option, .. }) => {
+                    assert!(option.contains(place), "{flag}: {option}")
+                }
                 other => panic!("{flag}: {other:?}"),
             }
         }

@@ -110,7 +110,10 @@ impl Call {
         };
         let key = match (in_header, in_body) {
             (Some(header), Some(body)) if header != body => {
-                return Err(Problem::new(Code::IdempotencyKeyMismatch, "Send one of them, or the same twice"));
+                return Err(Problem::new(
+                    Code::IdempotencyKeyMismatch,
+                    "Send one of them, or the same twice",
+                ));
             }
             (Some(key), _) | (None, Some(key)) => key,
             (None, None) => return Ok(None),
@@ -118,7 +121,9 @@ impl Call {
         if key.is_empty() {
             return Err(Problem::invalid("Idempotency-Key", "empty"));
         }
-        IdempotencyKey::new(key).map(Some).map_err(|limit| Problem::invalid("Idempotency-Key", limit.to_string()))
+        IdempotencyKey::new(key)
+            .map(Some)
+            .map_err(|limit| Problem::invalid("Idempotency-Key", limit.to_string()))
     }
 
     /// The revision that `If-Match` names, if there is one. Weak tags and lists of several match nothing.
@@ -132,7 +137,9 @@ impl Call {
         }
         let bare = tag.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         let revision = bare.and_then(|text| text.parse().ok());
-        revision.map(Some).ok_or_else(|| Problem::new(Code::PreconditionFailed, "`If-Match` names no version"))
+        revision
+            .map(Some)
+            .ok_or_else(|| Problem::new(Code::PreconditionFailed, "`If-Match` names no version"))
     }
 }
 
@@ -144,7 +151,8 @@ pub(super) fn decode(text: &str) -> Option<String> {
         bytes.push(match byte {
             b'+' => b' ',
             b'%' => {
-                let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                let digit =
+                    |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
                 let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
                 high << 4 | low
             }

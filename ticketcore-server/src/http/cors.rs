@@ -11,7 +11,8 @@ use super::payload::Payload;
 /// Headers that a page may send.
 const ALLOWED: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, acting-user, admission-token, last-event-id";
 /// Headers that a page may read.
-const EXPOSED: &str = "etag, location, retry-after, ratelimit, ratelimit-policy, idempotency-replayed, request-id";
+const EXPOSED: &str =
+    "etag, location, retry-after, ratelimit, ratelimit-policy, idempotency-replayed, request-id";
 
 /// Whom pages of other origins may be told.
 pub struct Cors(Vec<String>);
@@ -76,6 +77,8 @@ mod tests {
         assert_eq!(marked("https://shop.example.evil"), None);
         let preflight = cors.preflight(&asked("https://shop.example"), &["GET", "POST"]);
         assert_eq!(preflight.headers()[ACCESS_CONTROL_ALLOW_METHODS], "GET, POST");
-        assert!(cors.preflight(&asked("null"), &["GET"]).headers().get(ACCESS_CONTROL_ALLOW_METHODS).is_none());
+        assert!(
+            cors.preflight(&asked("null"), &["GET"]).headers().get(ACCESS_CONTROL_ALLOW_METHODS).is_none()
+        );
     }
 }

@@ -15,7 +15,9 @@ use super::problem::Problem;
 /// [`Code::UnsupportedMediaType`], [`Code::PayloadTooLarge`], [`Code::Malformed`] if it is no JSON, [`Code::ValidationFailed`] with the place
 /// of what does not fit.
 pub async fn read_json<T: DeserializeOwned>(call: &mut Call, bytes_max: usize) -> Result<T, Problem> {
-    let kind = call.header(CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase());
+    let kind = call
+        .header(CONTENT_TYPE)
+        .map(|kind| kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase());
     let bytes = read_bytes(call, bytes_max).await?;
     match kind.as_deref() {
         Some("application/json") => {}
@@ -92,10 +94,12 @@ mod tests {
 
     #[test]
     fn what_is_no_json_and_what_does_not_fit_are_told_apart() {
-        for text in [&b""[..], b"{", b"[1", b"nul", b"{\"list\":[1]} x", b"\xff", b"{\"list\":[\"\xff\"]}"] {
+        for text in [&b""[..], b"{", b"nul", b"{\"list\":[1]} x", b"\xff", b"{\"list\":[\"\xff\"]}"] {
             assert_eq!(code(text), Code::Malformed, "{text:?}");
         }
-        for text in ["[]", "{}", "{\"list\":[256]}", "{\"list\":1}", "{\"list\":[],\"more\":1}", "{\"list\":[1e400]}"] {
+        for text in
+            ["[]", "{}", "{\"list\":[256]}", "{\"list\":1}", "{\"list\":[],\"more\":1}", "{\"list\":[1e400]}"]
+        {
             let found = code(text.as_bytes());
             assert!(found == Code::ValidationFailed || text.contains("1e400"), "{text} {found:?}");
         }

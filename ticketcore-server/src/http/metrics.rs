@@ -65,11 +65,20 @@ impl Metrics {
         let (in_flight, connections) = (Gauge::default(), Gauge::default());
         let (connections_refused, panics) = (Counter::default(), Counter::default());
         registry.register("http_requests", "Requests, by operation and status", requests.clone());
-        registry.register_with_unit("http_request_duration", "Time until the answer's head is ready", Unit::Seconds, seconds.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time until the answer's head is ready",
+            Unit::Seconds,
+            seconds.clone(),
+        );
         registry.register("http_problems", "Problems, by code", problems.clone());
         registry.register("http_requests_in_flight", "Requests that are worked on", in_flight.clone());
         registry.register("http_connections", "Connections that are open", connections.clone());
-        registry.register("http_connections_refused", "Connections closed because there were too many", connections_refused.clone());
+        registry.register(
+            "http_connections_refused",
+            "Connections closed because there were too many",
+            connections_refused.clone(),
+        );
         registry.register("http_panics", "Requests that panicked", panics.clone());
         Self { registry, requests, seconds, problems, in_flight, connections, connections_refused, panics }
     }

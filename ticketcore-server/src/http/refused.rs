@@ -52,9 +52,12 @@ pub fn refusal_problem(refusal: &Refusal, named: &impl Named) -> Problem {
     let detail = |text: &str| Problem::new(code, text);
     let seats = |seats: &[SeatIndex]| seat_names(seats, manifest);
     match refusal {
-        Refusal::Limit(limit) => detail(&limit.to_string()).with("limit", json!({
-            "what": limit.what, "found": limit.found, "min": limit.min, "max": limit.max,
-        })),
+        Refusal::Limit(limit) => detail(&limit.to_string()).with(
+            "limit",
+            json!({
+                "what": limit.what, "found": limit.found, "min": limit.min, "max": limit.max,
+            }),
+        ),
         Refusal::Overloaded { retry_after_ms } => detail("Come back").retry_after_ms(*retry_after_ms),
         Refusal::UnknownCode { retry_after_ms } => {
             detail("No voucher and no allocation has this code, or it was not looked at")
@@ -84,20 +87,28 @@ pub fn refusal_problem(refusal: &Refusal, named: &impl Named) -> Problem {
                     "version": seat.version,
                 })
             };
-            detail(code.title()).with("seats", list.iter().take(SEATS_NAMED_MAX).map(found).collect::<Vec<_>>())
+            detail(code.title())
+                .with("seats", list.iter().take(SEATS_NAMED_MAX).map(found).collect::<Vec<_>>())
         }
         Refusal::InUse { seats: list, areas, quotas } => {
             let area = |area: &ticketcore::AreaIndex| manifest.map(|m| m.areas()[area.at()].name.clone());
-            let quota = |quota: &ticketcore::QuotaIndex| manifest.map(|m| m.quotas()[quota.at()].name.clone());
+            let quota =
+                |quota: &ticketcore::QuotaIndex| manifest.map(|m| m.quotas()[quota.at()].name.clone());
             detail(code.title())
                 .with("seatIds", seats(list))
                 .with("areaIds", areas.iter().filter_map(area).collect::<Vec<_>>())
                 .with("quotas", quotas.iter().filter_map(quota).collect::<Vec<_>>())
         }
-        Refusal::SaleState { state, activity } => detail(code.title()).with("saleState", state).with("activity", activity),
+        Refusal::SaleState { state, activity } => {
+            detail(code.title()).with("saleState", state).with("activity", activity)
+        }
         Refusal::SaleTransition { from, to } => detail(code.title()).with("from", from).with("to", to),
-        Refusal::OrderState { state } => detail(&format!("The order is {}", state.name())).with("orderStatus", state.name()),
-        Refusal::TicketNotValid { ticket, status } => detail(code.title()).with("ticket", ticket).with("ticketStatus", status),
+        Refusal::OrderState { state } => {
+            detail(&format!("The order is {}", state.name())).with("orderStatus", state.name())
+        }
+        Refusal::TicketNotValid { ticket, status } => {
+            detail(code.title()).with("ticket", ticket).with("ticketStatus", status)
+        }
         Refusal::NotAdmitted(why) => {
             let since = match why {
                 NotAdmitted::AlreadyInside { since } => Some(rfc3339(*since)),
@@ -107,9 +118,13 @@ pub fn refusal_problem(refusal: &Refusal, named: &impl Named) -> Problem {
         }
         Refusal::RefundTooLarge { left_minor } => detail(code.title()).with("leftMinor", left_minor),
         Refusal::HoldExpired { deadline } => detail(code.title()).with("expiredAt", rfc3339(*deadline)),
-        Refusal::HoldPinned { payment_deadline } => detail(code.title()).with("paymentDeadline", rfc3339(*payment_deadline)),
+        Refusal::HoldPinned { payment_deadline } => {
+            detail(code.title()).with("paymentDeadline", rfc3339(*payment_deadline))
+        }
         Refusal::StaleHold { version } => detail(code.title()).with("version", version.0),
-        Refusal::NoExtensionLeft { lifetime_end } => detail(code.title()).with("lifetimeEnd", rfc3339(*lifetime_end)),
+        Refusal::NoExtensionLeft { lifetime_end } => {
+            detail(code.title()).with("lifetimeEnd", rfc3339(*lifetime_end))
+        }
         Refusal::Manifest(error) => detail(&error.to_string()),
         Refusal::PlacesMismatch { blocked } => detail(code.title()).with("blocked", blocked),
         Refusal::UserLimit { limit, used, asked } | Refusal::IdentityLimit { limit, used, asked, .. } => {

@@ -19,7 +19,8 @@ impl Answer {
     /// # Errors
     /// [`Code::Internal`] if it can't be written, which is a fault of ours.
     pub fn json(body: &impl Serialize) -> Result<Self, Problem> {
-        let bytes = serde_json::to_vec(body).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        let bytes =
+            serde_json::to_vec(body).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
         Ok(Self::bytes("application/json", bytes.into()).cached("no-store"))
     }
 

@@ -94,7 +94,9 @@ impl Router {
     /// The methods that a path knows; none if there is no such path.
     #[must_use]
     pub fn methods(&self, path: &str) -> Vec<&'static str> {
-        self.paths.at(path).map_or_else(|_| Vec::new(), |found| found.value.iter().map(|route| route.method).collect())
+        self.paths
+            .at(path)
+            .map_or_else(|_| Vec::new(), |found| found.value.iter().map(|route| route.method).collect())
     }
 }
 

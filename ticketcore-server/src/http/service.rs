@@ -63,7 +63,11 @@ impl Service {
     ///
     /// # Errors
     /// Never.
-    pub async fn answer(&self, request: Request<Incoming>, remote: IpAddr) -> Result<Response<Payload>, Infallible> {
+    pub async fn answer(
+        &self,
+        request: Request<Incoming>,
+        remote: IpAddr,
+    ) -> Result<Response<Payload>, Infallible> {
         let began = Instant::now();
         let request_id = uuid::Uuid::now_v7().simple().to_string();
         let (head, body) = request.into_parts();
@@ -95,7 +99,12 @@ impl Service {
             let code = problem.code();
             self.metrics().problems.get_or_create(&ProblemCode { code: code.name() }).inc();
             if code.status().is_server_error() {
-                tracing::warn!(request_id, operation, code = code.name(), "a request was not answered as it should be");
+                tracing::warn!(
+                    request_id,
+                    operation,
+                    code = code.name(),
+                    "a request was not answered as it should be"
+                );
             }
             problem.into_response(path, &request_id, &rfc3339(self.app.now()))
         });
@@ -113,7 +122,11 @@ impl Service {
         Ok(response)
     }
 
-    fn find(&self, method: &Method, uri: &hyper::Uri) -> Result<(Route, Vec<(&'static str, String)>), Problem> {
+    fn find(
+        &self,
+        method: &Method,
+        uri: &hyper::Uri,
+    ) -> Result<(Route, Vec<(&'static str, String)>), Problem> {
         let bytes = uri.path().len() + uri.query().map_or(0, str::len);
         if bytes > URI_BYTES_MAX {
             return Err(Problem::new(Code::UriTooLong, format!("At most {URI_BYTES_MAX} bytes")));
@@ -123,7 +136,9 @@ impl Service {
 
     /// Carries a request out, if there is room, within its time. A panic harms this request only.
     async fn run(&self, route: Route, mut call: Call) -> Outcome {
-        let shed = || Problem::new(Code::Overloaded, "Too many requests are under way").retry_after_ms(SHED_RETRY_MS);
+        let shed = || {
+            Problem::new(Code::Overloaded, "Too many requests are under way").retry_after_ms(SHED_RETRY_MS)
+        };
         // Who looks after the server must get through when nobody else does.
         let _room = match route.access {
             Access::Always => None,
@@ -149,7 +164,9 @@ impl Service {
                 self.metrics().panics.inc();
                 Err(Problem::new(Code::Internal, "A fault of ours; it is in the log"))
             }
-            Err(_) if route.method == "GET" => Err(Problem::new(Code::RequestTimeout, Code::RequestTimeout.title())),
+            Err(_) if route.method == "GET" => {
+                Err(Problem::new(Code::RequestTimeout, Code::RequestTimeout.title()))
+            }
             Err(_) => {
                 let told = "It may have been done: ask again with the same idempotency key";
                 Err(Problem::new(Code::OutcomeUnknown, told).retry_after_ms(SHED_RETRY_MS))

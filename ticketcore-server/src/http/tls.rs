@@ -16,7 +16,8 @@ use crate::config::Tls;
 /// # Errors
 /// If the files are not there, not PEM, or do not fit together.
 pub fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
-    let named = |path: &std::path::Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let named =
+        |path: &std::path::Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let chain = CertificateDer::pem_file_iter(&tls.certificate_file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| named(&tls.certificate_file, &error))?;

@@ -4,14 +4,8 @@ use std::sync::Arc;
 
 use ticketcore::manifest::Manifest;
 use ticketcore::{
-    Availability, BoxOffice, CommandError, EventId, Refusal, Revision, SEATS_PER_MAP_WORD, SeatIndex,
-    SeatState,
+    Availability, BoxOffice, CommandError, EventId, Revision, SEATS_PER_MAP_WORD, SeatIndex, SeatState,
 };
-
-/// How often it is looked again while facts come in between.
-const LOOKS_MAX: usize = 100;
-/// When to come back if that was not enough, in milliseconds.
-const AGAIN_MS: u64 = 100;
 
 /// What the durable view shows of an event: counters, seats and manifest of one revision.
 #[derive(Clone, Debug)]
@@ -28,19 +22,11 @@ impl Look {
     /// Looks at an event. Opens it if need be, which takes its time.
     ///
     /// # Errors
-    /// If the event is unknown or can't be opened; [`Refusal::Overloaded`] if facts come so fast that no look is of one revision.
+    /// If the event is unknown or can't be opened.
     pub fn at(office: &BoxOffice, event: EventId) -> Result<Self, CommandError> {
         let mut words = Vec::new();
-        for _ in 0..LOOKS_MAX {
-            // Revisions only grow: what is read between two equal ones is of the same.
-            let left = office.availability(event)?;
-            let manifest = office.manifest(event)?;
-            if office.seat_map(event, &mut words)? == left.revision {
-                return Ok(Self { left, manifest, words });
-            }
-            std::thread::yield_now();
-        }
-        Err(Refusal::Overloaded { retry_after_ms: AGAIN_MS }.into())
+        let (left, manifest) = office.look(event, &mut words)?;
+        Ok(Self { left, manifest, words })
     }
 
     /// Seats that are free, ascending.
@@ -61,7 +47,7 @@ impl Look {
 
 /// The revision that an event's durable view shows; `None` if it is not open.
 pub(super) fn durable_revision(office: &BoxOffice, event: EventId) -> Option<Revision> {
-    office.availability(event).ok().map(|left| left.revision)
+    office.durable_revision(event)
 }
 
 /// The state of a seat of a map.

@@ -31,7 +31,10 @@ fn list_events_filters_and_hides_drafts() {
     let count = |query: &str| anybody.get(query).ok(200).json()["items"].as_array().unwrap().len();
     assert_eq!((count("/v1/events?text=haml"), count("/v1/events?text=lear")), (1, 0));
     assert_eq!((count("/v1/events?state=onsale"), count("/v1/events?state=closed")), (1, 0));
-    assert_eq!((count("/v1/events?from=2020-01-01T00:00:00Z"), count("/v1/events?until=2020-01-01T00:00:00Z")), (1, 0));
+    assert_eq!(
+        (count("/v1/events?from=2020-01-01T00:00:00Z"), count("/v1/events?until=2020-01-01T00:00:00Z")),
+        (1, 0)
+    );
     for bad in ["state=x", "from=x", "limit=0", "cursor=x", "nothing=1", "text=a&text=b", "text=%ff"] {
         anybody.get(&format!("/v1/events?{bad}")).ok(400).problem("validation_failed");
     }
@@ -51,7 +54,8 @@ fn get_event_and_list_sections() {
     assert_eq!(event["ticketTypes"], json!(["adult", "child"]));
     assert!(event["categories"][0]["prices"][0]["price"]["amount"].as_i64().unwrap() > 0);
     let sections = server.anybody().get(&format!("/v1/events/{}/sections", server.event)).ok(200).json();
-    let seats: u64 = sections["items"].as_array().unwrap().iter().map(|s| s["capacity"].as_u64().unwrap()).sum();
+    let seats: u64 =
+        sections["items"].as_array().unwrap().iter().map(|s| s["capacity"].as_u64().unwrap()).sum();
     assert_eq!(seats, 1_242);
 }
 
@@ -61,7 +65,10 @@ fn get_health_get_readiness_get_metrics_and_get_openapi() {
     assert_eq!(server.anybody().get("/healthz").ok(200).json()["status"], "ok");
     assert_eq!(server.anybody().get("/readyz").ok(200).json()["status"], "ready");
     let metrics = String::from_utf8(server.anybody().get("/metrics").ok(200).body).unwrap();
-    assert!(metrics.contains("ticketcore_http_requests_total{operation=\"get_health\",status=\"200\"} 1"), "{metrics}");
+    assert!(
+        metrics.contains("ticketcore_http_requests_total{operation=\"get_health\",status=\"200\"} 1"),
+        "{metrics}"
+    );
     assert_eq!(server.anybody().get("/openapi.json").ok(200).json()["openapi"], "3.1.0");
 }
 

@@ -19,11 +19,13 @@ fn place_hold_get_hold_extend_hold_amend_hold_release_hold() {
     server.new_buyer().delete(&path).ok(204);
     assert_eq!(buyer.get(&path).ok(200).json()["version"], hold["version"]);
 
-    let amend = json!({"removeSeatIds": [seats[0]], "addItems": [{"seatIds": [seats[2]], "ticketType": "child"}]});
+    let amend =
+        json!({"removeSeatIds": [seats[0]], "addItems": [{"seatIds": [seats[2]], "ticketType": "child"}]});
     let stale = buyer.with("if-match", "\"1\"").send("PATCH", &path, Some(amend.to_string().as_bytes()));
     stale.ok(412).problem("stale_hold");
     let version = format!("\"{}\"", hold["version"]);
-    let amended = buyer.with("if-match", &version).send("PATCH", &path, Some(amend.to_string().as_bytes())).ok(200);
+    let amended =
+        buyer.with("if-match", &version).send("PATCH", &path, Some(amend.to_string().as_bytes())).ok(200);
     assert_ne!(amended.headers["etag"], version);
     assert_eq!(amended.json()["lines"][1]["ticketType"], "child");
 
@@ -56,7 +58,10 @@ fn a_key_in_the_body_will_do_and_a_retry_is_the_same_hold() {
     let first = server.buyer().post("/v1/holds", &asked).ok(201);
     let again = server.buyer().post("/v1/holds", &asked).ok(201);
     assert_eq!(first.json()["holdId"], again.json()["holdId"]);
-    assert!(!first.headers.contains_key("idempotency-replayed") && again.headers.contains_key("idempotency-replayed"));
+    assert!(
+        !first.headers.contains_key("idempotency-replayed")
+            && again.headers.contains_key("idempotency-replayed")
+    );
 }
 
 #[test]
@@ -92,7 +97,11 @@ fn pay_order_after_a_decline() {
     assert_eq!((&declined["seats"], &declined["order"]["status"]), (&json!("kept"), &json!("open")));
     let order = declined["order"]["orderId"].as_str().unwrap();
     let pay = json!({"paymentMethodId": "pm_ok"});
-    let paid = buyer.with("idempotency-key", "again").post(&format!("/v1/orders/{order}/payments"), &pay).ok(201).json();
+    let paid = buyer
+        .with("idempotency-key", "again")
+        .post(&format!("/v1/orders/{order}/payments"), &pay)
+        .ok(201)
+        .json();
     assert_eq!(paid["status"], "confirmed");
 }
 
@@ -135,12 +144,18 @@ fn transfer_tickets_and_exchange_tickets() {
     // The buyer's code of it is gone, the friend has one.
     let codes = |who: &super::client::Client| {
         let tickets = who.get(&format!("{path}/tickets")).ok(200).json();
-        tickets["items"].as_array().unwrap().iter().map(|ticket| ticket["code"].is_string()).collect::<Vec<_>>()
+        tickets["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|ticket| ticket["code"].is_string())
+            .collect::<Vec<_>>()
     };
     assert_eq!((codes(&buyer), codes(&friend)), (vec![false, true], vec![true, false]));
     // The same row, the same price.
     let asked = json!({"tickets": [1], "items": [{"seatIds": server.seats(4, 1)}]});
-    let exchanged = buyer.with("idempotency-key", "x").post(&format!("{path}/exchange"), &asked).ok(200).json();
+    let exchanged =
+        buyer.with("idempotency-key", "x").post(&format!("{path}/exchange"), &asked).ok(200).json();
     assert_eq!(exchanged["ticketCount"], 2);
 }
 
@@ -152,7 +167,8 @@ fn refund_order_and_list_refunds() {
     let order = server.sold(&buyer, &seats);
     let path = format!("/v1/orders/{}/refunds", order["orderId"].as_str().unwrap());
     buyer.with("idempotency-key", "r").post(&path, &json!({"full": true})).ok(403).problem("forbidden");
-    let refunded = server.staff().with("idempotency-key", "r").post(&path, &json!({"tickets": [0]})).ok(201).json();
+    let refunded =
+        server.staff().with("idempotency-key", "r").post(&path, &json!({"tickets": [0]})).ok(201).json();
     assert_eq!(refunded["ticketCount"], 1);
     let again = server.staff().with("idempotency-key", "r").post(&path, &json!({"tickets": [0]})).ok(201);
     assert_eq!(again.headers["idempotency-replayed"], "true");

@@ -49,7 +49,8 @@ fn unknown_event_unknown_section_unknown_category_unknown_area_unknown_ticket_ty
 fn limit_exceeded_user_limit_best_available_miss() {
     let server = Server::start();
     let buyer = server.buyer();
-    let best = |count: u32| json!({"eventId": server.event, "items": [{"bestAvailable": {"quantity": count}}]});
+    let best =
+        |count: u32| json!({"eventId": server.event, "items": [{"bestAvailable": {"quantity": count}}]});
     ask(&buyer, "a", &best(100_000)).ok(400).problem("limit_exceeded");
     let refused = ask(&buyer, "a", &best(11)).ok(409).problem("user_limit");
     assert_eq!((&refused["max"], &refused["asked"]), (&json!(10), &json!(11)));
@@ -104,7 +105,11 @@ fn order_state_ticket_not_valid_refund_too_large_price_differs_unknown_hold() {
     staff("a", json!({"tickets": [0]})).ok(201);
     staff("b", json!({"tickets": [0]})).ok(409).problem("ticket_not_valid");
     let far = json!({"tickets": [1], "items": [{"seatIds": server.seats(1_200, 1)}]});
-    buyer.with("idempotency-key", "x").post(&format!("{path}/exchange"), &far).ok(409).problem("price_differs");
+    buyer
+        .with("idempotency-key", "x")
+        .post(&format!("{path}/exchange"), &far)
+        .ok(409)
+        .problem("price_differs");
     let gone = json!({"holdId": "hld_00000000000010000000000001", "paymentMethodId": "pm_ok"});
     buyer.with("idempotency-key", "o").post("/v1/orders", &gone).ok(404).problem("unknown_hold");
 }

@@ -49,7 +49,8 @@ const NOT_PRODUCED: &[&str] = &[
 
 #[test]
 fn every_operation_stands_in_the_name_of_a_test() {
-    let names: Vec<&str> = TESTS.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("fn ")).collect();
+    let names: Vec<&str> =
+        TESTS.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("fn ")).collect();
     let missing: Vec<_> = routes()
         .iter()
         .map(|route| route.operation)
@@ -61,8 +62,11 @@ fn every_operation_stands_in_the_name_of_a_test() {
 #[test]
 fn every_code_that_can_be_produced_is() {
     let shown = |code: &str| TESTS.iter().any(|text| text.contains(&format!(".problem(\"{code}\")")));
-    let missing: Vec<_> =
-        Code::ALL.iter().map(|code| code.name()).filter(|code| !shown(code) && !NOT_PRODUCED.contains(code)).collect();
+    let missing: Vec<_> = Code::ALL
+        .iter()
+        .map(|code| code.name())
+        .filter(|code| !shown(code) && !NOT_PRODUCED.contains(code))
+        .collect();
     assert!(missing.is_empty(), "no test shows {missing:?}");
     let stale: Vec<_> = NOT_PRODUCED.iter().filter(|code| shown(code)).collect();
     assert!(stale.is_empty(), "{stale:?} are produced after all");
@@ -74,10 +78,15 @@ fn the_document_has_every_operation_and_no_other() {
     let mut described = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            described.insert((path.clone(), method.to_uppercase(), operation["operationId"].as_str().unwrap().to_owned()));
+            described.insert((
+                path.clone(),
+                method.to_uppercase(),
+                operation["operationId"].as_str().unwrap().to_owned(),
+            ));
         }
     }
-    let undescribed = ["get_health", "get_readiness", "get_metrics", "get_openapi", "get_page", "get_page_file"];
+    let undescribed =
+        ["get_health", "get_readiness", "get_metrics", "get_openapi", "get_page", "get_page_file"];
     let there: BTreeSet<_> = routes()
         .iter()
         .filter(|route| !undescribed.contains(&route.operation))

@@ -38,11 +38,14 @@ fn a_forged_code_lets_nobody_in() {
     let server = Server::start();
     let buyer = server.buyer();
     let order = server.sold(&buyer, &server.seats(0, 1));
-    let tickets = buyer.get(&format!("/v1/orders/{}/tickets", order["orderId"].as_str().unwrap())).ok(200).json();
+    let tickets =
+        buyer.get(&format!("/v1/orders/{}/tickets", order["orderId"].as_str().unwrap())).ok(200).json();
     let code = tickets["items"][0]["code"].as_str().unwrap().to_owned();
     let other = if code.ends_with('0') { "1" } else { "0" };
     let forged = format!("{}{other}", &code[..code.len() - 1]);
-    for (code, reason) in [(forged.as_str(), "bad_signature"), ("", "not_a_ticket"), ("hello", "not_a_ticket")] {
+    for (code, reason) in
+        [(forged.as_str(), "bad_signature"), ("", "not_a_ticket"), ("hello", "not_a_ticket")]
+    {
         let refused = server.staff().post("/v1/checkin/redeem", &json!({"code": code}));
         assert_eq!(refused.ok(409).problem("ticket_code_not_valid")["reason"], reason);
     }

@@ -94,7 +94,8 @@ impl Server {
     /// An order of a hold, paid with a method.
     pub fn order(&self, buyer: &Client, hold: &Value, method: &str) -> super::client::Reply {
         let hold = hold["holdId"].as_str().unwrap();
-        let asked = json!({"holdId": hold, "paymentMethodId": method, "customer": {"email": "ann@example.org"}});
+        let asked =
+            json!({"holdId": hold, "paymentMethodId": method, "customer": {"email": "ann@example.org"}});
         buyer.with("idempotency-key", &format!("order {hold}")).post("/v1/orders", &asked)
     }
 

@@ -38,9 +38,7 @@ fn an_event_with_prices_of_its_own() {
     let categories: Vec<String> =
         generate(VenueKind::Theatre).categories.into_iter().map(|category| category.name).collect();
     let prices: serde_json::Map<_, _> = categories.iter().map(|name| (name.clone(), json!(5_000))).collect();
-    let asked = |prices: serde_json::Value| {
-        json!({"venueId": venue, "name": "Lear", "startsAt": "2030-05-01T18:00:00Z", "currency": "CHF", "prices": prices})
-    };
+    let asked = |prices: serde_json::Value| json!({"venueId": venue, "name": "Lear", "startsAt": "2030-05-01T18:00:00Z", "currency": "CHF", "prices": prices});
     let made = staff.post("/v1/admin/events", &asked(json!({"full": prices}))).ok(201).json();
     let event = staff.get(&format!("/v1/events/{}", made["id"].as_str().unwrap())).ok(200).json();
     assert_eq!(event["ticketTypes"], json!(["full"]));
@@ -64,7 +62,13 @@ fn make_key_list_keys_rotate_key_revoke_key() {
     key.post("/v1/admin/keys", &json!({"name": "x", "scopes": ["orders"]})).ok(403).problem("forbidden");
     key.post("/v1/admin/keys", &json!({"name": "x", "scopes": ["checkin"]})).ok(403).problem("forbidden");
     let listed = staff.get("/v1/admin/keys").ok(200).json();
-    assert!(listed["items"].as_array().unwrap().iter().any(|item| item["id"] == made["id"] && item["key"].is_null()));
+    assert!(
+        listed["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|item| item["id"] == made["id"] && item["key"].is_null())
+    );
     let path = format!("/v1/admin/keys/{}", made["id"].as_str().unwrap());
     let rotated = staff.post(&format!("{path}/rotate"), &json!({"overlapSeconds": 0})).ok(200).json();
     key.get(&revocations).ok(401).problem("unauthorized");
@@ -98,11 +102,18 @@ fn receive_stripe_webhook_only_if_it_is_signed() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("key"), "sk_test_1").unwrap();
     std::fs::write(folder.join("hook"), "whsec_1").unwrap();
-    let stripe = format!("payments.stripe={{ api_key_file = '{0}/key', webhook_secret_files = ['{0}/hook'] }}", folder.display());
+    let stripe = format!(
+        "payments.stripe={{ api_key_file = '{0}/key', webhook_secret_files = ['{0}/hook'] }}",
+        folder.display()
+    );
     let server = Server::with(&["--gateway", "stripe", "--set", &stripe]);
     let event = json!({"id": "evt_1", "object": "event", "type": "customer.created", "created": 1, "data": {"object": {}}});
     let anybody = server.anybody();
     anybody.post("/v1/webhooks/stripe", &event).ok(400).problem("webhook_signature");
-    anybody.with("stripe-signature", "t=1,v1=00").post("/v1/webhooks/stripe", &event).ok(400).problem("webhook_signature");
+    anybody
+        .with("stripe-signature", "t=1,v1=00")
+        .post("/v1/webhooks/stripe", &event)
+        .ok(400)
+        .problem("webhook_signature");
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -48,7 +48,7 @@ fn an_idle_connection_does_not_keep_it_from_stopping() {
 fn killed_it_has_everything_that_it_acknowledged() {
     let folder = std::env::temp_dir().join(format!("ticketcore-killed-{}", std::process::id()));
     let data = folder.to_str().unwrap();
-    let mut sold = Vec::new();
+    let mut sold: Vec<(String, String)> = Vec::new();
     for life in 0..5 {
         let mut server = Server::with(&["--data", data]);
         // The sessions of an earlier life are good: the key is kept.

@@ -81,6 +81,18 @@ impl BoxOffice {
         Ok(self.office.open_event(event)?.view.copy_map(into).0)
     }
 
+    /// [`availability`](Self::availability), [`seat_map`](Self::seat_map) and [`manifest`](Self::manifest), all of one revision.
+    ///
+    /// # Errors
+    /// If the event is unknown or can't be opened.
+    pub fn look(
+        &self,
+        event: EventId,
+        into: &mut Vec<u64>,
+    ) -> Result<(Availability, Arc<Manifest>), CommandError> {
+        Ok(self.office.open_event(event)?.view.look(into))
+    }
+
     /// What has changed on the map since `revision`, up to the durable revision.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::SEATS_PER_MAP_WORD;
-use super::counts::{Counts, PlaceCounts};
+use super::counts::{Availability, Counts, PlaceCounts};
 use crate::fact::{Lines, OrderStepped};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, SectionIndex};
 use crate::manifest::{Manifest, quota_indices};
@@ -34,6 +34,21 @@ pub(super) struct ViewState {
 }
 
 impl ViewState {
+    /// What is left.
+    pub fn availability(&self) -> Availability {
+        Availability {
+            revision: self.revision,
+            at: self.at,
+            sale_state: self.sale_state,
+            sections: self.sections.clone(),
+            allocations: self.allocations.clone(),
+            places: self.places.clone(),
+            quotas: self.quotas.clone(),
+            holds: self.holds,
+            open_orders: u32::try_from(self.open_orders.len()).unwrap_or(u32::MAX),
+        }
+    }
+
     pub fn end_hold(&mut self, number: HoldNumber) -> bool {
         self.open_orders.remove(&number);
         self.holds = self.holds.wrapping_sub(1);

@@ -116,8 +116,11 @@ pub async fn sale_state(app: Arc<App>, mut call: Call) -> Outcome {
 /// As [`BoxOffice::add_event`](ticketcore::BoxOffice::add_event).
 pub fn define(app: &App, definition: &Definition) -> Result<EventId, ticketcore::CommandError> {
     let event = app.office.add_event(definition)?;
-    let rules =
-        PaymentRules { capture: CaptureMode::Immediate, on_decline: OnDecline::Keep, ..PaymentRules::default() };
+    let rules = PaymentRules {
+        capture: CaptureMode::Immediate,
+        on_decline: OnDecline::Keep,
+        ..PaymentRules::default()
+    };
     app.office.set_payment_rules(PaymentRulesRequest { event, rules }).wait()?;
     Ok(event)
 }
@@ -132,7 +135,8 @@ fn definition(asked: &AddEvent, plan: &SeatingPlan, venue: VenueId) -> Result<De
     }
     rules.currency = asked.currency.map_or(rules.currency, |currency| currency.0);
     rules.tickets_per_user_max = asked.tickets_per_user_max.unwrap_or(rules.tickets_per_user_max);
-    rules.hold_ttl_ms = asked.hold_ttl_seconds.map_or(rules.hold_ttl_ms, |seconds| seconds.saturating_mul(1_000));
+    rules.hold_ttl_ms =
+        asked.hold_ttl_seconds.map_or(rules.hold_ttl_ms, |seconds| seconds.saturating_mul(1_000));
     let mut secret = [0; 16];
     getrandom::fill(&mut secret).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let half = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| secret[at + byte]));
@@ -142,9 +146,9 @@ fn definition(asked: &AddEvent, plan: &SeatingPlan, venue: VenueId) -> Result<De
         options.ticket_types = prices.keys().map(|name| TicketType { name: name.clone() }).collect();
         let category = |name: &str| {
             let found = plan.categories.iter().position(|category| category.name == name);
-            found.map(CategoryIndex::of).ok_or_else(|| {
-                Problem::invalid(format!("/prices/*/{name}"), "the plan has no such category")
-            })
+            found
+                .map(CategoryIndex::of)
+                .ok_or_else(|| Problem::invalid(format!("/prices/*/{name}"), "the plan has no such category"))
         };
         let mut list = Vec::new();
         for (at, by_category) in prices.values().enumerate() {

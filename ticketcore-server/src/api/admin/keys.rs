@@ -90,7 +90,8 @@ pub async fn list(app: Arc<App>, _call: Call) -> Outcome {
 pub async fn make(app: Arc<App>, mut call: Call) -> Outcome {
     let asked: MakeKey = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let by = call.principal.key(Scope::Keys)?;
-    let event = |id: &String| id.parse().map_err(|_| Problem::new(Code::UnknownEvent, Code::UnknownEvent.title()));
+    let event =
+        |id: &String| id.parse().map_err(|_| Problem::new(Code::UnknownEvent, Code::UnknownEvent.title()));
     let events = asked.event_ids.iter().map(event).collect::<Result<Vec<EventId>, _>>()?;
     no_more_than(by, &asked.scopes, &events)?;
     let expires_at = asked.expires_at.as_deref().map(parse_rfc3339).transpose();
@@ -145,7 +146,8 @@ fn own_key(app: &App, call: &Call) -> Result<String, Problem> {
 fn no_more_than(by: &KeyGrant, scopes: &[Scope], events: &[EventId]) -> Result<(), Problem> {
     let more = |told: &str| Err(Problem::new(Code::Forbidden, told));
     if let Some(scope) = scopes.iter().find(|scope| !by.scopes.contains(scope)) {
-        return more("The key that is used does not allow it itself").map_err(|problem: Problem| problem.with("scope", scope));
+        return more("The key that is used does not allow it itself")
+            .map_err(|problem: Problem| problem.with("scope", scope));
     }
     let wider = events.is_empty() || events.iter().any(|event| !by.events.contains(event));
     if !by.events.is_empty() && wider {

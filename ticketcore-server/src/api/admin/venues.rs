@@ -13,7 +13,9 @@ use crate::api::venues::Venue;
 use crate::api::{off_reactor, route};
 use crate::app::App;
 use crate::auth::Scope;
-use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_bytes, read_json};
+use crate::http::{
+    Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_bytes, read_json,
+};
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -98,7 +100,8 @@ pub async fn plan(app: Arc<App>, call: Call) -> Outcome {
 /// # Errors
 /// [`Code::NotFound`].
 pub fn stored(app: &App, venue: VenueId) -> Result<SeatingPlan, Problem> {
-    let body = app.office.host_record(&record(venue)).ok_or_else(|| Problem::not_found("plan of this venue"))?;
+    let body =
+        app.office.host_record(&record(venue)).ok_or_else(|| Problem::not_found("plan of this venue"))?;
     let damaged = |error: String| Problem::new(Code::Internal, format!("The plan can't be read: {error}"));
     let bytes = zstd::decode_all(&body[..]).map_err(|error| damaged(error.to_string()))?;
     SeatingPlan::parse(&bytes).map_err(|error| damaged(error.to_string()))
@@ -114,12 +117,17 @@ pub fn keep(office: &BoxOffice, venue: VenueId, plan: &SeatingPlan) -> Result<()
 }
 
 fn packed(plan: &SeatingPlan) -> Result<Vec<u8>, Problem> {
-    zstd::encode_all(plan.to_json().as_bytes(), 3).map_err(|error| Problem::new(Code::Internal, error.to_string()))
+    zstd::encode_all(plan.to_json().as_bytes(), 3)
+        .map_err(|error| Problem::new(Code::Internal, error.to_string()))
 }
 
 fn known(app: &App, id: VenueId) -> Result<VenueId, Problem> {
     let venues = app.office.venues();
-    venues.iter().find(|venue| venue.id == id).map(|venue| venue.id).ok_or_else(|| Problem::not_found("venue"))
+    venues
+        .iter()
+        .find(|venue| venue.id == id)
+        .map(|venue| venue.id)
+        .ok_or_else(|| Problem::not_found("venue"))
 }
 
 fn record(venue: VenueId) -> String {

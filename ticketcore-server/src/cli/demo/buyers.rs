@@ -59,7 +59,8 @@ impl Buyer {
             return Some(());
         }
         let method = if self.draw(10) == 0 { "pm_declined" } else { "pm_ok" };
-        let order = json!({"holdId": hold, "paymentMethodId": method, "customer": {"email": "buyer@example.org"}});
+        let order =
+            json!({"holdId": hold, "paymentMethodId": method, "customer": {"email": "buyer@example.org"}});
         self.call(Method::POST, "/v1/orders", &order, key).await?;
         Some(())
     }

@@ -78,7 +78,9 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if self.removed && let Err(error) = std::fs::remove_dir_all(&self.path) {
+        if self.removed
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
             eprintln!("{} is left: {error}", self.path.display());
         }
     }

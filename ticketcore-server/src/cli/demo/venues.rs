@@ -45,7 +45,8 @@ pub fn open(app: &App, wanted: &[String]) -> Result<Vec<DemoEvent>, StartError> 
                 options.rules.venue = Some(venue);
                 options.rules.zone = "Europe/Berlin".to_owned();
                 options.rules.starts_at = app.now().plus_ms(days * 24 * 3_600_000);
-                options.ticket_types = ["adult", "child"].map(|name| TicketType { name: name.to_owned() }).to_vec();
+                options.ticket_types =
+                    ["adult", "child"].map(|name| TicketType { name: name.to_owned() }).to_vec();
                 let id = define(app, &plan.to_definition(&options)?)?;
                 app.office.set_sale_state(id, SaleState::Onsale).wait()?;
                 id

@@ -8,7 +8,6 @@ const PLAIN = {
   validation_failed: 'Something in the form is not right.',
   idempotency_key_missing: 'The request was incomplete. Reload the page and try again.',
   idempotency_key_mismatch: 'The request contradicts itself. Reload the page and try again.',
-  idempotency_in_progress: 'Your last click is still being worked on. Give it a moment.',
   idempotency_key_reused: 'This was already sent with other contents. Reload the page and try again.',
   unauthorized: 'Your session is over. Reload the page to start a new one.',
   forbidden: 'You may not do this.',

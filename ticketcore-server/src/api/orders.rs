@@ -93,7 +93,8 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     let key = call.key(asked.idempotency_key.as_deref())?;
     let unknown = || Problem::new(Code::UnknownHold, Code::UnknownHold.title());
     let hold: HoldId = asked.hold_id.parse().map_err(|_| unknown())?;
-    let manifest = event_manifest(&app, &call, hold.event).await?;
+    let foreign = |problem: Problem| if problem.code() == Code::UnknownEvent { unknown() } else { problem };
+    let manifest = event_manifest(&app, &call, hold.event).await.map_err(foreign)?;
     let method = word("/paymentMethodId", asked.payment_method_id.as_deref().unwrap_or("none"))?;
     check_return(&app, asked.return_url.as_deref())?;
     if let Some(customer) = asked.customer {

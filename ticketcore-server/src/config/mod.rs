@@ -64,7 +64,9 @@ pub struct Limits {
     pub requests_max: usize,
     /// Time for a request's head to arrive, in milliseconds; also how long a connection may idle.
     pub head_timeout_ms: u64,
-    /// Time for a request's body to arrive and be worked on, in milliseconds.
+    /// Time for a request's body to arrive, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// Time for a request to arrive and be worked on, in milliseconds; longer than for its body.
     pub request_timeout_ms: u64,
     /// Time that requests under way get when the server is told to stop, in milliseconds.
     pub shutdown_ms: u64,
@@ -159,6 +161,7 @@ impl Default for Limits {
             connections_max: 20_000,
             requests_max: 4_096,
             head_timeout_ms: 15_000,
+            body_timeout_ms: 10_000,
             request_timeout_ms: 30_000,
             shutdown_ms: 10_000,
         }

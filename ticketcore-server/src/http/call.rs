@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{AsHeaderName, HeaderMap};
@@ -32,6 +33,8 @@ pub struct Call {
     pub remote: IpAddr,
     /// Its name in logs and answers.
     pub request_id: String,
+    /// Time for the body to arrive.
+    pub body_timeout: Duration,
     /// The body; taken by who reads it.
     pub body: Option<Incoming>,
 }

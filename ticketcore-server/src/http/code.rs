@@ -58,7 +58,6 @@ codes! {
     MethodNotAllowed "method_not_allowed" 405 "The resource does not know this method";
     NotAcceptable "not_acceptable" 406 "None of the forms asked for can be made";
     RequestTimeout "request_timeout" 408 "The request took too long to arrive";
-    IdempotencyInProgress "idempotency_in_progress" 409 "A request with the same idempotency key is still being worked on";
     ChangesGone "changes_gone" 410 "The changes since then are no longer at hand: read the whole again";
     PreconditionFailed "precondition_failed" 412 "It changed since the version the request names";
     PayloadTooLarge "payload_too_large" 413 "The request is larger than it may be";

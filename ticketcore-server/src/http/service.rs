@@ -88,6 +88,7 @@ impl Service {
                         principal: auth::Principal::Anonymous,
                         remote,
                         request_id: request_id.clone(),
+                        body_timeout: Duration::from_millis(self.app.config.limits.body_timeout_ms),
                         body: Some(body),
                     };
                     self.run(route, call).await

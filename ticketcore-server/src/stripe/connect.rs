@@ -26,7 +26,7 @@ pub(super) struct Target {
 impl Target {
     pub fn parse(base: &str) -> Result<Self, StripeError> {
         let bad = || StripeError::Base(base.to_owned());
-        let uri: http::Uri = base.parse().map_err(|_| bad())?;
+        let uri: hyper::Uri = base.parse().map_err(|_| bad())?;
         let tls = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,

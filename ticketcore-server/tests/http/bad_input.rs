@@ -159,7 +159,7 @@ fn a_request_that_never_ends_is_ended() {
 
 #[test]
 fn a_body_that_never_comes_is_given_up() {
-    let server = Server::with(&["--set", "limits.request_timeout_ms=500"]);
+    let server = Server::with(&["--set", "limits.body_timeout_ms=500"]);
     let token = server.buyer().token.unwrap();
     let mut slow = TcpStream::connect(server.address).unwrap();
     slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

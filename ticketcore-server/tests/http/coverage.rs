@@ -19,7 +19,6 @@ const TESTS: &[&str] = &[
 
 /// Codes of what no route of this version asks the engine for, or of what only a failing disk or a fault of ours leads to.
 const NOT_PRODUCED: &[&str] = &[
-    "idempotency_in_progress",
     "headers_too_large",
     "internal",
     "unavailable",

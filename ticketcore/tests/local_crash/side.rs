@@ -258,11 +258,11 @@ fn reading_and_erasing_where_nothing_was_saved_writes_nothing() {
     let disk = MemoryDisk::new();
     let store = LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap();
     let side = store.side_records().unwrap();
-    let calls = disk.calls();
-    disk.set_trouble(Some(Trouble::Error(calls)));
+    // Calls are counted anew.
+    disk.set_trouble(Some(Trouble::Error(0)));
     assert_eq!(side.load(SideId(3)), Ok(None));
     assert_eq!(side.erase(SideId(3)), Ok(()));
-    assert_eq!(disk.calls(), calls, "nothing was changed");
+    assert_eq!(disk.calls(), 0, "nothing was changed");
     assert!(side.save(SideId(3), b"x").is_err(), "the next change is the one that fails");
     assert_eq!(side.load(SideId(3)), Ok(None));
     disk.set_trouble(None);

@@ -1,7 +1,5 @@
 //! Queries as futures: they block nobody, and tell nothing before it is durable.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, too")]
-
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;

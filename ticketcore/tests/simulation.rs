@@ -73,6 +73,18 @@ fn news_of_a_card_that_is_over_the_limit_may_end_its_order() {
     fail(1_438, &simulate(1_438, &SimulationOptions::default()));
 }
 
+/// Two free tickets are given for one.
+#[test]
+fn free_tickets_may_be_exchanged_for_fewer() {
+    fail(1_872, &simulate(1_872, &SimulationOptions::default()));
+}
+
+/// The power fails while the first side record makes its file, and the next life's judge asks for it.
+#[test]
+fn a_side_record_whose_file_was_never_made_is_read_as_none() {
+    fail(1_736, &simulate(1_736, &SimulationOptions::default()));
+}
+
 #[test]
 fn money_comes_right_on_paths_that_are_rare() {
     rare_money().expect("every step can be taken");

@@ -24,7 +24,7 @@ const CLOSED: &str = "the box office was closed";
 
 /// Who waits for an event to open.
 pub(super) enum Waiter {
-    Command(Command, Arc<Slot<Verdict>>),
+    Command(Box<Command>, Arc<Slot<Verdict>>),
     Reader(Arc<Slot<Opened>>),
 }
 
@@ -75,7 +75,7 @@ impl Office {
             return Ok(Submitted::Ready(Err(overloaded())));
         };
         let slot = Slot::new();
-        waiting.push_back(Waiter::Command(command, Arc::clone(&slot)));
+        waiting.push_back(Waiter::Command(Box::new(command), Arc::clone(&slot)));
         Ok(Submitted::Waiting(slot))
     }
 
@@ -125,7 +125,7 @@ impl Office {
             let opened = catch_unwind(AssertUnwindSafe(|| self.open_event(event))).unwrap_or_else(panicked);
             loop {
                 let (command, slot) = match self.next_waiting(event) {
-                    Some(Waiter::Command(command, slot)) => (command, slot),
+                    Some(Waiter::Command(command, slot)) => (*command, slot),
                     Some(Waiter::Reader(slot)) => {
                         slot.fill(opened.clone());
                         continue;
@@ -143,7 +143,7 @@ impl Office {
                 match catch_unwind(AssertUnwindSafe(submit)) {
                     Ok(Submitted::Closed) => {
                         self.forget(core);
-                        let again = Waiter::Command(command, slot);
+                        let again = Waiter::Command(Box::new(command), slot);
                         self.opening.lock().entry(event).or_default().push_front(again);
                         break;
                     }

@@ -251,3 +251,21 @@ fn a_torn_record_before_a_zero_end_does_not_erase_the_one_it_was_to_replace() {
         );
     }
 }
+
+/// What is not there can be asked for on a disk that takes nothing any more.
+#[test]
+fn reading_and_erasing_where_nothing_was_saved_writes_nothing() {
+    let disk = MemoryDisk::new();
+    let store = LocalStore::open_in(Arc::new(disk.clone()), options()).unwrap();
+    let side = store.side_records().unwrap();
+    // Calls are counted anew.
+    disk.set_trouble(Some(Trouble::Error(0)));
+    assert_eq!(side.load(SideId(3)), Ok(None));
+    assert_eq!(side.erase(SideId(3)), Ok(()));
+    assert_eq!(disk.calls(), 0, "nothing was changed");
+    assert!(side.save(SideId(3), b"x").is_err(), "the next change is the one that fails");
+    assert_eq!(side.load(SideId(3)), Ok(None));
+    disk.set_trouble(None);
+    side.save(SideId(3), b"x").unwrap();
+    assert_eq!(side.load(SideId(3)), Ok(Some(b"x".to_vec())));
+}

@@ -249,6 +249,17 @@ impl Shared {
         self.with_side(with)
     }
 
+    /// Whether nothing has ever been saved.
+    fn has_no_side(&self) -> Result<bool, StoreFailure> {
+        if self.side.lock().is_some() {
+            return Ok(false);
+        }
+        match self.files.open(FILE, Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            file => Ok(file.doing("open", FILE).map(|_| false)?),
+        }
+    }
+
     /// The names of all side records, if there is a file of them.
     fn side_ids(&self) -> Result<Option<Vec<SideId>>, LocalError> {
         if let Some(side) = &*self.side.lock() {
@@ -310,10 +321,17 @@ impl SideRecords for Shared {
             // Opened to be read only: there are none, or they are damaged.
             return self.damage.get().map_or(Ok(None), |damage| Err(StoreFailure::new(damage.clone())));
         }
+        // Reading makes no file: it must not fail because the disk is full.
+        if self.has_no_side()? {
+            return Ok(None);
+        }
         self.with_side(|side| side.load(id))
     }
 
     fn erase(&self, id: SideId) -> Result<(), StoreFailure> {
+        if self.active.lock().is_some() && self.has_no_side()? {
+            return Ok(());
+        }
         self.change_side(|side| side.erase(id))
     }
 }

@@ -24,6 +24,7 @@ pub fn call(shop: &Shop, path: &str, headers: &[(&'static str, &str)]) -> Call {
         principal: Principal::Anonymous,
         remote: [127, 0, 0, 1].into(),
         request_id: String::new(),
+        body_timeout: std::time::Duration::from_secs(1),
         body: None,
     }
 }

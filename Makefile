@@ -7,23 +7,28 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 CARGO := cargo --locked
+# Tests say where they fail without debug information; it would cost minutes.
+export CARGO_PROFILE_DEV_DEBUG ?= 0
+export CARGO_PROFILE_TEST_DEBUG ?= 0
+# What is run here to be checked, not to be measured, is optimised and quick to build.
+CHECKED := --profile checked
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 RESULTS := $(BUILT)/test-results.log
 # The sanitizer's flags are unstable: nightly, or stable told to take them.
 FUZZ := $(shell if rustc +nightly --version >/dev/null 2>&1; then echo cargo +nightly fuzz; else echo RUSTC_BOOTSTRAP=1 cargo fuzz; fi)
 FUZZ_TARGETS := plan_import fact_decode record_decode commands store_files ticket_code
 FUZZ_SECONDS ?= 600
-SIMULATE := $(CARGO) run --release -p ticketcore --features testkit --example simulate --
+SIMULATE := $(CARGO) run $(CHECKED) -p ticketcore --features testkit --example simulate --
 SEEDS ?= 0..2000
-INSPECT := $(CARGO) run --release -p ticketcore --features testkit --example inspect --
-ONSALE := $(CARGO) run --release -p ticketcore --example onsale --
+INSPECT := $(CARGO) run $(CHECKED) -p ticketcore --features testkit --example inspect --
+ONSALE := $(CARGO) run $(CHECKED) -p ticketcore --features testkit --example onsale --
 
 .PHONY: help
 help: ## Says what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: test
-test: tools fmt clippy doc unit shuttle deny fuzz smoke simulate-short inspect bench-build ## Everything, from a fresh clone; ends with the count.
+test: tools fmt clippy doc unit shuttle deny fuzz smoke simulate-short inspect server ## Everything, from a fresh clone; ends with the count.
 	@scripts/tally $(RESULTS)
 
 .PHONY: tools
@@ -50,14 +55,14 @@ doc: ## Documentation, private items too; a broken link is an error.
 .PHONY: unit
 unit: ## Unit, integration, property and documentation tests, with the default features and with all.
 	@mkdir -p $(BUILT) && : > $(RESULTS)
-	$(CARGO) test --workspace 2>&1 | tee -a $(RESULTS)
+	$(CARGO) test -p ticketcore 2>&1 | tee -a $(RESULTS)
 	$(CARGO) test --workspace --all-features 2>&1 | tee -a $(RESULTS)
 
-# Built without debug information, and apart: the flag would have everything else built again.
+# Built apart: the flag would have everything else built again.
 .PHONY: shuttle
 shuttle: ## The engine over chosen thread schedules; one test, one schedule: make shuttle ONLY=locks:: SCHEDULE=...
 	@mkdir -p $(BUILT)
-	RUSTFLAGS="--cfg shuttle" CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) test -p ticketcore --features testkit \
+	RUSTFLAGS="--cfg shuttle" $(CARGO) test -p ticketcore --features testkit \
 		--test schedules --target-dir $(BUILT)/shuttle -- $(ONLY) 2>&1 | tee -a $(RESULTS)
 
 .PHONY: deny
@@ -102,9 +107,10 @@ inspect: ## Sells an arena on the disk and lets `inspect` look at what is there.
 	$(INSPECT) stats $(BUILT)/arena
 	@rm -rf $(BUILT)/arena
 
-.PHONY: bench-build
-bench-build: ## Builds the benchmarks.
-	$(CARGO) bench --workspace --no-run
+.PHONY: server
+server: ## The server as strangers meet it: every operation by schemathesis, metrics, the interface's document, the page in a browser, the lines to paste.
+	$(CARGO) build $(CHECKED) -p ticketcore-server
+	scripts/check-server $(BUILT)/checked/ticketcore-server
 
 # What takes longer.
 

@@ -15,6 +15,9 @@ use crate::auth::Scope;
 /// What carries out a request.
 pub type Handler = fn(Arc<App>, Call) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
+/// What stands at the braces of a path, by name.
+pub type Params = Vec<(&'static str, String)>;
+
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -72,7 +75,7 @@ impl Router {
     ///
     /// # Errors
     /// [`Code::NotFound`], [`Code::MethodNotAllowed`], [`Code::Malformed`] if the path can't be decoded.
-    pub fn find(&self, method: &Method, path: &str) -> Result<(Route, Vec<(&'static str, String)>), Problem> {
+    pub fn find(&self, method: &Method, path: &str) -> Result<(Route, Params), Problem> {
         let unknown = || Problem::new(Code::NotFound, "There is nothing at this address");
         let found = self.paths.at(path).map_err(|_| unknown())?;
         // A resource that can be read can be asked for its headers alone.

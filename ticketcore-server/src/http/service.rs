@@ -19,7 +19,7 @@ use super::cors::Cors;
 use super::metrics::{Answered, Metrics, Operation, ProblemCode};
 use super::payload::Payload;
 use super::problem::Problem;
-use super::router::{Access, Route, Router};
+use super::router::{Access, Params, Route, Router};
 use crate::api::shapes::rfc3339;
 use crate::app::App;
 use crate::auth;
@@ -127,7 +127,7 @@ impl Service {
         &self,
         method: &Method,
         uri: &hyper::Uri,
-    ) -> Result<(Route, Vec<(&'static str, String)>), Problem> {
+    ) -> Result<(Route, Params), Problem> {
         let bytes = uri.path().len() + uri.query().map_or(0, str::len);
         if bytes > URI_BYTES_MAX {
             return Err(Problem::new(Code::UriTooLong, format!("At most {URI_BYTES_MAX} bytes")));

@@ -3,10 +3,12 @@
 mod bad_input;
 mod browse;
 mod buying;
+#[cfg(test)] // so that lints know it as a test
 mod client;
 mod codes;
 mod coverage;
 mod door;
+#[cfg(test)]
 mod server;
 mod staff;
 mod stopping;

@@ -123,11 +123,7 @@ impl Service {
         Ok(response)
     }
 
-    fn find(
-        &self,
-        method: &Method,
-        uri: &hyper::Uri,
-    ) -> Result<(Route, Params), Problem> {
+    fn find(&self, method: &Method, uri: &hyper::Uri) -> Result<(Route, Params), Problem> {
         let bytes = uri.path().len() + uri.query().map_or(0, str::len);
         if bytes > URI_BYTES_MAX {
             return Err(Problem::new(Code::UriTooLong, format!("At most {URI_BYTES_MAX} bytes")));

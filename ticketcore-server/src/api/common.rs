@@ -3,9 +3,10 @@
 use hyper::StatusCode;
 use utoipa::Modify;
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::schema::ArrayItems;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr, Response, Schema, Server};
+use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr, Required, Response, Schema, Server};
 
 use crate::auth::Scope;
 use crate::http::{Access, Route};
@@ -33,6 +34,10 @@ impl Modify for Common {
                 operation.security = Some(callers(route.access));
             }
             answers(operation);
+            if let (Some(body), Some(components)) = (&mut operation.request_body, &document.components) {
+                body.required =
+                    Some(if may_be_empty(body, components) { Required::False } else { Required::True });
+            }
         }
     }
 }
@@ -99,6 +104,15 @@ fn words(status: &str) -> &'static str {
         "503" => NOT_NOW,
         _ => status.parse::<StatusCode>().ok().and_then(|status| status.canonical_reason()).unwrap_or("Done"),
     }
+}
+
+/// An empty body is `{}`: it may be left out where nothing in it must be.
+fn may_be_empty(body: &RequestBody, components: &Components) -> bool {
+    body.content.values().all(|content| {
+        let RefOr::T(Content { schema: Some(RefOr::Ref(shape)), .. }) = content else { return false };
+        let name = shape.ref_location.rsplit('/').next().unwrap_or_default();
+        matches!(components.schemas.get(name), Some(RefOr::T(Schema::Object(object))) if object.required.is_empty())
+    })
 }
 
 /// What is on a page is a shape that has a name.

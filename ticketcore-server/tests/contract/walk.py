@@ -47,11 +47,12 @@ class Walk:
         self.call("get_event", 200, **event)
         self.call("get_event", 404, eventId="evt_0000000000001")
         section = self.call("list_sections", 200, **event).json["items"][0]["id"]
-        seats = self.call("get_seatmap", 200, **event).json["seats"]
-        self.seats = list(seats["id"])
+        self.call("get_seatmap", 200, **event)
         counts = self.call("get_availability", 200, **event)
         self.call("get_availability", 304, headers={"If-None-Match": counts.headers["ETag"]}, **event)
         self.call("get_availability", 200, query={"level": "seats", "section": section}, **event)
+        whole = self.call("get_availability", 200, query={"level": "seats"}, **event).json
+        self.seats = [seat for seat, state in whole["seats"] if state == "free"]
         octets = {"Accept": "application/octet-stream"}
         self.call("get_availability", 200, query={"level": "seats"}, headers=octets, **event)
         revision = counts.json["revision"]

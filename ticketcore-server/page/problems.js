@@ -36,6 +36,7 @@ const PLAIN = {
   unknown_ticket: 'There is no such ticket in this session.',
   ticket_not_valid: 'The ticket is not valid any more.',
   not_admitted: 'The ticket does not open the door.',
+  ticket_code_not_valid: 'The code is not one of a ticket that opens this door.',
   refund_too_large: 'That is more than can be refunded.',
   not_paid: 'Nothing was paid that could be refunded.',
   price_differs: 'The new places have another price.',

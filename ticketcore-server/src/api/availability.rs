@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::Method;
 use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
 use ticketcore::{EventId, Revision, SaleState};
+use utoipa::ToSchema;
 
 use super::document::ProblemBody;
 use super::{PUBLIC, SEES_DRAFTS, route};
@@ -19,6 +20,17 @@ pub const ROUTES: &[Route] = &[
     route!("GET" "/v1/events/{eventId}/availability/changes" "list_changes" PUBLIC, changes),
     route!("GET" "/v1/events/{eventId}/availability/stream" "stream_changes" PUBLIC, stream),
 ];
+
+/// One event of the stream.
+#[derive(ToSchema)]
+pub struct StreamEvent {
+    /// `change` or `reload`; what has neither name may come one day and is nothing to act on.
+    pub event: String,
+    /// The revision that it leads to.
+    pub id: String,
+    /// Of a `change` the JSON text of what `.../availability/changes` says.
+    pub data: String,
+}
 
 /// Bytes of changes that are put together on the thread that serves the request; more on another.
 const MERGED_AT_ONCE_MAX: usize = 16 << 10;
@@ -67,7 +79,7 @@ pub async fn changes(app: Arc<App>, call: Call) -> Outcome {
     params(("eventId" = String, Path, description = "An event's id"),
         ("since" = Option<u64>, Query, description = "The revision that the caller has"),
         ("Last-Event-ID" = Option<String>, Header, description = "The last revision that the caller got; goes before `since`")),
-    responses((status = 200, description = "Events until the connection ends", content_type = "text/event-stream", body = String),
+    responses((status = 200, description = "Events until the connection ends", content_type = "text/event-stream", body = StreamEvent),
         (status = 400, description = "validation_failed", content_type = "application/problem+json", body = ProblemBody),
         (status = 404, description = "unknown_event", content_type = "application/problem+json", body = ProblemBody),
         (status = 503, description = "overloaded, unavailable", content_type = "application/problem+json", body = ProblemBody)))]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
+use super::common::Common;
 use super::{
     admin, availability, checkin, events, holds, me, orders, sandbox, seatmap, sessions, tickets, venues,
     waiting_list, webhooks,
@@ -43,7 +44,7 @@ pub struct ProblemBody {
     info(
         title = "ticketcore",
         description = "Seats, holds, orders, tickets.",
-        license(name = "MIT OR Apache-2.0")
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     paths(
         venues::list,
@@ -92,6 +93,7 @@ pub struct ProblemBody {
         availability::stream,
         seatmap::get,
     ),
-    components(schemas(ProblemBody))
+    components(schemas(ProblemBody)),
+    modifiers(&Common)
 )]
 pub struct Document;

@@ -9,6 +9,7 @@ use super::document::Document;
 use super::route;
 use crate::app::App;
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route};
+use crate::publish::media;
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -45,13 +46,18 @@ pub async fn ready(app: Arc<App>, _call: Call) -> Outcome {
     Answer::json(&Status { status: "ready" })?.done()
 }
 
-/// What is counted, in the Prometheus form.
+/// What is counted, in the Prometheus form that the caller likes best: OpenMetrics, or the older one if he does not say.
 ///
 /// # Errors
 /// None.
-pub async fn metrics(app: Arc<App>, _call: Call) -> Outcome {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Answer::bytes(kind, app.metrics.text().into()).cached("no-store").done()
+pub async fn metrics(app: Arc<App>, call: Call) -> Outcome {
+    let like = |family, kind| media(&call.headers, family, kind);
+    let (kind, text) = if like("application", "openmetrics-text") > like("text", "plain") {
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", app.metrics.text())
+    } else {
+        ("text/plain; version=0.0.4; charset=utf-8", app.metrics.classic_text())
+    };
+    Answer::bytes(kind, text.into()).cached("no-store").done()
 }
 
 /// The interface's description.

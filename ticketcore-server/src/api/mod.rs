@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod availability;
 pub mod checkin;
+mod common;
 pub mod document;
 pub mod events;
 pub mod health;

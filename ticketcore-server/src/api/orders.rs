@@ -116,6 +116,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
 /// # Errors
 /// There is no such order.
 #[utoipa::path(get, path = "/v1/orders/{orderId}", operation_id = "get_order", tag = "buy",
+    security(("buyer" = []), ("key" = ["orders"])),
     params(("orderId" = String, Path, description = "An order's id")),
     responses((status = 200, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn get(app: Arc<App>, call: Call) -> Outcome {

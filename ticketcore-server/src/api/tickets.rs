@@ -104,6 +104,7 @@ pub struct RefundOrder {
 /// # Errors
 /// There is no such order.
 #[utoipa::path(get, path = "/v1/orders/{orderId}/tickets", operation_id = "list_tickets", tag = "tickets",
+    security(("buyer" = []), ("key" = ["orders"])),
     params(("orderId" = String, Path, description = "An order's id")),
     responses((status = 200, body = Page<TicketShape<'static>>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Outcome {
@@ -193,6 +194,7 @@ pub async fn exchange(app: Arc<App>, mut call: Call) -> Outcome {
 /// # Errors
 /// There is no such order.
 #[utoipa::path(get, path = "/v1/orders/{orderId}/refunds", operation_id = "list_refunds", tag = "tickets",
+    security(("buyer" = []), ("key" = ["orders"])),
     params(("orderId" = String, Path, description = "An order's id")),
     responses((status = 200, body = Page<RefundShape>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn refunds(app: Arc<App>, call: Call) -> Outcome {

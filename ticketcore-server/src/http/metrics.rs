@@ -83,7 +83,7 @@ impl Metrics {
         Self { registry, requests, seconds, problems, in_flight, connections, connections_refused, panics }
     }
 
-    /// All of it as text.
+    /// All of it as OpenMetrics text.
     #[must_use]
     pub fn text(&self) -> String {
         let mut into = String::new();
@@ -91,10 +91,59 @@ impl Metrics {
         let _written = text::encode(&mut into, &self.registry);
         into
     }
+
+    /// All of it in the older form of Prometheus.
+    #[must_use]
+    pub fn classic_text(&self) -> String {
+        classic(&self.text())
+    }
+}
+
+/// OpenMetrics in the older form: there a counter is named as its samples are, and there are no units and no end.
+fn classic(open: &str) -> String {
+    let counter = |line: &'_ str| line.strip_prefix("# TYPE ")?.strip_suffix(" counter").map(str::to_owned);
+    let counters: Vec<String> = open.lines().filter_map(counter).collect();
+    let mut into = String::with_capacity(open.len());
+    for line in open.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(what @ ("HELP" | "TYPE")), Some(name), Some(told)) => {
+                let end = if counters.iter().any(|counter| counter == name) { "_total" } else { "" };
+                into.push_str(&format!("# {what} {name}{end} {told}\n"));
+            }
+            (Some("#"), ..) => {}
+            _ => {
+                into.push_str(line);
+                into.push('\n');
+            }
+        }
+    }
+    into
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_form_names_counters_as_their_samples() {
+        let metrics = Metrics::new();
+        metrics.panics.inc();
+        metrics.seconds.get_or_create(&Operation { operation: "get_page" }).observe(0.01);
+        let (open, classic) = (metrics.text(), metrics.classic_text());
+        assert!(open.contains("# TYPE ticketcore_http_panics counter\n") && open.ends_with("# EOF\n"));
+        assert!(
+            classic.contains("# TYPE ticketcore_http_panics_total counter\nticketcore_http_panics_total 1\n")
+        );
+        assert!(classic.contains("# TYPE ticketcore_http_request_duration_seconds histogram\n"));
+        assert!(!classic.contains("# UNIT") && !classic.contains("# EOF"));
+        let samples = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(samples(&open), samples(&classic));
     }
 }

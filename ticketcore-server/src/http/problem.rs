@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::Response;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -86,6 +86,10 @@ impl Problem {
         if let Some(ms) = retry_after_ms {
             body.insert("retryAfterMs".into(), ms.into());
         }
+        let allowed = members
+            .get("allow")
+            .and_then(Value::as_array)
+            .map(|methods| methods.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "));
         body.extend(members);
         let bytes = serde_json::to_vec(&Value::Object(body)).unwrap_or_default();
         let mut response = Response::new(Payload::from(Bytes::from(bytes)));
@@ -95,6 +99,13 @@ impl Problem {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(ms) = retry_after_ms {
             headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+        }
+        // What goes with these statuses (RFC 9110, sections 15.5.2 and 15.5.6).
+        if code == Code::Unauthorized {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(Ok(allowed)) = allowed.map(HeaderValue::try_from) {
+            headers.insert(ALLOW, allowed);
         }
         response
     }
@@ -122,5 +133,14 @@ mod tests {
         assert_eq!(body["type"], "urn:ticketcore:problem:overloaded");
         assert_eq!((&body["status"], &body["queue"]), (&503.into(), &3.into()));
         assert_eq!((&body["instance"], &body["retryAfterMs"]), (&"/v1/holds".into(), &1_200.into()));
+    }
+
+    #[test]
+    fn what_would_be_accepted_is_in_the_head() {
+        let head = |problem: Problem| problem.into_response("/", "req", "now").headers().clone();
+        let allowed = Problem::new(Code::MethodNotAllowed, "no").with("allow", ["GET", "HEAD"]);
+        assert_eq!(head(allowed)[ALLOW], "GET, HEAD");
+        assert_eq!(head(Problem::new(Code::Unauthorized, "who"))[WWW_AUTHENTICATE], "Bearer");
+        assert!(head(Problem::not_found("page")).get(ALLOW).is_none());
     }
 }

@@ -81,8 +81,7 @@ impl Router {
         // A resource that can be read can be asked for its headers alone.
         let name = if method == Method::HEAD { "GET" } else { method.as_str() };
         let Some(route) = found.value.iter().find(|route| route.method == name) else {
-            let mut allowed: Vec<&str> = found.value.iter().map(|route| route.method).collect();
-            allowed.push("OPTIONS");
+            let allowed = methods(found.value);
             let told = format!("Here are {}", allowed.join(", "));
             return Err(Problem::new(Code::MethodNotAllowed, told).with("allow", allowed));
         };
@@ -97,10 +96,18 @@ impl Router {
     /// The methods that a path knows; none if there is no such path.
     #[must_use]
     pub fn methods(&self, path: &str) -> Vec<&'static str> {
-        self.paths
-            .at(path)
-            .map_or_else(|_| Vec::new(), |found| found.value.iter().map(|route| route.method).collect())
+        self.paths.at(path).map_or_else(|_| Vec::new(), |found| methods(found.value))
     }
+}
+
+/// The methods of one path: its routes' and those that come with them.
+fn methods(routes: &[Route]) -> Vec<&'static str> {
+    let mut methods: Vec<&str> = routes.iter().map(|route| route.method).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    methods
 }
 
 /// The name as it stands in the route, which lives for ever.

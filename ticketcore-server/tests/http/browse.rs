@@ -69,6 +69,9 @@ fn get_health_get_readiness_get_metrics_and_get_openapi() {
         metrics.contains("ticketcore_http_requests_total{operation=\"get_health\",status=\"200\"} 1"),
         "{metrics}"
     );
+    assert!(metrics.contains("# TYPE ticketcore_http_requests_total counter"), "{metrics}");
+    let open = server.anybody().with("accept", "application/openmetrics-text").get("/metrics").ok(200);
+    assert!(open.body.ends_with(b"# EOF\n"));
     assert_eq!(server.anybody().get("/openapi.json").ok(200).json()["openapi"], "3.1.0");
 }
 
@@ -81,6 +84,9 @@ fn a_head_request_has_no_body_and_options_names_the_methods() {
     for method in ["GET", "PATCH", "DELETE"] {
         assert!(options.headers["allow"].contains(method));
     }
+    let refused = server.anybody().send("PUT", "/v1/holds/x", None).ok(405);
+    assert_eq!(refused.headers["allow"], options.headers["allow"]);
+    assert_eq!(server.anybody().get("/v1/me").ok(401).headers["www-authenticate"], "Bearer");
 }
 
 #[test]

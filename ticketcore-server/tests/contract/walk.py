@@ -1,0 +1,186 @@
+"""Has every operation of the document succeed once, in an order in which each can, and refuse here and there.
+
+Reads BASE, STAFF and BUYER from the environment, and STRIPE_BASE and STRIPE_SECRET of a server that Stripe reports to.
+Writes to the file that is named what `hooks.py` puts into generated requests. Fails if an operation never succeeded, or an answer is not as
+the document says.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import sys
+import time
+
+from client import Server
+
+CUSTOMER = {"email": "ann@example.org", "name": "Ann", "locale": "en"}
+
+
+class Walk:
+    def __init__(self, server, staff, buyer):
+        self.server, self.staff, self.buyer = server, staff, buyer
+        self.event = self.venue = self.friend = None
+        self.seats = []
+
+    def call(self, name, expected, *given, **more):
+        return self.server.call(name, expected, *given, **more)
+
+    def take(self, count=1):
+        """Seats that nobody has taken yet, side by side."""
+        taken, self.seats = self.seats[:count], self.seats[count:]
+        return taken
+
+    def hold(self, count=1):
+        asked = {"eventId": self.event, "seatIds": self.take(count)}
+        return self.call("place_hold", 201, self.buyer, asked).json
+
+    def order(self, expected, method, count=1):
+        asked = {"holdId": self.hold(count)["holdId"], "paymentMethodId": method, "customer": CUSTOMER}
+        return self.call("place_order", expected, self.buyer, asked).json
+
+    def browse(self):
+        self.venue = self.call("list_venues", 200).json["items"][0]["id"]
+        self.call("get_venue", 200, venueId=self.venue)
+        self.event = self.call("list_events", 200, query={"venueId": self.venue, "limit": 5}).json["items"][0]["id"]
+        event = {"eventId": self.event}
+        self.call("get_event", 200, **event)
+        self.call("get_event", 404, eventId="evt_0000000000001")
+        section = self.call("list_sections", 200, **event).json["items"][0]["id"]
+        self.call("get_seatmap", 200, **event)
+        counts = self.call("get_availability", 200, **event)
+        self.call("get_availability", 304, headers={"If-None-Match": counts.headers["ETag"]}, **event)
+        self.call("get_availability", 200, query={"level": "seats", "section": section}, **event)
+        whole = self.call("get_availability", 200, query={"level": "seats"}, **event).json
+        self.seats = [seat for seat, state in whole["seats"] if state == "free"]
+        octets = {"Accept": "application/octet-stream"}
+        self.call("get_availability", 200, query={"level": "seats"}, headers=octets, **event)
+        revision = counts.json["revision"]
+        self.call("begin_session", 201, body={})
+        self.hold()
+        self.call("list_changes", 200, query={"since": revision}, **event)
+        self.call("stream_changes", 200, query={"since": revision}, until=b"\ndata:", **event)
+        self.call("stream_changes", 400, query={"since": "x"}, **event)
+
+    def people(self):
+        self.friend = self.call("begin_session", 201, body={}).json["token"]
+        self.call("get_me", 200, self.friend)
+        self.call("get_me", 401)
+        self.call("get_me", 401, "ses_forged")
+        self.call("get_me", 403, self.staff)
+
+    def holds(self):
+        hold = self.hold(2)
+        held = {"holdId": hold["holdId"]}
+        self.call("get_hold", 200, self.buyer, **held)
+        self.call("get_hold", 404, self.friend, **held)
+        taken = {"eventId": self.event, "seatIds": [line["seatId"] for line in hold["lines"]]}
+        self.call("place_hold", 409, self.friend, taken)
+        self.call("place_hold", 400, self.friend, {**taken, "colour": "red"})
+        change = {"addItems": [{"seatIds": self.take()}]}
+        version = {"If-Match": f'"{hold["version"]}"', "Idempotency-Key": "amend"}
+        self.call("amend_hold", 200, self.buyer, change, headers=version, **held)
+        version["Idempotency-Key"] = "amend again"
+        self.call("amend_hold", 412, self.buyer, change, headers=version, **held)
+        self.call("extend_hold", 200, self.buyer, {}, **held)
+        self.call("release_hold", 204, self.buyer, **held)
+
+    def orders(self):
+        order = {"orderId": self.order(201, "pm_ok", 2)["orderId"]}
+        self.call("get_order", 200, self.buyer, **order)
+        self.call("get_order", 200, self.staff, **order)
+        self.call("get_order", 404, self.friend, **order)
+        self.call("list_my_orders", 200, self.buyer)
+        declined = self.order(402, "pm_declined")["order"]
+        again = {"paymentMethodId": "pm_ok"}
+        self.call("pay_order", 201, self.buyer, again, orderId=declined["orderId"])
+        declined = self.order(402, "pm_declined")["order"]
+        self.call("cancel_order", 200, self.buyer, {}, orderId=declined["orderId"])
+        waiting = self.order(202, "pm_requires_action")
+        done = {"orderId": waiting["orderId"], "outcome": "succeed"}
+        self.call("complete_sandbox_action", 200, self.buyer, done)
+        return order
+
+    def tickets(self, order):
+        tickets = self.call("list_tickets", 200, self.buyer, **order).json["items"]
+        self.call("list_tickets", 401, **order)
+        self.call("ticket_qr_svg", 200, self.buyer, ticket=0, **order)
+        self.call("ticket_qr_png", 200, self.buyer, ticket=1, **order)
+        self.call("list_ticket_keys", 200)
+        scan = {"code": tickets[1]["code"], "nonce": "scan"}
+        self.call("redeem_ticket", 200, self.staff, scan)
+        self.call("redeem_ticket", 409, self.staff, {"code": tickets[1]["code"]})
+        user = self.call("get_me", 200, self.friend).json["userId"]
+        self.call("transfer_tickets", 200, self.buyer, {"tickets": [0], "toUserId": user}, **order)
+        other = {"orderId": self.order(201, "pm_ok")["orderId"]}
+        exchange = {"tickets": [0], "items": [{"seatIds": self.take()}]}
+        self.call("exchange_tickets", 200, self.buyer, exchange, **other)
+        refunded = {"orderId": self.order(201, "pm_ok")["orderId"]}
+        self.call("refund_order", 403, self.buyer, {"full": True}, **refunded)
+        self.call("refund_order", 201, self.staff, {"full": True}, **refunded)
+        self.call("list_refunds", 200, self.buyer, **refunded)
+        self.call("get_revocations", 200, self.staff, eventId=self.event)
+        return scan["code"]
+
+    def run_a_house(self):
+        """A second event, paused: nobody minds what becomes of it."""
+        venue = self.call("add_venue", 201, self.staff, {"name": "Hall"}).json["id"]
+        plan = self.call("get_plan", 200, self.staff, venueId=self.venue).body
+        self.call("get_plan", 404, self.staff, venueId=venue)
+        self.call("import_plan", 200, self.staff, plan, venueId=venue)
+        self.call("import_plan", 400, self.staff, {}, venueId=venue)
+        asked = {"venueId": venue, "name": "Lear", "startsAt": "2040-05-01T18:00:00Z", "zone": "Europe/Berlin"}
+        event = self.call("add_event", 201, self.staff, asked).json["id"]
+        for state in ("onsale", "paused"):
+            self.call("set_sale_state", 200, self.staff, {"state": state}, eventId=event)
+        self.call("set_sale_state", 409, self.staff, {"state": "draft"}, eventId=event)
+        entry = self.call("join_waiting_list", 201, self.buyer, {"places": 2}, eventId=event).json["entry"]
+        self.call("get_waiting_list", 200, self.buyer, eventId=event)
+        self.call("leave_waiting_list", 204, self.buyer, eventId=event, entry=entry)
+        return {"venueId": venue, "eventId": event, "entry": entry}
+
+    def keys(self):
+        """Makes, turns and ends a key; gives another."""
+        asked = {"name": "door", "scopes": ["checkin"], "eventIds": [self.event]}
+        key = self.call("make_key", 201, self.staff, asked).json
+        self.call("list_keys", 200, self.staff)
+        self.call("rotate_key", 200, self.staff, {"overlapSeconds": 0}, keyId=key["id"])
+        self.call("revoke_key", 204, self.staff, keyId=key["id"])
+        self.call("revoke_key", 404, self.staff, keyId=key["id"])
+        return self.call("make_key", 201, self.staff, asked).json["id"]
+
+
+def webhook(server, secret):
+    """What Stripe reports, signed as Stripe signs."""
+    event = {"id": "evt_1", "object": "event", "type": "customer.created", "created": int(time.time()), "data": {"object": {}}}
+    body, now = json.dumps(event).encode(), int(time.time())
+    signature = hmac.new(secret.encode(), b"%d." % now + body, hashlib.sha256).hexdigest()
+    for signed, expected in ((signature, 204), ("00", 400)):
+        server.call("receive_stripe_webhook", expected, body=body, headers={"Stripe-Signature": f"t={now},v1={signed}"})
+
+
+def main(into):
+    given = os.environ
+    server, stripe = Server(given["BASE"]), Server(given["STRIPE_BASE"])
+    walk = Walk(server, given["STAFF"], given["BUYER"])
+    walk.browse()
+    walk.people()
+    walk.holds()
+    order = walk.orders()
+    code = walk.tickets(order)
+    spare = walk.run_a_house()
+    key = walk.keys()
+    webhook(stripe, given["STRIPE_SECRET"])
+    hold = walk.hold()
+    known = {"eventId": walk.event, "venueId": walk.venue, "holdId": hold["holdId"], "keyId": key, "ticket": 1, **order}
+    with open(into, "w", encoding="utf-8") as file:
+        json.dump({"known": known, "spare": spare, "code": code, "seatIds": walk.take(50)}, file)
+    good, all_of_them = server.good + stripe.good, set(server.document.operations)
+    never = sorted(all_of_them - set(good))
+    if never:
+        sys.exit(f"walk: never with success: {', '.join(never)}")
+    print(f"walk: {len(good)} of {len(all_of_them)} operations succeeded, {server.checked + stripe.checked} answers as documented")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -34,7 +34,9 @@ impl Modify for Common {
                 operation.security = Some(callers(route.access));
             }
             answers(operation);
-            if let (Some(body), Some(components)) = (&mut operation.request_body, &document.components) {
+            if let (Some(RefOr::T(body)), Some(components)) =
+                (&mut operation.request_body, &document.components)
+            {
                 body.required =
                     Some(if may_be_empty(body, components) { Required::False } else { Required::True });
             }

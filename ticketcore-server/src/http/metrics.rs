@@ -101,7 +101,7 @@ impl Metrics {
 
 /// OpenMetrics in the older form: there a counter is named as its samples are, and there are no units and no end.
 fn classic(open: &str) -> String {
-    let counter = |line: &'_ str| line.strip_prefix("# TYPE ")?.strip_suffix(" counter").map(str::to_owned);
+    let counter = |line: &str| line.strip_prefix("# TYPE ")?.strip_suffix(" counter").map(str::to_owned);
     let counters: Vec<String> = open.lines().filter_map(counter).collect();
     let mut into = String::with_capacity(open.len());
     for line in open.lines() {

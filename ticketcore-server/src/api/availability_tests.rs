@@ -6,6 +6,7 @@ use ticketcore::UserId;
 
 use super::*;
 use crate::auth::{KeyGrant, Scope};
+use crate::http::RequestId;
 use crate::publish::testing::{Shop, small};
 use crate::publish::{PublishOptions, map_bytes};
 
@@ -23,7 +24,7 @@ pub fn call(shop: &Shop, path: &str, headers: &[(&'static str, &str)]) -> Call {
         params: vec![("eventId", shop.event.to_string())],
         principal: Principal::Anonymous,
         remote: [127, 0, 0, 1].into(),
-        request_id: String::new(),
+        request_id: RequestId::default(),
         body_timeout: std::time::Duration::from_secs(1),
         body: None,
     }

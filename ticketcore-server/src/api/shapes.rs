@@ -53,10 +53,44 @@ pub struct Page<T> {
 /// An instant as RFC 3339 in UTC, with milliseconds.
 #[must_use]
 pub fn rfc3339(at: UtcMs) -> String {
+    if at.0 < YEAR_9999_MS {
+        return civil(at.0);
+    }
     let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
     // What lies beyond the calendar is shown as its end.
     let shown = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
     format!("{shown:.3}")
+}
+
+/// When the year 9999 begins: years after it have not four digits for ever.
+const YEAR_9999_MS: u64 = 253_370_764_800_000;
+
+/// An instant of a year of four digits. Days are counted in eras of 400 years from the first of March of the year 0.
+fn civil(ms: u64) -> String {
+    const ERA_DAYS: u64 = 146_097;
+    let (days, of_day) = (ms / 86_400_000 + 719_468, ms % 86_400_000);
+    let (era, of_era) = (days / ERA_DAYS, days % ERA_DAYS);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / (ERA_DAYS - 1)) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let months = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * months + 2) / 5 + 1;
+    let month = if months < 10 { months + 3 } else { months - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let mut put = |at: std::ops::Range<usize>, mut number: u64| {
+        for digit in text[at].iter_mut().rev() {
+            *digit = b"0123456789"[usize::try_from(number % 10).unwrap_or_default()];
+            number /= 10;
+        }
+    };
+    put(0..4, year);
+    put(5..7, month);
+    put(8..10, day);
+    put(11..13, of_day / 3_600_000);
+    put(14..16, of_day / 60_000 % 60);
+    put(17..19, of_day / 1_000 % 60);
+    put(20..23, of_day % 1_000);
+    str::from_utf8(&text).unwrap_or_default().to_owned()
 }
 
 /// Reads an instant.
@@ -82,6 +116,17 @@ pub const fn seat_state(state: SeatState) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instants_are_what_the_calendar_says() {
+        let calendar =
+            |ms: u64| format!("{:.3}", jiff::Timestamp::from_millisecond(ms.cast_signed()).unwrap());
+        let steps = (0..200_000).map(|at| at * 1_266_853_825).take_while(|ms| *ms < YEAR_9999_MS);
+        let edges = [0, 951_782_399_999, 951_782_400_000, 951_868_800_000, YEAR_9999_MS - 1, YEAR_9999_MS];
+        for ms in steps.chain(edges) {
+            assert_eq!(rfc3339(UtcMs(ms)), calendar(ms), "{ms}");
+        }
+    }
 
     #[test]
     fn instants_are_written_and_read() {

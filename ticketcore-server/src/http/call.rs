@@ -12,6 +12,8 @@ use ticketcore::{IdempotencyKey, UserId};
 use super::code::Code;
 use super::payload::Payload;
 use super::problem::Problem;
+use super::request_id::RequestId;
+use super::router::Params;
 use crate::auth::Principal;
 
 /// What a handler comes to.
@@ -26,13 +28,13 @@ pub struct Call {
     /// The headers.
     pub headers: HeaderMap,
     /// What stands at the braces of the route's path, in order.
-    pub params: Vec<(&'static str, String)>,
+    pub params: Params,
     /// Who is calling.
     pub principal: Principal,
     /// From where, as far as proxies are trusted.
     pub remote: IpAddr,
     /// Its name in logs and answers.
-    pub request_id: String,
+    pub request_id: RequestId,
     /// Time for the body to arrive.
     pub body_timeout: Duration,
     /// The body; taken by who reads it.
@@ -148,6 +150,9 @@ impl Call {
 
 /// Undoes percent encoding and `+` for a blank; `None` if what comes out is not UTF-8.
 pub(super) fn decode(text: &str) -> Option<String> {
+    if !text.bytes().any(|byte| byte == b'+' || byte == b'%') {
+        return Some(text.to_owned());
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

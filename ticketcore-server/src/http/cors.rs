@@ -24,14 +24,14 @@ impl Cors {
         Self(origins)
     }
 
-    /// Marks an answer for the page that asked, if it may read it.
-    pub fn mark(&self, request: &HeaderMap, response: &mut Response<Payload>) {
+    /// Marks an answer for the page that asked, if it may read it: `allowed` is what [`allowed`](Self::allowed) said of its request.
+    pub fn mark(&self, allowed: Option<HeaderValue>, response: &mut Response<Payload>) {
         if self.0.is_empty() {
             return;
         }
         let headers = response.headers_mut();
         headers.append(VARY, HeaderValue::from_static("origin"));
-        if let Some(origin) = self.allowed(request) {
+        if let Some(origin) = allowed {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
         }
@@ -53,7 +53,12 @@ impl Cors {
         response
     }
 
-    fn allowed(&self, request: &HeaderMap) -> Option<HeaderValue> {
+    /// The origin of the page that asks, if it may read the answer.
+    #[must_use]
+    pub fn allowed(&self, request: &HeaderMap) -> Option<HeaderValue> {
+        if self.0.is_empty() {
+            return None;
+        }
         let origin = request.get(ORIGIN)?;
         let known = self.0.iter().any(|known| known == "*" || known.as_bytes() == origin.as_bytes());
         known.then(|| origin.clone())
@@ -70,7 +75,7 @@ mod tests {
         let asked = |origin: &'static str| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
         let marked = |origin| {
             let mut response = Response::new(Payload::empty());
-            cors.mark(&asked(origin), &mut response);
+            cors.mark(cors.allowed(&asked(origin)), &mut response);
             response.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned()
         };
         assert_eq!(marked("https://shop.example").unwrap(), "https://shop.example");

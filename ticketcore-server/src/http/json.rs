@@ -15,12 +15,12 @@ use super::problem::Problem;
 /// [`Code::UnsupportedMediaType`], [`Code::PayloadTooLarge`], [`Code::Malformed`] if it is no JSON, [`Code::ValidationFailed`] with the place
 /// of what does not fit.
 pub async fn read_json<T: DeserializeOwned>(call: &mut Call, bytes_max: usize) -> Result<T, Problem> {
-    let kind = call
+    let json = call
         .header(CONTENT_TYPE)
-        .map(|kind| kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase());
+        .map(|kind| kind.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json"));
     let bytes = read_bytes(call, bytes_max).await?;
-    match kind.as_deref() {
-        Some("application/json") => {}
+    match json {
+        Some(true) => {}
         None if bytes.is_empty() => {}
         _ => return Err(Problem::new(Code::UnsupportedMediaType, "Send `application/json`")),
     }
@@ -50,6 +50,10 @@ pub async fn read_bytes(call: &mut Call, bytes_max: usize) -> Result<Bytes, Prob
 /// # Errors
 /// [`Code::Malformed`], [`Code::ValidationFailed`].
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Nearly everything fits; only what does not is read again, to say where.
+    if let Ok(parsed) = serde_json::from_slice(bytes) {
+        return Ok(parsed);
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());

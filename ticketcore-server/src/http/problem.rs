@@ -4,7 +4,6 @@ use bytes::Bytes;
 use hyper::Response;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::code::Code;
 use super::payload::Payload;
@@ -26,14 +25,15 @@ pub struct Problem(Box<Inner>);
 struct Inner {
     code: Code,
     detail: String,
-    members: Map<String, Value>,
+    /// Names, and values as JSON.
+    members: Vec<(String, Vec<u8>)>,
     retry_after_ms: Option<u64>,
 }
 
 impl Problem {
     /// A problem with what is to be said about this case of it. Never personal data, secrets or what belongs to others.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self(Box::new(Inner { code, detail: detail.into(), members: Map::new(), retry_after_ms: None }))
+        Self(Box::new(Inner { code, detail: detail.into(), members: Vec::new(), retry_after_ms: None }))
     }
 
     /// One violation of what a request may be.
@@ -51,8 +51,9 @@ impl Problem {
     /// A member more, that clients may rely on.
     #[must_use]
     pub fn with(mut self, member: &str, value: impl Serialize) -> Self {
-        if let Ok(value) = serde_json::to_value(value) {
-            self.0.members.insert(member.to_owned(), value);
+        if let Ok(value) = serde_json::to_vec(&value) {
+            self.0.members.retain(|(known, _)| known != member);
+            self.0.members.push((member.to_owned(), value));
         }
         self
     }
@@ -74,24 +75,28 @@ impl Problem {
     #[must_use]
     pub fn into_response(self, instance: &str, request_id: &str, server_time: &str) -> Response<Payload> {
         let Inner { code, detail, members, retry_after_ms } = *self.0;
-        let mut body = Map::new();
-        body.insert("type".into(), format!("urn:ticketcore:problem:{}", code.name()).into());
-        body.insert("title".into(), code.title().into());
-        body.insert("status".into(), code.status().as_u16().into());
-        body.insert("code".into(), code.name().into());
-        body.insert("detail".into(), detail.into());
-        body.insert("instance".into(), instance.into());
-        body.insert("requestId".into(), request_id.into());
-        body.insert("serverTime".into(), server_time.into());
+        let mut body = Members::new();
+        body.put("type", &format_args!("urn:ticketcore:problem:{}", code.name()));
+        body.put("title", code.title());
+        body.put("status", &code.status().as_u16());
+        body.put("code", code.name());
+        body.put("detail", &detail);
+        body.put("instance", instance);
+        body.put("requestId", request_id);
+        body.put("serverTime", server_time);
         if let Some(ms) = retry_after_ms {
-            body.insert("retryAfterMs".into(), ms.into());
+            body.put("retryAfterMs", &ms);
         }
         let allowed = members
-            .get("allow")
-            .and_then(Value::as_array)
-            .map(|methods| methods.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "));
-        body.extend(members);
-        let bytes = serde_json::to_vec(&Value::Object(body)).unwrap_or_default();
+            .iter()
+            .find(|(name, _)| name == "allow")
+            .and_then(|(_, json)| serde_json::from_slice::<Vec<String>>(json).ok())
+            .map(|methods| methods.join(", "));
+        for (name, json) in &members {
+            body.name(name);
+            body.0.extend_from_slice(json);
+        }
+        let bytes = body.done();
         let mut response = Response::new(Payload::from(Bytes::from(bytes)));
         *response.status_mut() = code.status();
         let headers = response.headers_mut();
@@ -111,6 +116,40 @@ impl Problem {
     }
 }
 
+/// An object being written. No member stands in it twice: those of a problem have names of their own.
+struct Members(Vec<u8>);
+
+impl Members {
+    fn new() -> Self {
+        let mut bytes = Vec::with_capacity(512);
+        bytes.push(b'{');
+        Self(bytes)
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        self.value(name);
+        self.0.push(b':');
+    }
+
+    fn put(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
+        self.name(name);
+        self.value(value);
+    }
+
+    fn value(&mut self, value: &(impl Serialize + ?Sized)) {
+        // Text and numbers can always be written into memory.
+        let _written = serde_json::to_writer(&mut self.0, value);
+    }
+
+    fn done(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+}
+
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.0.code.name(), self.0.detail)
@@ -120,6 +159,7 @@ impl std::fmt::Display for Problem {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
+    use serde_json::Value;
 
     use super::*;
 

@@ -1,5 +1,6 @@
 //! What the engine refuses, as problems: names of seats instead of their numbers, times that can be read.
 
+use serde::Serialize;
 use serde_json::json;
 use ticketcore::manifest::Manifest;
 use ticketcore::{CommandError, NotAdmitted, Refusal, SeatIndex, SeatState};
@@ -10,6 +11,15 @@ use crate::api::shapes::{rfc3339, seat_state};
 
 /// Seats that a problem names at most; more are counted.
 const SEATS_NAMED_MAX: usize = 100;
+
+/// A seat that is taken.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Conflict<'a> {
+    seat_id: &'a str,
+    state: &'static str,
+    free_at_latest: Option<String>,
+}
 
 /// Gives names to what the engine knows by number.
 pub trait Named {
@@ -68,12 +78,10 @@ pub fn refusal_problem(refusal: &Refusal, named: &impl Named) -> Problem {
             detail(code.title()).with("seatIds", seats(list))
         }
         Refusal::SeatsUnavailable(list) => {
-            let conflict = |conflict: &ticketcore::SeatConflict| {
-                json!({
-                    "seatId": manifest.map_or(String::new(), |m| m.seat_id(conflict.seat).to_owned()),
-                    "state": seat_state(conflict.state),
-                    "freeAtLatest": conflict.until.map(rfc3339),
-                })
+            let conflict = |conflict: &ticketcore::SeatConflict| Conflict {
+                seat_id: manifest.map_or("", |m| m.seat_id(conflict.seat)),
+                state: seat_state(conflict.state),
+                free_at_latest: conflict.until.map(rfc3339),
             };
             let told = format!("{} of the seats asked for are taken", list.len());
             let list: Vec<_> = list.iter().take(SEATS_NAMED_MAX).map(conflict).collect();

@@ -10,6 +10,9 @@ use super::code::Code;
 use super::payload::Payload;
 use super::problem::Problem;
 
+/// Room for most answers.
+const JSON_BYTES: usize = 1_024;
+
 /// A success under way.
 pub struct Answer(Response<Payload>);
 
@@ -19,8 +22,9 @@ impl Answer {
     /// # Errors
     /// [`Code::Internal`] if it can't be written, which is a fault of ours.
     pub fn json(body: &impl Serialize) -> Result<Self, Problem> {
-        let bytes =
-            serde_json::to_vec(body).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        let mut bytes = Vec::with_capacity(JSON_BYTES);
+        serde_json::to_writer(&mut bytes, body)
+            .map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
         Ok(Self::bytes("application/json", bytes.into()).cached("no-store"))
     }
 

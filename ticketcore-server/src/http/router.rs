@@ -15,9 +15,6 @@ use crate::auth::Scope;
 /// What carries out a request.
 pub type Handler = fn(Arc<App>, Call) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// What stands at the braces of a path, by name.
-pub type Params = Vec<(&'static str, String)>;
-
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -46,9 +43,22 @@ pub struct Route {
     pub run: Handler,
 }
 
+/// What stands at the braces of a route's path, in order.
+pub type Params = Vec<(&'static str, String)>;
+
+/// A route that was found.
+pub struct Found {
+    /// The route.
+    pub route: Route,
+    /// Its place in the table.
+    pub at: usize,
+    /// What stands at its braces.
+    pub params: Params,
+}
+
 /// Finds routes. A path without a route is unknown, one with others of its methods is not allowed.
 pub struct Router {
-    paths: matchit::Router<Vec<Route>>,
+    paths: matchit::Router<Vec<(usize, Route)>>,
 }
 
 impl Router {
@@ -57,11 +67,11 @@ impl Router {
     /// # Errors
     /// If two paths of the table can't be told apart.
     pub fn new(table: &[Route]) -> Result<Self, matchit::InsertError> {
-        let mut by_path: Vec<(&str, Vec<Route>)> = Vec::new();
-        for route in table {
+        let mut by_path: Vec<(&str, Vec<(usize, Route)>)> = Vec::new();
+        for (at, route) in table.iter().enumerate() {
             match by_path.iter_mut().find(|(path, _)| *path == route.path) {
-                Some((_, routes)) => routes.push(*route),
-                None => by_path.push((route.path, vec![*route])),
+                Some((_, routes)) => routes.push((at, *route)),
+                None => by_path.push((route.path, vec![(at, *route)])),
             }
         }
         let mut paths = matchit::Router::new();
@@ -75,12 +85,12 @@ impl Router {
     ///
     /// # Errors
     /// [`Code::NotFound`], [`Code::MethodNotAllowed`], [`Code::Malformed`] if the path can't be decoded.
-    pub fn find(&self, method: &Method, path: &str) -> Result<(Route, Params), Problem> {
+    pub fn find(&self, method: &Method, path: &str) -> Result<Found, Problem> {
         let unknown = || Problem::new(Code::NotFound, "There is nothing at this address");
         let found = self.paths.at(path).map_err(|_| unknown())?;
         // A resource that can be read can be asked for its headers alone.
         let name = if method == Method::HEAD { "GET" } else { method.as_str() };
-        let Some(route) = found.value.iter().find(|route| route.method == name) else {
+        let Some((at, route)) = found.value.iter().find(|(_, route)| route.method == name) else {
             let allowed = methods(found.value);
             let told = format!("Here are {}", allowed.join(", "));
             return Err(Problem::new(Code::MethodNotAllowed, told).with("allow", allowed));
@@ -88,9 +98,11 @@ impl Router {
         let mut params = Vec::with_capacity(found.params.len());
         for (name, value) in found.params.iter() {
             let bad = || Problem::new(Code::Malformed, "The path is not UTF-8");
-            params.push((name_in(route.path, name), decode(&value.replace('+', "%2B")).ok_or_else(bad)?));
+            let plain = !value.bytes().any(|byte| byte == b'%' || byte == b'+');
+            let value = if plain { Some(value.to_owned()) } else { decode(&value.replace('+', "%2B")) };
+            params.push((name_in(route.path, name), value.ok_or_else(bad)?));
         }
-        Ok((*route, params))
+        Ok(Found { route: *route, at: *at, params })
     }
 
     /// The methods that a path knows; none if there is no such path.
@@ -101,8 +113,8 @@ impl Router {
 }
 
 /// The methods of one path: its routes' and those that come with them.
-fn methods(routes: &[Route]) -> Vec<&'static str> {
-    let mut methods: Vec<&str> = routes.iter().map(|route| route.method).collect();
+fn methods(routes: &[(usize, Route)]) -> Vec<&'static str> {
+    let mut methods: Vec<&str> = routes.iter().map(|(_, route)| route.method).collect();
     if methods.contains(&"GET") {
         methods.push("HEAD");
     }

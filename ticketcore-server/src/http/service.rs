@@ -7,19 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::HeaderName;
 use hyper::{Method, Request, Response};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::call::{Call, Outcome};
 use super::catch::Catch;
 use super::code::Code;
 use super::cors::Cors;
-use super::metrics::{Answered, Metrics, Operation, ProblemCode};
+use super::metrics::{Metrics, ProblemCode};
 use super::payload::Payload;
 use super::problem::Problem;
-use super::router::{Access, Params, Route, Router};
+use super::request_id::RequestId;
+use super::room::Room;
+use super::router::{Access, Found, Route, Router};
+use super::tally::Tally;
 use crate::api::shapes::rfc3339;
 use crate::app::App;
 use crate::auth;
@@ -34,7 +36,11 @@ pub struct Service {
     app: Arc<App>,
     router: Router,
     cors: Cors,
-    room: Semaphore,
+    room: Room,
+    /// Of each route, in the order of the table.
+    tallies: Vec<Tally>,
+    /// Of what has no route.
+    elsewhere: Tally,
     timeout: Duration,
 }
 
@@ -47,7 +53,9 @@ impl Service {
         Ok(Self {
             router: Router::new(routes)?,
             cors: Cors::new(app.config.cors_origins.clone()),
-            room: Semaphore::new(app.config.limits.requests_max),
+            room: Room::new(app.config.limits.requests_max),
+            tallies: routes.iter().map(|route| Tally::new(route.operation)).collect(),
+            elsewhere: Tally::new("none"),
             timeout: Duration::from_millis(app.config.limits.request_timeout_ms),
             app,
         })
@@ -69,61 +77,66 @@ impl Service {
         remote: IpAddr,
     ) -> Result<Response<Payload>, Infallible> {
         let began = Instant::now();
-        let request_id = uuid::Uuid::now_v7().simple().to_string();
+        let request_id = RequestId::new(self.app.now());
         let (head, body) = request.into_parts();
-        let mut operation = "none";
-        let outcome = if head.method == Method::OPTIONS {
-            let methods = self.router.methods(head.uri.path());
-            Ok(self.cors.preflight(&head.headers, &methods))
+        let allowed = self.cors.allowed(&head.headers);
+        // Cheap to keep: the address's bytes are shared, and common methods are numbers.
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let mut route = None;
+        let outcome = if method == Method::OPTIONS {
+            Ok(self.cors.preflight(&head.headers, &self.router.methods(uri.path())))
         } else {
-            match self.find(&head.method, &head.uri) {
+            match self.find(&method, &uri) {
                 Err(problem) => Err(problem),
-                Ok((route, params)) => {
-                    operation = route.operation;
+                Ok(found) => {
+                    route = Some((found.at, found.route.operation));
                     let call = Call {
-                        method: head.method.clone(),
-                        uri: head.uri.clone(),
-                        headers: head.headers.clone(),
-                        params,
+                        method: head.method,
+                        uri: head.uri,
+                        headers: head.headers,
+                        params: found.params,
                         principal: auth::Principal::Anonymous,
                         remote,
-                        request_id: request_id.clone(),
+                        request_id,
                         body_timeout: Duration::from_millis(self.app.config.limits.body_timeout_ms),
                         body: Some(body),
                     };
-                    self.run(route, call).await
+                    self.run(found.route, call).await
                 }
             }
         };
-        let path = head.uri.path();
-        let mut response = outcome.unwrap_or_else(|problem| {
-            let code = problem.code();
-            self.metrics().problems.get_or_create(&ProblemCode { code: code.name() }).inc();
-            if code.status().is_server_error() {
-                tracing::warn!(
-                    request_id,
-                    operation,
-                    code = code.name(),
-                    "a request was not answered as it should be"
-                );
-            }
-            problem.into_response(path, &request_id, &rfc3339(self.app.now()))
-        });
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            response.headers_mut().insert(HeaderName::from_static("request-id"), id);
-        }
-        self.cors.mark(&head.headers, &mut response);
+        let operation = route.map_or("none", |(_, operation)| operation);
+        let mut response = outcome
+            .unwrap_or_else(|problem| self.refuse(problem, operation, uri.path(), request_id.as_str()));
+        response.headers_mut().insert(HeaderName::from_static("request-id"), request_id.header());
+        self.cors.mark(allowed, &mut response);
         let took = began.elapsed();
-        self.metrics().seconds.get_or_create(&Operation { operation }).observe(took.as_secs_f64());
         let status = response.status().as_u16();
-        self.metrics().requests.get_or_create(&Answered { operation, status }).inc();
+        let tally = route.and_then(|(at, _)| self.tallies.get(at)).unwrap_or(&self.elsewhere);
+        tally.count(self.metrics(), status, took);
         if self.app.config.log.requests {
-            tracing::info!(request_id, operation, status, method = %head.method, micros = took.as_micros(), "answered");
+            let request_id = request_id.as_str();
+            tracing::info!(request_id, operation, status, %method, micros = took.as_micros(), "answered");
         }
         Ok(response)
     }
 
-    fn find(&self, method: &Method, uri: &hyper::Uri) -> Result<(Route, Params), Problem> {
+    /// The answer that a problem is; it is counted, and logged if it is ours.
+    fn refuse(&self, problem: Problem, operation: &str, path: &str, request_id: &str) -> Response<Payload> {
+        let code = problem.code();
+        self.metrics().problems.get_or_create(&ProblemCode { code: code.name() }).inc();
+        if code.status().is_server_error() {
+            tracing::warn!(
+                request_id,
+                operation,
+                code = code.name(),
+                "a request was not answered as it should be"
+            );
+        }
+        problem.into_response(path, request_id, &rfc3339(self.app.now()))
+    }
+
+    fn find(&self, method: &Method, uri: &hyper::Uri) -> Result<Found, Problem> {
         let bytes = uri.path().len() + uri.query().map_or(0, str::len);
         if bytes > URI_BYTES_MAX {
             return Err(Problem::new(Code::UriTooLong, format!("At most {URI_BYTES_MAX} bytes")));
@@ -139,7 +152,7 @@ impl Service {
         // Who looks after the server must get through when nobody else does.
         let _room = match route.access {
             Access::Always => None,
-            _ => Some(self.room.try_acquire().map_err(|_| shed())?),
+            _ => Some(self.room.enter().ok_or_else(shed)?),
         };
         call.principal = auth::recognise(&self.app, &call.headers)?;
         match route.access {

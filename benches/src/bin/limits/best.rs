@@ -7,9 +7,9 @@ use ticketcore::{
 use ticketcore_benches::{ADULT, Opened, Random, SEATS, key, stadium, user};
 
 use crate::Outcome;
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::{ROUNDS, fresh, warm_per_second};
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 pub const NAMES: &[&str] = &["best_4_empty", "best_4_sold_95", "best_4_sold_95_none_left"];
 

@@ -11,8 +11,8 @@ use ticketcore_benches::{Opened, Random, SEATS, SinkStore, StillClock, key, open
 
 use crate::Outcome;
 use crate::process::{resident_bytes, start};
-use crate::report::{Figure, Goal};
 use crate::rounds::options;
+use ticketcore_benches::report::{Figure, Goal};
 
 pub const NAMES: &[&str] = &["churn_growth", "churn_bytes_a_key", "churn_growth_after_keys"];
 

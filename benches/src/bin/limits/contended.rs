@@ -7,9 +7,9 @@ use ticketcore::{CommandError, HoldId};
 use ticketcore_benches::{Opened, Random, key, user};
 
 use crate::Outcome;
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::{ROUND, ROUNDS, fresh, two_threads, usual};
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 pub const NAMES: &[&str] = &["contended_p99", "contended_p50"];
 

@@ -13,9 +13,9 @@ use ticketcore_benches::{
 };
 
 use crate::Outcome;
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::{ROUNDS, options};
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 pub const NAMES: &[&str] = &["expiry_all_free", "expiry_worst_hold", "expiry_p99_hold"];
 

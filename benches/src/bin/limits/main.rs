@@ -12,7 +12,6 @@ mod churn;
 mod contended;
 mod durable;
 mod expiry;
-mod guard;
 mod map;
 mod memory;
 mod orders;
@@ -20,12 +19,11 @@ mod pairs;
 mod process;
 mod refusals;
 mod replay;
-mod report;
 mod rounds;
 
 use clap::Parser;
 
-use report::Figure;
+use ticketcore_benches::report::{self, Figure};
 
 /// Measures the engine beside its limits.
 #[derive(Parser)]

@@ -6,9 +6,9 @@ use ticketcore_benches::Random;
 
 use crate::Outcome;
 use crate::bare;
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::{ROUNDS, fresh, usual, warm_per_second};
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 pub const NAMES: &[&str] = &["map_copy"];
 

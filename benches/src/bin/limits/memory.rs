@@ -9,8 +9,8 @@ use ticketcore_benches::{Opened, Random, SEATS, SinkStore, key, open, user};
 
 use crate::Outcome;
 use crate::process::{resident_bytes, start};
-use crate::report::{Figure, Goal};
 use crate::rounds::{options, usual};
+use ticketcore_benches::report::{Figure, Goal};
 
 pub const NAMES: &[&str] = &["memory_sold", "memory_sold_no_journal"];
 

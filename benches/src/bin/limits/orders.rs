@@ -10,9 +10,9 @@ use ticketcore_benches::{Opened, Random, SEATS, key, user};
 
 use crate::Outcome;
 use crate::durable::Durable;
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::{ROUNDS, fresh, two_threads, usual};
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 pub const NAMES: &[&str] = &["orders_many_256", "durable_orders_many_256"];
 

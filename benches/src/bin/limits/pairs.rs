@@ -5,9 +5,9 @@ use ticketcore_benches::{Opened, Random, SEATS, key, user};
 
 use crate::Outcome;
 use crate::bare::Bare;
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::{ROUND, ROUNDS, WARM_UP, fresh, per_second, two_threads, usual, warm_per_second};
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 pub const NAMES: &[&str] = &[
     "pairs",

@@ -39,8 +39,5 @@ pub fn run(child: &str) -> Outcome<()> {
 
 /// The resident size of this process.
 pub fn resident_bytes() -> Outcome<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib * 1_024.0)
+    Ok(ticketcore_benches::resident_bytes("self")?)
 }

@@ -4,9 +4,9 @@ use ticketcore::{CloseOrderRequest, CommandError, OpenOrderRequest, Refusal};
 use ticketcore_benches::{Opened, Random, SEATS, key, user};
 
 use crate::Outcome;
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::{ROUNDS, fresh, usual, warm_per_second};
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 pub const NAMES: &[&str] = &["refuse_sold", "refuse_held"];
 

@@ -11,9 +11,9 @@ use ticketcore::{BoxOffice, CloseOrderRequest, EventId, OpenOrderRequest, Revisi
 use ticketcore_benches::{Random, SEATS, key, open, user};
 
 use crate::Outcome;
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::{ROUNDS, options, usual};
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 pub const NAMES: &[&str] = &["replay_1m"];
 

@@ -14,9 +14,9 @@ use ticketcore::store::local::LocalOptions;
 use ticketcore_benches::{SEATS, key, user};
 
 use super::{CROWD, Durable, Figures};
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::ROUNDS;
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 const THREADS: u32 = 64;
 const TASKS: u32 = 1_000;

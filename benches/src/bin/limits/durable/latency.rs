@@ -11,9 +11,9 @@ use ticketcore_benches::{Random, SEATS, key, user};
 use super::disk::{quantile, write_and_sync};
 use super::{Durable, Figures, LATENCY};
 use crate::Outcome;
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::ROUNDS;
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 const ROUND: Duration = Duration::from_secs(1);
 const LONG_ROUND: Duration = Duration::from_secs(4);

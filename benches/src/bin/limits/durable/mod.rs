@@ -7,16 +7,15 @@ mod opening;
 mod room;
 mod throughput;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ticketcore::store::LocalStore;
 use ticketcore::store::local::LocalOptions;
+pub use ticketcore_benches::Folder;
+use ticketcore_benches::report::Figure;
 use ticketcore_benches::{Opened, open};
 
 use crate::Outcome;
-use crate::report::Figure;
 use crate::rounds::{options, usual};
 
 pub const THROUGHPUT: &[&str] = &["durable_holds"];
@@ -30,25 +29,6 @@ pub use latency::measure as latency;
 pub use opening::measure as opening;
 pub use room::measure as room;
 pub use throughput::measure as throughput;
-
-/// A folder that goes with the measurement.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    pub fn new() -> Outcome<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("ticketcore-limits-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// The stadium on sale in a local store.
 pub struct Durable {

@@ -12,9 +12,9 @@ use ticketcore_benches::{key, user};
 
 use super::{Durable, Figures, Folder, OPENING};
 use crate::Outcome;
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::{ROUNDS, options};
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 const FACTS: u64 = 1_000_000;
 const MANY: u64 = 250;

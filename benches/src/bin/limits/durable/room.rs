@@ -11,8 +11,8 @@ use ticketcore_benches::{Opened, Random, SEATS, key, user};
 
 use super::{Durable, Figures, ROOM};
 use crate::Outcome;
-use crate::report::{Figure, Goal};
 use crate::rounds::options;
+use ticketcore_benches::report::{Figure, Goal};
 
 const MANY: usize = 256;
 

@@ -9,9 +9,9 @@ use ticketcore_benches::{Random, SEATS, key, user};
 
 use super::disk::write_and_sync;
 use super::{Durable, Figures, THROUGHPUT};
-use crate::guard::Watch;
-use crate::report::{Figure, Goal, median};
 use crate::rounds::{ROUNDS, two_threads};
+use ticketcore_benches::guard::Watch;
+use ticketcore_benches::report::{Figure, Goal, median};
 
 const MANY: usize = 256;
 /// Batches of holds that a thread keeps before it releases the oldest.

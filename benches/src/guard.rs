@@ -15,23 +15,15 @@ struct Ticks {
 }
 
 impl Ticks {
-    fn read() -> Option<Self> {
+    fn read(children: &[u32]) -> Option<Self> {
         let stat = std::fs::read_to_string("/proc/stat").ok()?;
         let cpu: Vec<f64> =
             stat.lines().next()?.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect();
-        let own = std::fs::read_to_string("/proc/self/stat").ok()?;
-        // After the name in brackets: state, then fields 4 and on; user and system time of this process and its children are 14 to 17.
-        let own: Vec<f64> = own
-            .rsplit_once(')')?
-            .1
-            .split_whitespace()
-            .skip(11)
-            .take(4)
-            .filter_map(|word| word.parse().ok())
-            .collect();
+        // A child that has ended is in its parent's count.
+        let children = children.iter().filter_map(|child| process_ticks(&child.to_string())).sum::<f64>();
         // user nice system idle iowait irq softirq steal
         let total = cpu.iter().take(8).sum();
-        Some(Self { total, idle: cpu.get(3)? + cpu.get(4)?, own: own.iter().sum() })
+        Some(Self { total, idle: cpu.get(3)? + cpu.get(4)?, own: process_ticks("self")? + children })
     }
 
     /// The share of all processors that others used since `earlier`.
@@ -42,28 +34,48 @@ impl Ticks {
     }
 }
 
+/// What a process and those of its children that have ended have used of the processors, in ticks of a hundredth of a second.
+#[must_use]
+pub fn process_ticks(process: &str) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // After the name in brackets: state, then fields 4 and on; user and system time of the process and its children are 14 to 17.
+    let words = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(4);
+    Some(words.filter_map(|word| word.parse::<f64>().ok()).sum())
+}
+
 /// Watches others during one measurement.
-pub struct Watch(Option<Ticks>);
+pub struct Watch {
+    before: Option<Ticks>,
+    children: Vec<u32>,
+}
 
 impl Watch {
     /// Waits until others are quiet, a few seconds at most, and begins to watch.
+    #[must_use]
     pub fn when_quiet() -> Self {
+        Self::when_quiet_but_for(&[])
+    }
+
+    /// The same when processes of our own are still running: they are not others.
+    #[must_use]
+    pub fn when_quiet_but_for(children: &[u32]) -> Self {
         let until = Instant::now() + WAIT_MAX;
-        let mut before = Ticks::read();
+        let mut before = Ticks::read(children);
         while let Some(earlier) = before {
             std::thread::sleep(LOOK);
-            let now = Ticks::read();
+            let now = Ticks::read(children);
             before = now;
             if now.is_none_or(|now| now.others_since(earlier) <= BUSY_MAX) || Instant::now() > until {
                 break;
             }
         }
-        Self(before)
+        Self { before, children: children.to_vec() }
     }
 
     /// The share of all processors that others have used since, in percent.
+    #[must_use]
     pub fn others_percent(&self) -> f64 {
-        match (self.0, Ticks::read()) {
+        match (self.before, Ticks::read(&self.children)) {
             (Some(before), Some(now)) => 100.0 * now.others_since(before),
             _ => f64::NAN,
         }

@@ -5,19 +5,27 @@ use serde::Serialize;
 /// What a figure must reach.
 #[derive(Clone, Copy)]
 pub enum Goal {
+    /// The value.
     AtLeast(f64),
+    /// The value.
     AtMost(f64),
     /// Of the value to its limit.
     RatioAtLeast(f64),
+    /// Of the value to its limit.
     RatioAtMost(f64),
 }
 
 /// One measured thing: all its rounds, beside the rounds of its limit.
 pub struct Figure {
+    /// What it is called.
     pub name: &'static str,
+    /// What it counts.
     pub unit: &'static str,
+    /// The value of every round.
     pub rounds: Vec<f64>,
+    /// The limit in every round.
     pub limit: Vec<f64>,
+    /// What it must reach.
     pub goals: Vec<Goal>,
     /// The value is the worst round, not the median.
     pub worst: bool,
@@ -26,6 +34,8 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// A figure that was not measured yet.
+    #[must_use]
     pub fn new(name: &'static str, unit: &'static str) -> Self {
         Self {
             name,
@@ -38,16 +48,22 @@ impl Figure {
         }
     }
 
+    /// One more thing that it must reach.
+    #[must_use]
     pub fn goal(mut self, goal: Goal) -> Self {
         self.goals.push(goal);
         self
     }
 
+    /// The worst round counts.
+    #[must_use]
     pub fn worst(mut self) -> Self {
         self.worst = true;
         self
     }
 
+    /// What was measured, beside the limit.
+    #[must_use]
     pub fn rounds(mut self, rounds: &[f64], limit: &[f64], others: f64) -> Self {
         self.rounds = rounds.to_vec();
         self.limit = limit.to_vec();
@@ -140,6 +156,7 @@ pub fn print(figure: &Figure, json: bool) {
 }
 
 /// The middle one.
+#[must_use]
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,8 +1,11 @@
 //! The server's process: started with a theatre on sale, ended with its test.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
@@ -11,6 +14,8 @@ use super::client::Client;
 /// A server of one test.
 pub struct Server {
     child: Child,
+    /// Its data, if it is this test's alone.
+    folder: Option<PathBuf>,
     pub address: SocketAddr,
     /// The theatre's event.
     pub event: String,
@@ -26,9 +31,15 @@ impl Server {
 
     /// The same with more on its command line.
     pub fn with(arguments: &[&str]) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let own = !arguments.contains(&"--data");
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ticketcore-http-{}-{number}", std::process::id());
+        let folder = own.then(|| std::env::temp_dir().join(name));
         let mut child = Command::new(env!("CARGO_BIN_EXE_ticketcore-server"))
             .args(["demo", "--listen", "127.0.0.1:0", "--venues", "theatre"])
             .args(arguments)
+            .args(folder.iter().flat_map(|folder| [OsStr::new("--data"), folder.as_os_str()]))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -55,6 +66,7 @@ impl Server {
             event: event.expect(told),
             staff: staff.expect(told),
             buyer: buyer.expect(told),
+            folder,
             child,
         }
     }
@@ -116,5 +128,8 @@ impl Drop for Server {
         // It may have ended already.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
+        if let Some(folder) = &self.folder {
+            let _removed = std::fs::remove_dir_all(folder);
+        }
     }
 }

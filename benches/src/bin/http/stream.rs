@@ -26,9 +26,9 @@ pub const NAMES: &[&str] =
 const SUBSCRIBERS: usize = 10_000;
 /// Files that a process needs beside its subscribers.
 const OTHER_FILES: usize = 200;
-/// Connections that hold, and how often each does: 200 a second in all.
-const HOLDERS: usize = 8;
-const PACE: Duration = Duration::from_millis(40);
+/// Connections that hold, and how often each does: 200 a second in all, also if an acknowledgement takes half a second.
+const HOLDERS: usize = 128;
+const PACE: Duration = Duration::from_millis(640);
 /// Before the first change and after the last.
 const SETTLING: Duration = Duration::from_secs(2);
 const MIB: f64 = 1_048_576.0;

@@ -122,6 +122,10 @@ simulate: ## Many simulated sales: make simulate SEEDS=0..2000
 limits: ## Measures the engine beside the limits of the same machine.
 	$(CARGO) run --release -p ticketcore-benches --bin limits
 
+.PHONY: http-limits
+http-limits: ## Measures the server beside bare hyper on the same machine.
+	$(CARGO) run --release -p ticketcore-benches --bin http
+
 .PHONY: crash-loop
 crash-loop: ## Kills the seller of a stadium 25 times and looks for everything it had acknowledged.
 	$(ONSALE) --venue stadium --crash-loop 25 --json | scripts/check-onsale

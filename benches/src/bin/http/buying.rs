@@ -181,8 +181,14 @@ impl Shopper for Buyer {
         let member = |member| text_after(answer.body, member).map(str::to_owned);
         let next = match &self.step {
             Step::Hold if answer.status == 201 => member(b"\"holdId\":\"").map(Step::Order),
-            Step::Order(_) if answer.status == 201 => member(b"\"orderId\":\"").map(Step::Tickets),
-            Step::Tickets(_) if answer.status == 200 => member(b"\"code\":\"").map(|_| Step::Hold),
+            // 202: the server's patience was over first. Its tickets are asked for until they are there.
+            Step::Order(_) if [201, 202].contains(&answer.status) => {
+                member(b"\"orderId\":\"").map(Step::Tickets)
+            }
+            Step::Tickets(order) if answer.status == 200 => {
+                let order = order.clone();
+                Some(member(b"\"code\":\"").map_or(Step::Tickets(order), |_| Step::Hold))
+            }
             _ => None,
         };
         self.step = next.ok_or_else(|| answer.unexpected("a purchase"))?;

@@ -58,6 +58,8 @@ pub struct Seen {
     pub times: Histogram,
     /// How many were refused.
     pub refused: u64,
+    /// How often nobody asked when it was time to, because the answer before was still awaited.
+    pub late: u64,
     /// Over how much time, in seconds.
     pub seconds: f64,
     /// What the server used of the processors for an answer, in microseconds.
@@ -72,9 +74,14 @@ impl Seen {
         real(self.times.count()) / self.seconds
     }
 
-    /// How much was asked a second.
-    pub fn asked_per_second(&self) -> f64 {
-        real(self.times.count() + self.refused) / self.seconds
+    /// How much was refused a second.
+    pub fn refused_per_second(&self) -> f64 {
+        real(self.refused) / self.seconds
+    }
+
+    /// How much would have been asked a second if nobody had waited for answers.
+    pub fn offered_per_second(&self) -> f64 {
+        real(self.times.count() + self.refused + self.late) / self.seconds
     }
 }
 
@@ -118,6 +125,7 @@ pub async fn run<S: Shopper>(server: &Child, shoppers: Vec<S>, timing: Timing) -
             let (seen, shopper) = done??;
             all.times.merge(&seen.times);
             all.refused += seen.refused;
+            all.late += seen.late;
             all.answers += seen.answers;
             all.seconds = if all.seconds > 0.0 { all.seconds.min(seen.seconds) } else { seen.seconds };
             back.push(shopper);
@@ -139,7 +147,11 @@ impl<S: Shopper> Client<S> {
             if let Some(pace) = self.pace {
                 // Slots that have passed are lost: nobody asks twice at once.
                 let late = Instant::now().saturating_duration_since(slot);
-                slot += pace * u32::try_from(late.as_nanos() / pace.as_nanos().max(1))?;
+                let lost = u32::try_from(late.as_nanos() / pace.as_nanos().max(1))?;
+                slot += pace * lost;
+                if slot >= self.begin {
+                    self.seen.late += u64::from(lost);
+                }
                 tokio::time::sleep_until(slot).await;
                 slot += pace;
             }

@@ -12,7 +12,7 @@ use crate::load::{Timing, run};
 use crate::shop::Shop;
 use crate::{Outcome, ROUNDS};
 
-pub const NAMES: &[&str] = &["overload_goodput", "overload_p99", "overload_asked"];
+pub const NAMES: &[&str] = &["overload_goodput", "overload_p99", "overload_offered", "overload_refused"];
 
 const STADIUMS: usize = 4;
 /// More than the server works on at once.
@@ -22,7 +22,7 @@ const TIMES: f64 = 5.0;
 /// See the module.
 pub async fn measure(time: Duration) -> Outcome<Vec<Figure>> {
     let shop = Shop::open(STADIUMS)?;
-    let (mut rounds, mut others): ([Vec<f64>; 4], _) = (Default::default(), Vec::new());
+    let (mut rounds, mut others): ([Vec<f64>; 5], _) = (Default::default(), Vec::new());
     for _ in 0..ROUNDS {
         let watch = Watch::when_quiet_but_for(&[shop.child.id()]);
         let desk = shop.desk(0);
@@ -37,7 +37,8 @@ pub async fn measure(time: Duration) -> Outcome<Vec<Figure>> {
         rounds[0].push(seen.per_second());
         rounds[1].push(peak.per_second());
         rounds[2].push(seen.times.quantile_ms(990));
-        rounds[3].push(seen.asked_per_second());
+        rounds[3].push(seen.offered_per_second());
+        rounds[4].push(seen.refused_per_second());
     }
     let others = median(&others);
     let goodput = Figure::new(NAMES[0], "1/s").goal(Goal::RatioAtLeast(0.9));
@@ -46,5 +47,6 @@ pub async fn measure(time: Duration) -> Outcome<Vec<Figure>> {
         goodput.rounds(&rounds[0], &rounds[1], others),
         slow.rounds(&rounds[2], &[], others),
         Figure::new(NAMES[2], "1/s").rounds(&rounds[3], &rounds[1], others),
+        Figure::new(NAMES[3], "1/s").rounds(&rounds[4], &[], others),
     ])
 }

@@ -26,10 +26,10 @@ pub const NAMES: &[&str] =
 const SUBSCRIBERS: usize = 10_000;
 /// Files that a process needs beside its subscribers.
 const OTHER_FILES: usize = 200;
-/// Connections that hold, and how often each does: 200 a second in all.
-const HOLDERS: usize = 8;
-const PACE: Duration = Duration::from_millis(40);
-/// After the last change.
+/// Connections that hold, and how often each does: 200 a second in all, also if an acknowledgement takes half a second.
+const HOLDERS: usize = 128;
+const PACE: Duration = Duration::from_millis(640);
+/// Before the first change and after the last.
 const SETTLING: Duration = Duration::from_secs(2);
 const MIB: f64 = 1_048_576.0;
 
@@ -43,14 +43,11 @@ fn files_max() -> usize {
     line.split_whitespace().nth(3).and_then(|soft| soft.parse().ok()).unwrap_or(usize::MAX)
 }
 
-/// Listens and notes the revisions of events, until the time is over or the stream is.
-async fn listen(mut stream: TcpStream, room: Arc<Mutex<Vec<u8>>>, until: Instant) -> Outcome<Had> {
+/// Listens and notes the revisions of events, until the stream is over.
+async fn listen(stream: TcpStream, room: Arc<Mutex<Vec<u8>>>) -> Outcome<Had> {
     let (mut had, mut rest) = (Had::new(), Vec::new());
     loop {
-        match tokio::time::timeout_at(until, stream.readable()).await {
-            Err(_) => break,
-            Ok(ready) => ready?,
-        }
+        stream.readable().await?;
         let mut room = room.lock();
         let from = rest.len();
         room[..from].copy_from_slice(&rest);
@@ -58,6 +55,8 @@ async fn listen(mut stream: TcpStream, room: Arc<Mutex<Vec<u8>>>, until: Instant
             Ok(0) => break,
             Ok(count) => count,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+            // That is how the stream of a server ends that was killed.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
             Err(error) => return Err(error.into()),
         };
         let now = Instant::now();
@@ -71,8 +70,35 @@ async fn listen(mut stream: TcpStream, room: Arc<Mutex<Vec<u8>>>, until: Instant
         rest.clear();
         rest.extend_from_slice(&text[text.len().saturating_sub(32)..]);
     }
-    drop(stream.shutdown().await);
     Ok(had)
+}
+
+/// Listens to many streams until all are over, on a thread of its own: whoever holds must not wait for ten thousand readers. `ready` is told
+/// when all are there.
+fn audience(
+    address: SocketAddr,
+    event: &str,
+    count: usize,
+    ready: &std::sync::mpsc::Sender<()>,
+) -> Outcome<Vec<Had>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let room = Arc::new(Mutex::new(vec![0; 64 << 10]));
+    runtime.block_on(async {
+        let mut streams = Vec::with_capacity(count);
+        for _ in 0..count {
+            streams.push(subscribe(address, event).await?);
+        }
+        let mut listening = JoinSet::new();
+        for stream in streams {
+            listening.spawn(listen(stream, Arc::clone(&room)));
+        }
+        ready.send(())?;
+        let mut heard = Vec::with_capacity(count);
+        while let Some(had) = listening.join_next().await {
+            heard.push(had??);
+        }
+        Ok(heard)
+    })
 }
 
 async fn subscribe(address: SocketAddr, event: &str) -> Outcome<TcpStream> {
@@ -111,26 +137,21 @@ pub async fn measure(time: Duration) -> Outcome<Vec<Figure>> {
     let memory = |shop: &Shop| resident_bytes(&shop.child.id().to_string()).map(|bytes| bytes / MIB);
     let watch = Watch::when_quiet_but_for(&[shop.child.id()]);
     let time = time * 5;
-    let room = Arc::new(Mutex::new(vec![0; 64 << 10]));
-    let mut streams = Vec::with_capacity(subscribers);
-    for _ in 0..subscribers {
-        streams.push(subscribe(shop.child.ready.address, &shop.child.ready.events[0]).await?);
-    }
-    let until = Instant::now() + time + crate::load::WARM_UP + SETTLING;
-    let mut listening = JoinSet::new();
-    for stream in streams {
-        listening.spawn(listen(stream, Arc::clone(&room), until));
-    }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (ready, all_ready) = std::sync::mpsc::channel();
+    let (address, event) = (shop.child.ready.address, shop.child.ready.events[0].clone());
+    let audience = std::thread::spawn(move || audience(address, &event, subscribers, &ready));
+    // If they can't be, the audience says why.
+    let _ready = all_ready.recv();
+    tokio::time::sleep(SETTLING).await;
     let (desk, acknowledged) = (shop.desk(0), Acknowledged::default());
     let holders = std::iter::repeat_with(|| Holder::new(&desk).noting(&acknowledged)).take(HOLDERS).collect();
     let (seen, _) = run(&shop.child, holders, Timing { time: Some(time), pace: Some(PACE) }).await?;
     let resident = memory(&shop)?;
-    let mut heard = Vec::with_capacity(subscribers);
-    while let Some(had) = listening.join_next().await {
-        heard.push(had??);
-    }
+    tokio::time::sleep(SETTLING).await;
     let others = watch.others_percent();
+    // Every stream ends with the server.
+    drop(shop);
+    let heard = audience.join().map_err(|_| "the audience panicked")??;
     let mut acknowledged = std::mem::take(&mut *acknowledged.lock());
     acknowledged.sort_unstable();
     let (times, slowest) = compare(&acknowledged, &heard)?;

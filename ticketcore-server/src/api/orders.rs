@@ -227,15 +227,7 @@ async fn within_patience(
 
 /// What the buyer is told about where his purchase stands.
 async fn told(app: &Arc<App>, user: UserId, progress: Progress, manifest: &Manifest) -> Outcome {
-    let order = match &progress {
-        Progress::Confirmed { order }
-        | Progress::ActionRequired { order, .. }
-        | Progress::Declined { order, .. }
-        | Progress::InReview { order }
-        | Progress::Unpaid { order, .. }
-        | Progress::Ended { order, .. }
-        | Progress::Pending { order } => *order,
-    };
+    let order = progress.order();
     let details = match details(app, order).await {
         Ok(details) if details.order.user == user => details,
         // So early that there is no order yet: nobody knows.

@@ -69,15 +69,6 @@ impl Till {
         }
     }
 
-    /// Threads that must wait for its answers.
-    #[must_use]
-    pub const fn callers(&self) -> usize {
-        match self {
-            // Both answer from elsewhere.
-            Self::Sandbox(_) | Self::Stripe(..) | Self::External => 0,
-        }
-    }
-
     /// The name under which new payments go to it.
     #[must_use]
     pub const fn name(&self) -> &'static str {

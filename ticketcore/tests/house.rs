@@ -149,6 +149,24 @@ fn no_path_of_a_machine_is_written_down() {
 }
 
 #[test]
+fn tests_that_use_the_testkit_say_that_they_need_it() {
+    let manifest = text("ticketcore/Cargo.toml");
+    let mut silent = Vec::new();
+    for (name, code) in rust_files() {
+        let Some(rest) = name.strip_prefix("ticketcore/tests/") else { continue };
+        let target = rest.split(['/', '.']).next().unwrap_or(rest);
+        let said = manifest.contains(&format!("name = \"{target}\"\nrequired-features = [\"testkit\"]"));
+        let whole = fs::read_to_string(root().join(format!("ticketcore/tests/{target}.rs")));
+        let gated = whole.is_ok_and(|code| code.contains("cfg(feature = \"testkit\")"));
+        let uses = code.lines().any(|line| line.trim_start().starts_with("use ticketcore::testkit"));
+        if uses && !said && !gated {
+            silent.push(name);
+        }
+    }
+    none("names `testkit` and does not ask for the feature", &silent);
+}
+
+#[test]
 fn every_limit_says_what_it_limits() {
     let limits = text("ticketcore/src/limits.rs");
     let mut before = "";

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::auth::{ApiKeys, Issuers, Secrets, Sessions};
 use crate::config::Config;
+use crate::external::External;
 use crate::http::Metrics;
 
 /// What a server can't start for.
@@ -39,6 +40,8 @@ pub struct App {
     pub ticket_keys: TicketKeys,
     /// The gateway that takes the money.
     pub till: Till,
+    /// What is handed out of payments that the vendor takes himself.
+    pub external: External,
     /// What is counted.
     pub metrics: Metrics,
     /// Whether the server has been told to stop.
@@ -80,6 +83,7 @@ impl App {
             office,
             store,
             till,
+            external: External::new(clock.now(), secrets.get("fingerprint")?),
             metrics: Metrics::new(),
             published,
             stopping,

@@ -1,6 +1,7 @@
 //! [`Till`]: the gateway that takes the money, as the server is set up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ticketcore::Clock;
 use ticketcore::gateway::{PaymentGateway, SandboxGateway, SandboxOptions};
@@ -10,6 +11,9 @@ use crate::app::StartError;
 use crate::auth::Secrets;
 use crate::config::{GatewayKind, Payments, StripeConfig};
 use crate::stripe::{Secret, StripeGateway, StripeOptions, Webhook, WebhookOptions};
+
+/// How long an order's answer waits for where its buyer must go.
+const NEXT_ACTION: Duration = Duration::from_secs(3);
 
 /// The gateway that takes the money.
 pub enum Till {
@@ -66,6 +70,18 @@ impl Till {
             Self::Sandbox(gateway) => vec![Arc::clone(gateway) as _],
             Self::Stripe(gateway, _) => vec![Arc::clone(gateway) as _],
             Self::External => Vec::new(),
+        }
+    }
+
+    /// What a buyer must do at the gateway, as he can do it: an address to go to, or a token for its page. Nothing if that can't be learnt
+    /// now, or if there is nothing to be done any more.
+    pub async fn next_action(&self, said: &str) -> Option<String> {
+        match self {
+            Self::Stripe(gateway, _) => {
+                let asked = tokio::time::timeout(NEXT_ACTION, gateway.next_action_url(said)).await;
+                asked.ok()?.yes().flatten()
+            }
+            Self::Sandbox(_) | Self::External => Some(said.to_owned()),
         }
     }
 

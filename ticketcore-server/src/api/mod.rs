@@ -5,12 +5,14 @@ pub mod availability;
 pub mod checkin;
 mod common;
 pub mod document;
+pub mod effects;
 pub mod events;
 pub mod health;
 pub mod holds;
 pub mod items;
 pub mod lines;
 pub mod me;
+pub mod observe;
 pub mod order_shape;
 pub mod orders;
 pub mod page;
@@ -24,6 +26,7 @@ pub mod tickets;
 pub mod venues;
 pub mod waiting_list;
 pub mod webhooks;
+pub mod words;
 
 pub(crate) use reach::{event_manifest, off_reactor};
 
@@ -62,6 +65,8 @@ pub fn routes() -> Vec<Route> {
         waiting_list::ROUTES,
         checkin::ROUTES,
         sandbox::ROUTES,
+        effects::ROUTES,
+        observe::ROUTES,
         webhooks::ROUTES,
         admin::venues::ROUTES,
         admin::events::ROUTES,

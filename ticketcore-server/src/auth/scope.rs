@@ -18,9 +18,12 @@ pub enum Scope {
     Events,
     /// API keys.
     Keys,
+    /// Payments that the vendor takes himself: what is due, and what became of it.
+    Payments,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 5] = [Scope::Sell, Scope::Orders, Scope::Checkin, Scope::Events, Scope::Keys];
+    pub const ALL: [Scope; 6] =
+        [Scope::Sell, Scope::Orders, Scope::Checkin, Scope::Events, Scope::Keys, Scope::Payments];
 }

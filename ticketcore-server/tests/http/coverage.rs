@@ -13,6 +13,7 @@ const TESTS: &[&str] = &[
     include_str!("buying.rs"),
     include_str!("codes.rs"),
     include_str!("door.rs"),
+    include_str!("external.rs"),
     include_str!("staff.rs"),
     include_str!("stopping.rs"),
 ];
@@ -23,9 +24,6 @@ const NOT_PRODUCED: &[&str] = &[
     "internal",
     "unavailable",
     "outcome_unknown",
-    "unknown_payment",
-    "unknown_refund",
-    "not_paid",
     "hold_expired",
     "in_use",
     "batch_differs",

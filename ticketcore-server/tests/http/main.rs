@@ -9,6 +9,8 @@ mod codes;
 mod coverage;
 mod door;
 #[cfg(test)]
+mod external;
+#[cfg(test)]
 mod server;
 mod staff;
 mod stopping;

@@ -118,6 +118,19 @@ impl Server {
         self.order(buyer, &hold, "pm_ok").ok(201).json()
     }
 
+    /// A second event in the theatre, on sale, with more said about it than its name.
+    #[track_caller]
+    pub fn event_with(&self, more: Value) -> String {
+        let venue = self.anybody().get("/v1/venues").ok(200).json()["items"][0]["id"].clone();
+        let mut asked = json!({"venueId": venue, "name": "Lear", "startsAt": "2030-05-01T18:00:00Z"});
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let event =
+            self.staff().post("/v1/admin/events", &asked).ok(201).json()["id"].as_str().unwrap().to_owned();
+        let state = format!("/v1/admin/events/{event}/sale-state");
+        self.staff().post(&state, &json!({"state": "onsale"})).ok(200);
+        event
+    }
+
     pub fn process(&mut self) -> &mut Child {
         &mut self.child
     }

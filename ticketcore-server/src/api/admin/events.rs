@@ -49,6 +49,9 @@ pub struct AddEvent {
     /// Whether holds may not leave single seats over.
     #[serde(default)]
     pub orphan_rule: bool,
+    /// When money is taken that a gateway has reserved: `immediate` (if absent), before there are tickets, or `on_confirm`, right after.
+    #[schema(value_type = Option<crate::api::words::CaptureWord>)]
+    pub capture: Option<CaptureMode>,
     /// Places of areas, by their names in the plan.
     #[serde(default)]
     pub area_capacities: BTreeMap<String, u32>,
@@ -61,7 +64,7 @@ pub struct AddedEvent {
     /// Its id.
     pub id: String,
     /// Where its sale stands.
-    #[schema(value_type = String)]
+    #[schema(value_type = crate::api::words::SaleWord)]
     pub sale_state: SaleState,
 }
 
@@ -69,8 +72,8 @@ pub struct AddedEvent {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetSaleState {
-    /// `draft`, `scheduled`, `presale`, `onsale`, `paused`, `closed`, `cancelled`.
-    #[schema(value_type = String)]
+    /// What it is to be.
+    #[schema(value_type = crate::api::words::SaleWord)]
     pub state: SaleState,
 }
 
@@ -82,11 +85,15 @@ pub struct SetSaleState {
     responses((status = 201, body = AddedEvent), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn add(app: Arc<App>, mut call: Call) -> Outcome {
     let asked: AddEvent = read_json(&mut call, app.config.limits.body_bytes_max).await?;
+    let capture = asked.capture.unwrap_or_default();
+    if capture == CaptureMode::Manual {
+        return Err(Problem::invalid("/capture", "`immediate` or `on_confirm`"));
+    }
     let venue: VenueId = asked.venue_id.parse().map_err(|_| Problem::not_found("venue"))?;
     let id = off_reactor(&app, move |app| {
         let plan = super::venues::stored(app, venue)?;
         let definition = definition(&asked, &plan, venue)?;
-        define(app, &definition).map_err(|error| command_problem(error, &()))
+        define(app, &definition, capture).map_err(|error| command_problem(error, &()))
     });
     let id = id.await??;
     let path = format!("/v1/events/{id}");
@@ -110,17 +117,17 @@ pub async fn sale_state(app: Arc<App>, mut call: Call) -> Outcome {
     Answer::json(&AddedEvent { id: event.to_string(), sale_state: state })?.done()
 }
 
-/// Adds an event whose money is taken before its tickets exist. Waits for the store.
+/// Adds an event. Waits for the store.
 ///
 /// # Errors
 /// As [`BoxOffice::add_event`](ticketcore::BoxOffice::add_event).
-pub fn define(app: &App, definition: &Definition) -> Result<EventId, ticketcore::CommandError> {
+pub fn define(
+    app: &App,
+    definition: &Definition,
+    capture: CaptureMode,
+) -> Result<EventId, ticketcore::CommandError> {
     let event = app.office.add_event(definition)?;
-    let rules = PaymentRules {
-        capture: CaptureMode::Immediate,
-        on_decline: OnDecline::Keep,
-        ..PaymentRules::default()
-    };
+    let rules = PaymentRules { capture, on_decline: OnDecline::Keep, ..PaymentRules::default() };
     app.office.set_payment_rules(PaymentRulesRequest { event, rules }).wait()?;
     Ok(event)
 }

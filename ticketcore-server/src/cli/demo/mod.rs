@@ -26,7 +26,7 @@ pub struct Demo {
     /// A folder to keep everything in; a temporary one that is removed at the end if absent.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Which gateway takes the money: sandbox, stripe.
+    /// Which gateway takes the money: sandbox, stripe, external (you: `/v1/gateway`).
     #[arg(long, value_name = "NAME", default_value = "sandbox")]
     gateway: String,
     /// Any option: `--set limits.body_bytes_max=65536`.

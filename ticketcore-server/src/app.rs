@@ -63,7 +63,7 @@ impl App {
         let store = Arc::new(LocalStore::open(config.data.join("store"), LocalOptions::default())?);
         let options = Options { clock: Arc::clone(&clock), ..Options::default() };
         let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store) as _, options)?);
-        let till = Till::open(&config.payments, &secrets, &clock)?;
+        let till = Till::open(&config.payments, &config.data, &secrets, &clock)?;
         let checkout = CheckoutOptions {
             return_url: config.payments.return_url.as_deref().map(Word::new).transpose()?,
             patience_ms: config.payments.patience_ms,

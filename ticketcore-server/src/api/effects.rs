@@ -41,11 +41,14 @@ const PAGE: usize = 256;
 pub struct TakeEffects {
     /// Only of this event. If absent: of all that are open; one with something due is open within a minute of a restart.
     pub event_id: Option<String>,
-    /// How many at most, 1 to 100; 20 if absent.
+    /// How many at most; 20 if absent.
+    #[schema(minimum = 1, maximum = 100)]
     pub limit: Option<u32>,
-    /// For how long they are the caller's, in seconds, 1 to 600; 60 if absent.
+    /// For how long they are the caller's, in seconds; 60 if absent.
+    #[schema(minimum = 1, maximum = 600)]
     pub lease_seconds: Option<u32>,
-    /// How long to wait if nothing is due, in seconds, up to 20; not at all if absent.
+    /// How long to wait if nothing is due, in seconds; not at all if absent.
+    #[schema(minimum = 0, maximum = 20)]
     pub wait_seconds: Option<u32>,
 }
 

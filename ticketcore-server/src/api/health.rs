@@ -1,7 +1,8 @@
 //! Whether the server is well, what it counts, and its interface's description.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use serde::Serialize;
 use ticketcore::EventId;
 use utoipa::OpenApi;
@@ -89,7 +90,13 @@ pub async fn metrics(app: Arc<App>, call: Call) -> Outcome {
 /// # Errors
 /// None.
 pub async fn openapi(_app: Arc<App>, _call: Call) -> Outcome {
-    Answer::json(&Document::openapi())?.cached("public, max-age=300").done()
+    // Made once: it says the same as long as the program runs.
+    static WRITTEN: LazyLock<Result<Bytes, String>> = LazyLock::new(|| {
+        let written = serde_json::to_vec(&Document::openapi());
+        written.map(Bytes::from).map_err(|error| error.to_string())
+    });
+    let written = WRITTEN.clone().map_err(|error| Problem::new(Code::Internal, error))?;
+    Answer::bytes("application/json", written).cached("public, max-age=300").done()
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The routes, one file a resource, and their table.
 
 pub mod admin;
+mod assets;
 pub mod availability;
 pub mod checkin;
 mod common;
+pub mod docs;
 pub mod document;
 pub mod effects;
 pub mod events;
@@ -52,6 +54,7 @@ pub(crate) use route;
 pub fn routes() -> Vec<Route> {
     let tables: &[&[Route]] = &[
         health::ROUTES,
+        docs::ROUTES,
         page::ROUTES,
         venues::ROUTES,
         events::ROUTES,

@@ -90,7 +90,7 @@ pub struct Auth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GatewayKind {
-    /// One in memory, to try things with. No money moves.
+    /// One to try things with. No money moves.
     Sandbox,
     /// Stripe.
     Stripe,

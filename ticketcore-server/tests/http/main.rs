@@ -11,6 +11,11 @@ mod door;
 #[cfg(test)]
 mod external;
 #[cfg(test)]
+mod faults;
+mod golden;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod server;
 mod staff;
 mod stopping;

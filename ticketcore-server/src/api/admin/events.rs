@@ -44,7 +44,8 @@ pub struct AddEvent {
     pub prices: Option<BTreeMap<String, BTreeMap<String, i64>>>,
     /// Tickets one buyer may hold and own; 10 if absent.
     pub tickets_per_user_max: Option<u32>,
-    /// How long a hold lasts, in seconds; 480 if absent.
+    /// How long a hold lasts if nothing is said, in seconds; 480 if absent. What a hold may ask for reaches at least that far: from 300 to 600
+    /// seconds otherwise.
     pub hold_ttl_seconds: Option<u64>,
     /// Whether holds may not leave single seats over.
     #[serde(default)]
@@ -142,8 +143,13 @@ fn definition(asked: &AddEvent, plan: &SeatingPlan, venue: VenueId) -> Result<De
     }
     rules.currency = asked.currency.map_or(rules.currency, |currency| currency.0);
     rules.tickets_per_user_max = asked.tickets_per_user_max.unwrap_or(rules.tickets_per_user_max);
-    rules.hold_ttl_ms =
-        asked.hold_ttl_seconds.map_or(rules.hold_ttl_ms, |seconds| seconds.saturating_mul(1_000));
+    if let Some(seconds) = asked.hold_ttl_seconds {
+        rules.hold_ttl_ms = seconds.saturating_mul(1_000);
+        // Who wants short holds, or long ones, means it.
+        rules.hold_ttl_ms_min = rules.hold_ttl_ms_min.min(rules.hold_ttl_ms);
+        rules.hold_ttl_ms_max = rules.hold_ttl_ms_max.max(rules.hold_ttl_ms);
+        rules.hold_lifetime_ms_max = rules.hold_lifetime_ms_max.max(rules.hold_ttl_ms_max);
+    }
     let mut secret = [0; 16];
     getrandom::fill(&mut secret).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let half = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| secret[at + byte]));

@@ -1,10 +1,15 @@
 //! [`Till`]: the gateway that takes the money, as the server is set up.
 
+mod kept;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use kept::KeptSandbox;
+
 use ticketcore::Clock;
-use ticketcore::gateway::{PaymentGateway, SandboxGateway, SandboxOptions};
+use ticketcore::gateway::{PaymentGateway, SandboxOptions};
 use tokio::runtime::Handle;
 
 use crate::app::StartError;
@@ -17,8 +22,8 @@ const NEXT_ACTION: Duration = Duration::from_secs(3);
 
 /// The gateway that takes the money.
 pub enum Till {
-    /// One in memory.
-    Sandbox(Arc<SandboxGateway>),
+    /// One to try things with. No money moves.
+    Sandbox(Arc<KeptSandbox>),
     /// Stripe, and what it reports.
     Stripe(Arc<StripeGateway>, Webhook),
     /// The operator's own.
@@ -26,16 +31,22 @@ pub enum Till {
 }
 
 impl Till {
-    /// The gateway of a configuration. Must be called on a runtime's thread.
+    /// The gateway of a configuration; `data` is the server's folder. Must be called on a runtime's thread.
     ///
     /// # Errors
     /// If a secret can't be read, or an option can't be meant.
-    pub fn open(payments: &Payments, secrets: &Secrets, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
+    pub fn open(
+        payments: &Payments,
+        data: &Path,
+        secrets: &Secrets,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
         match payments.gateway {
             GatewayKind::External => Ok(Self::External),
             GatewayKind::Sandbox => {
                 let options = SandboxOptions { timer: true, ..SandboxOptions::default() };
-                Ok(Self::Sandbox(Arc::new(SandboxGateway::new(options, Arc::clone(clock)))))
+                let kept = KeptSandbox::open(&data.join("sandbox.jsonl"), options, Arc::clone(clock))?;
+                Ok(Self::Sandbox(Arc::new(kept)))
             }
             GatewayKind::Stripe => {
                 let config = payments.stripe.as_ref().ok_or("`payments.stripe` is missing")?;

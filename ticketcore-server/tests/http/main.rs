@@ -14,8 +14,14 @@ mod external;
 mod faults;
 mod golden;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod server;
 mod staff;
 mod stopping;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod tokens;

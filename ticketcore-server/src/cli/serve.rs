@@ -10,6 +10,9 @@ use ticketcore_server::http::{Service, acceptor, listen, serve};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+/// Files that are open beside connections: the store's, the gateway's, the listener.
+const FILES_BESIDE: u64 = 512;
+
 /// Serves until a signal says to stop.
 pub fn run(config: Config) -> Result<ExitCode, StartError> {
     log(&config.log);
@@ -27,6 +30,7 @@ pub async fn until_stopped(
     config: Config,
     ready: impl FnOnce(&Arc<App>, std::net::SocketAddr) -> Result<(), StartError>,
 ) -> Result<ExitCode, StartError> {
+    open_files(config.limits.connections_max);
     let tls = config.tls.as_ref().map(acceptor).transpose()?;
     let listener = listen(config.listen.parse()?)?;
     let address = listener.local_addr()?;
@@ -55,6 +59,20 @@ pub async fn until_stopped(
     });
     tracing::info!(idle = idle.await?, "stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the system for an open file a connection, and some for the store. What it does not give is told, not met later.
+fn open_files(connections: usize) {
+    let wanted = connections as u64 + FILES_BESIDE;
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(given) if given >= wanted => {}
+        Ok(given) => tracing::warn!(
+            given,
+            wanted,
+            "fewer files may be open than `limits.connections_max` wants: connections beyond that have to wait (ulimit -Hn)"
+        ),
+        Err(error) => tracing::warn!(%error, wanted, "how many files may be open can't be set"),
+    }
 }
 
 /// Begins to log, to standard error.

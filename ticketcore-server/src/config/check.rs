@@ -13,13 +13,16 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return wrong("listen", "an address and a port, such as 127.0.0.1:8080");
     }
     let limits = &config.limits;
-    let bounds: [(&str, u64, u64, u64); 11] = [
+    let bounds: [(&str, u64, u64, u64); 14] = [
         ("limits.body_bytes_max", limits.body_bytes_max as u64, 1_024, 16 << 20),
         ("limits.plan_bytes_max", limits.plan_bytes_max as u64, 1_024, 256 << 20),
         ("limits.webhook_bytes_max", limits.webhook_bytes_max as u64, 1_024, 16 << 20),
         ("limits.head_bytes_max", limits.head_bytes_max as u64, 8_192, 1 << 20),
         ("limits.connections_max", limits.connections_max as u64, 1, 1_000_000),
         ("limits.requests_max", limits.requests_max as u64, 1, 1_000_000),
+        ("limits.waiting_max", limits.waiting_max as u64, 0, 1_000_000),
+        ("limits.waiting_target_ms", limits.waiting_target_ms, 0, limits.waiting_ms_max),
+        ("limits.waiting_ms_max", limits.waiting_ms_max, 0, 60_000),
         ("limits.head_timeout_ms", limits.head_timeout_ms, 100, 600_000),
         ("limits.body_timeout_ms", limits.body_timeout_ms, 50, 300_000),
         ("limits.write_timeout_ms", limits.write_timeout_ms, 100, 600_000),

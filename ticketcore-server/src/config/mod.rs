@@ -60,8 +60,14 @@ pub struct Limits {
     pub head_bytes_max: usize,
     /// Connections at once; more are closed at once.
     pub connections_max: usize,
-    /// Requests that are worked on at once; more are refused as `overloaded`.
+    /// Requests that are worked on at once; more wait.
     pub requests_max: usize,
+    /// Requests that wait for others to be done; more are refused as `overloaded`.
+    pub waiting_max: usize,
+    /// Once a request has waited for so long, in milliseconds, the latest to come is served first.
+    pub waiting_target_ms: u64,
+    /// A request that has waited for so long, in milliseconds, is refused as `overloaded`.
+    pub waiting_ms_max: u64,
     /// Time for a request's head to arrive, in milliseconds; also how long a connection may idle.
     pub head_timeout_ms: u64,
     /// Time for a request's body to arrive, in milliseconds.
@@ -163,7 +169,10 @@ impl Default for Limits {
             webhook_bytes_max: 256 << 10,
             head_bytes_max: 16 << 10,
             connections_max: 20_000,
-            requests_max: 4_096,
+            requests_max: 2_048,
+            waiting_max: 20_000,
+            waiting_target_ms: 400,
+            waiting_ms_max: 750,
             head_timeout_ms: 15_000,
             body_timeout_ms: 10_000,
             write_timeout_ms: 30_000,

@@ -43,6 +43,8 @@ pub struct Metrics {
     pub problems: Family<ProblemCode, Counter>,
     /// Requests that are worked on.
     pub in_flight: Gauge,
+    /// Requests that wait for others to be done, when this was asked.
+    pub waiting: Gauge,
     /// Connections that are open.
     pub connections: Gauge,
     /// Connections that were closed because there were too many.
@@ -62,7 +64,7 @@ impl Metrics {
         let requests = Family::default();
         let seconds = Family::<Operation, Histogram>::new_with_constructor(|| Histogram::new(SECONDS));
         let problems = Family::default();
-        let (in_flight, connections) = (Gauge::default(), Gauge::default());
+        let (in_flight, waiting, connections) = (Gauge::default(), Gauge::default(), Gauge::default());
         let (connections_refused, panics) = (Counter::default(), Counter::default());
         registry.register("http_requests", "Requests, by operation and status", requests.clone());
         registry.register_with_unit(
@@ -73,6 +75,11 @@ impl Metrics {
         );
         registry.register("http_problems", "Problems, by code", problems.clone());
         registry.register("http_requests_in_flight", "Requests that are worked on", in_flight.clone());
+        registry.register(
+            "http_requests_waiting",
+            "Requests that wait for others to be done",
+            waiting.clone(),
+        );
         registry.register("http_connections", "Connections that are open", connections.clone());
         registry.register(
             "http_connections_refused",
@@ -80,7 +87,17 @@ impl Metrics {
             connections_refused.clone(),
         );
         registry.register("http_panics", "Requests that panicked", panics.clone());
-        Self { registry, requests, seconds, problems, in_flight, connections, connections_refused, panics }
+        Self {
+            registry,
+            requests,
+            seconds,
+            problems,
+            in_flight,
+            waiting,
+            connections,
+            connections_refused,
+            panics,
+        }
     }
 
     /// All of it as OpenMetrics text.

@@ -1,4 +1,4 @@
-//! [`Pushed`]: a connection that does not wait for ever for a reader who has stopped to read.
+//! [`Pushed`]: a connection that does not wait for ever: for a caller who says nothing at all, or for a reader who has stopped to read.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -9,22 +9,34 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+/// What is read before it is known which protocol is spoken: the preface of HTTP/2.
+const PREFACE_BYTES: usize = 24;
+
 /// A stream whose writes fail when for a while not a byte of what is to be written could be. Who reads slowly is waited for, who does not
 /// read at all is not: what is kept for him is kept from others.
+///
+/// Who has not begun to speak is not waited for either. The HTTP library keeps time from the first request on; what it reads before, to learn
+/// which protocol is spoken, it waits for without end.
 pub struct Pushed<S> {
     stream: S,
     patience: Duration,
+    /// Until when the caller must have said which protocol he speaks; `None` once he has.
+    greeting: Option<Pin<Box<Sleep>>>,
+    greeted: usize,
     /// Since when nothing could be written. No timer runs while all goes well.
     stuck: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Pushed<S> {
-    /// Waits so long for a reader.
-    pub const fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, stuck: None }
+    /// Waits so long for the first bytes, and so long for a reader.
+    pub fn new(stream: S, greeting: Duration, patience: Duration) -> Self {
+        let greeting = Some(Box::pin(tokio::time::sleep(greeting)));
+        Self { stream, patience, greeting, greeted: 0, stuck: None }
     }
 
     fn waited<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        // He is being answered.
+        self.greeting = None;
         if written.is_ready() {
             self.stuck = None;
             return written;
@@ -42,11 +54,21 @@ impl<S> Pushed<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Pushed<S> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
+        let this = self.get_mut();
+        let before = into.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, into);
+        let Some(greeting) = &mut this.greeting else { return read };
+        this.greeted += into.filled().len() - before;
+        if this.greeted >= PREFACE_BYTES {
+            this.greeting = None;
+        } else if read.is_pending() && greeting.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller says nothing")));
+        }
+        read
     }
 }
 
@@ -93,7 +115,7 @@ mod tests {
     #[tokio::test]
     async fn who_does_not_read_is_given_up_and_who_reads_slowly_is_not() {
         let (ours, mut theirs) = duplex(16);
-        let mut pushed = Pushed::new(ours, Duration::from_millis(600));
+        let mut pushed = Pushed::new(ours, Duration::from_secs(600), Duration::from_millis(600));
         let reading = tokio::spawn(async move {
             // A little now and then, then nothing more.
             let mut some = [0; 8];
@@ -111,5 +133,29 @@ mod tests {
         let error = pushed.write_all(&[1; 80]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(began.elapsed() >= Duration::from_millis(600));
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_or_too_little_is_given_up() {
+        for said in [&b""[..], b"PRI * HTTP/2.0"] {
+            let (ours, mut theirs) = duplex(64);
+            let mut pushed = Pushed::new(ours, Duration::from_millis(200), Duration::from_secs(600));
+            theirs.write_all(said).await.unwrap();
+            let error = pushed.read_to_end(&mut Vec::new()).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+        // Who has spoken, or was answered, may take his time.
+        for (said, answered) in [(&[b'x'; PREFACE_BYTES][..], false), (b"x", true)] {
+            let (ours, mut theirs) = duplex(64);
+            let mut pushed = Pushed::new(ours, Duration::from_millis(200), Duration::from_secs(600));
+            theirs.write_all(said).await.unwrap();
+            pushed.read_exact(&mut vec![0; said.len()]).await.unwrap();
+            if answered {
+                pushed.write_all(b"x").await.unwrap();
+            }
+            let mut one = [0];
+            let reading = tokio::time::timeout(Duration::from_millis(500), pushed.read(&mut one));
+            assert!(reading.await.is_err(), "he is waited for");
+        }
     }
 }

@@ -60,14 +60,32 @@ pub async fn serve(
         let (service, builder) = (Arc::clone(&service), Arc::clone(&builder));
         let (tls, watcher) = (tls.clone(), graceful.watcher());
         let head_timeout = Duration::from_millis(limits.head_timeout_ms);
-        let stream = Pushed::new(stream, Duration::from_millis(limits.write_timeout_ms));
+        let write_timeout = Duration::from_millis(limits.write_timeout_ms);
         tokio::spawn(async move {
             let _room = permit;
             service.metrics().connections.inc();
             match tls {
-                None => connection(stream, remote, &service, &builder, watcher).await,
+                None => {
+                    connection(
+                        Pushed::new(stream, head_timeout, write_timeout),
+                        remote,
+                        &service,
+                        &builder,
+                        watcher,
+                    )
+                    .await
+                }
                 Some(tls) => match tokio::time::timeout(head_timeout, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, remote, &service, &builder, watcher).await,
+                    Ok(Ok(stream)) => {
+                        connection(
+                            Pushed::new(stream, head_timeout, write_timeout),
+                            remote,
+                            &service,
+                            &builder,
+                            watcher,
+                        )
+                        .await
+                    }
                     Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
                     Err(_) => tracing::debug!("TLS took too long"),
                 },

@@ -15,28 +15,42 @@ use super::call::{Call, Outcome};
 use super::catch::Catch;
 use super::code::Code;
 use super::cors::Cors;
+use super::gate::{Gate, GateOptions};
 use super::metrics::{Metrics, ProblemCode};
 use super::payload::Payload;
 use super::problem::Problem;
 use super::request_id::RequestId;
-use super::room::Room;
 use super::router::{Access, Found, Route, Router};
 use super::tally::Tally;
 use crate::api::shapes::rfc3339;
 use crate::app::App;
 use crate::auth;
+use crate::config::Limits;
 
 /// Bytes of an address at most.
 const URI_BYTES_MAX: usize = 4_096;
 /// Who is refused because too much is under way comes back after so long, in milliseconds.
 const SHED_RETRY_MS: u64 = 1_000;
 
+fn shed() -> Problem {
+    Problem::new(Code::Overloaded, "Too many requests are under way").retry_after_ms(SHED_RETRY_MS)
+}
+
+fn gate_options(limits: &Limits) -> GateOptions {
+    GateOptions {
+        places: limits.requests_max,
+        waiting_max: limits.waiting_max,
+        target: Duration::from_millis(limits.waiting_target_ms),
+        patience: Duration::from_millis(limits.waiting_ms_max),
+    }
+}
+
 /// Answers requests. One for all connections, behind an [`Arc`].
 pub struct Service {
     app: Arc<App>,
     router: Router,
     cors: Cors,
-    room: Room,
+    gate: Arc<Gate>,
     /// Of each route, in the order of the table.
     tallies: Vec<Tally>,
     /// Of what has no route.
@@ -53,7 +67,7 @@ impl Service {
         Ok(Self {
             router: Router::new(routes)?,
             cors: Cors::new(app.config.cors_origins.clone()),
-            room: Room::new(app.config.limits.requests_max),
+            gate: Gate::new(gate_options(&app.config.limits)),
             tallies: routes.iter().map(|route| Tally::new(route.operation)).collect(),
             elsewhere: Tally::new("none"),
             timeout: Duration::from_millis(app.config.limits.request_timeout_ms),
@@ -146,13 +160,14 @@ impl Service {
 
     /// Carries a request out, if there is room, within its time. A panic harms this request only.
     async fn run(&self, route: Route, mut call: Call) -> Outcome {
-        let shed = || {
-            Problem::new(Code::Overloaded, "Too many requests are under way").retry_after_ms(SHED_RETRY_MS)
-        };
         // Who looks after the server must get through when nobody else does.
-        let _room = match route.access {
-            Access::Always => None,
-            _ => Some(self.room.enter().ok_or_else(shed)?),
+        let _place = match route.access {
+            Access::Always => {
+                let waiting = i64::try_from(self.gate.waiting()).unwrap_or(i64::MAX);
+                self.metrics().waiting.set(waiting);
+                None
+            }
+            _ => Some(self.gate.enter().await.ok_or_else(shed)?),
         };
         call.principal = auth::recognise(&self.app, &call.headers)?;
         match route.access {

@@ -203,7 +203,14 @@ fn a_thousand_idle_connections_keep_nobody_out() {
 
 #[test]
 fn with_no_room_left_new_work_is_shed_and_health_is_not() {
-    let server = Server::with(&["--set", "limits.requests_max=1"]);
+    let server = Server::with(&[
+        "--set",
+        "limits.requests_max=1",
+        "--set",
+        "limits.waiting_ms_max=100",
+        "--set",
+        "limits.waiting_target_ms=50",
+    ]);
     let buyer = server.buyer();
     let hold = server.hold(&buyer, &server.seats(0, 1));
     let holding = {
@@ -217,6 +224,15 @@ fn with_no_room_left_new_work_is_shed_and_health_is_not() {
     let shed = server.anybody().get("/v1/events").ok(503);
     assert_eq!(shed.headers["retry-after"], "1");
     shed.problem("overloaded");
+    // With a little patience it is served after all.
+    let patient = Server::with(&["--set", "limits.requests_max=1", "--set", "limits.waiting_ms_max=10000"]);
+    let asking: Vec<_> = (0..20)
+        .map(|_| {
+            let anybody = patient.anybody();
+            std::thread::spawn(move || anybody.get("/v1/events").status)
+        })
+        .collect();
+    assert!(asking.into_iter().all(|asked| asked.join().unwrap() == 200));
     server.anybody().get("/healthz").ok(200);
     holding.join().unwrap().ok(201);
 }

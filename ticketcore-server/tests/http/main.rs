@@ -7,6 +7,8 @@ mod buying;
 mod client;
 mod codes;
 mod coverage;
+#[cfg(test)]
+mod crowd;
 mod door;
 #[cfg(test)]
 mod external;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use ticketcore::SaleState;
 use ticketcore::manifest::TicketType;
+use ticketcore::order::CaptureMode;
 use ticketcore::plan::{PlanOptions, VenueKind, generate};
 use ticketcore_server::api::admin::events::define;
 use ticketcore_server::api::routes;
 use ticketcore_server::app::App;
 use ticketcore_server::auth::{NewKey, Scope};
-use ticketcore_server::config::{Config, GatewayKind};
+use ticketcore_server::config::{Config, GatewayKind, load};
 use ticketcore_server::http::{Service, listen, serve};
 use tokio::sync::watch;
 
@@ -22,7 +23,9 @@ const DAYS: u64 = 60;
 
 /// Serves until whoever started it is gone.
 pub fn run(folder: &Path, stadiums: usize) -> Outcome<()> {
-    let mut config = Config { listen: "127.0.0.1:0".to_owned(), data: folder.into(), ..Config::default() };
+    // Other options, to try them, come from the environment, as the server's own do.
+    let mut config = load(None, std::env::vars(), &["listen=127.0.0.1:0".to_owned()])?;
+    config.data = folder.into();
     config.payments.gateway = GatewayKind::Sandbox;
     let filter = tracing_subscriber::EnvFilter::new("info,hyper=warn,h2=warn,rustls=warn");
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init()?;
@@ -59,7 +62,7 @@ fn open(app: &App) -> Outcome<String> {
     let mut options = PlanOptions::new("Cup Final");
     options.rules.starts_at = app.now().plus_ms(DAYS * 24 * 3_600_000);
     options.ticket_types = ["adult", "child"].map(|name| TicketType { name: name.to_owned() }).to_vec();
-    let event = define(app, &generate(VenueKind::Stadium).to_definition(&options)?)?;
+    let event = define(app, &generate(VenueKind::Stadium).to_definition(&options)?, CaptureMode::Immediate)?;
     app.office.set_sale_state(event, SaleState::Onsale).wait()?;
     Ok(event.to_string())
 }

@@ -78,6 +78,7 @@
 //!
 //! A [`BoxOffice`] starts one thread, `ticketcore-maintenance`, or none with [`Options::manual_expiry`]. Commands are carried out on
 //! the thread that gives them; locks are held for memory work only, never while a store works.
+pub mod admission;
 mod answer;
 mod canary;
 pub mod checkout;

@@ -8,6 +8,7 @@
 //! * [`http`]: from the socket to a [`Call`](http::Call) and from an answer or a [`Problem`](http::Problem) back.
 //! * [`auth`]: who is calling, and what that allows.
 //! * [`publish`]: what everybody reads, prebuilt.
+//! * [`room`]: waiting rooms at work: clock, keys, measurements.
 //! * [`till`]: the gateway that takes the money. [`stripe`]: one of them.
 //! * [`api`]: the routes, one file a resource; their table is [`api::routes`].
 #![forbid(unsafe_code)]
@@ -18,5 +19,6 @@ pub mod auth;
 pub mod config;
 pub mod http;
 pub mod publish;
+pub mod room;
 pub mod stripe;
 pub mod till;

@@ -6,7 +6,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::common::Common;
 use super::{
     admin, availability, checkin, events, holds, me, orders, sandbox, seatmap, sessions, tickets, venues,
-    waiting_list, webhooks,
+    waiting_list, waiting_room, webhooks,
 };
 use crate::http::Violation;
 
@@ -74,6 +74,13 @@ pub struct ProblemBody {
         waiting_list::join,
         waiting_list::get,
         waiting_list::leave,
+        waiting_room::join,
+        waiting_room::admit,
+        waiting_room::leave,
+        waiting_room::proof,
+        waiting_room::status,
+        waiting_room::stream,
+        waiting_room::draw,
         checkin::redeem,
         checkin::keys,
         checkin::revocations,
@@ -84,6 +91,10 @@ pub struct ProblemBody {
         admin::venues::plan,
         admin::events::add,
         admin::events::sale_state,
+        admin::waiting_rooms::set_up,
+        admin::waiting_rooms::phase,
+        admin::waiting_rooms::draw,
+        admin::waiting_rooms::invite,
         admin::keys::list,
         admin::keys::make,
         admin::keys::rotate,

@@ -19,6 +19,7 @@ use super::{event_manifest, off_reactor, route};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_json};
+use crate::room::admission;
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -95,6 +96,10 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     let hold: HoldId = asked.hold_id.parse().map_err(|_| unknown())?;
     let foreign = |problem: Problem| if problem.code() == Code::UnknownEvent { unknown() } else { problem };
     let manifest = event_manifest(&app, &call, hold.event).await.map_err(foreign)?;
+    if app.rooms.find(hold.event).is_some() {
+        let placed = app.office.find_hold_async(hold, user).await.ok().map(|hold| hold.at);
+        admission(&app, &call, hold.event, user, placed)?;
+    }
     let method = word("/paymentMethodId", asked.payment_method_id.as_deref().unwrap_or("none"))?;
     check_return(&app, asked.return_url.as_deref())?;
     if let Some(customer) = asked.customer {

@@ -18,9 +18,12 @@ pub enum Scope {
     Events,
     /// API keys.
     Keys,
+    /// Holding and ordering without an admission from the waiting room.
+    PassRoom,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 5] = [Scope::Sell, Scope::Orders, Scope::Checkin, Scope::Events, Scope::Keys];
+    pub const ALL: [Scope; 6] =
+        [Scope::Sell, Scope::Orders, Scope::Checkin, Scope::Events, Scope::Keys, Scope::PassRoom];
 }

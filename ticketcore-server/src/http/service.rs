@@ -105,6 +105,7 @@ impl Service {
                 }
             }
         };
+        let shed = outcome.as_ref().is_err_and(|problem| problem.code() == Code::Overloaded);
         let operation = route.map_or("none", |(_, operation)| operation);
         let mut response = outcome
             .unwrap_or_else(|problem| self.refuse(problem, operation, uri.path(), request_id.as_str()));
@@ -114,6 +115,7 @@ impl Service {
         let status = response.status().as_u16();
         let tally = route.and_then(|(at, _)| self.tallies.get(at)).unwrap_or(&self.elsewhere);
         tally.count(self.metrics(), status, took);
+        self.app.rooms.pulse.count(operation, status, shed, took);
         if self.app.config.log.requests {
             let request_id = request_id.as_str();
             tracing::info!(request_id, operation, status, %method, micros = took.as_micros(), "answered");

@@ -32,6 +32,6 @@ pub use journal::{RoomError, RoomJournal, Written};
 pub use merkle::{Hash, JoinTree, leaf_hash, log_root, verify_inclusion};
 pub use permutation::{Permutation, ROUNDS};
 pub use phase::{PHASES, Phase};
-pub use room::{Admission, Joined, Place, Room, RoomRefusal};
+pub use room::{Admission, Joined, Place, Room, RoomRefusal, Turnover};
 pub use tag::{EntrantTag, Tagger};
 pub use token::{RoomKeys, Token, TokenError, TokenKind};

@@ -220,6 +220,19 @@ impl RoomKeys {
 }
 
 impl Token {
+    /// The event that a token claims to be for: where to look. Nothing is checked but its form.
+    ///
+    /// # Errors
+    /// [`TokenError::Malformed`].
+    pub fn event_of(text: &str) -> Result<EventId, TokenError> {
+        let text = text.get(4..).ok_or(TokenError::Malformed)?;
+        let mut bytes = [0; BYTES];
+        match BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(BYTES) => Ok(EventId(number(&bytes, 4))),
+            _ => Err(TokenError::Malformed),
+        }
+    }
+
     /// Whether it is this person's, on this device. A device that is not known, then or now, is any.
     ///
     /// # Errors

@@ -88,6 +88,12 @@ impl Controller {
         }
     }
 
+    /// How many may be inside, as far as it is known.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        u32::try_from(whole(self.limit)).unwrap_or(u32::MAX)
+    }
+
     /// What to do now. Call it about once a second, whatever is known.
     pub fn step(&mut self, config: &ControlConfig, measured: &Measured) -> Step {
         let passed_ms = self.last.map_or(1_000, |last| measured.at.since_ms(last).min(STEP_MS_MAX));

@@ -16,6 +16,7 @@ use hashbrown::HashTable;
 pub use admit::Admission;
 use calls::Calls;
 use inside::Inside;
+pub use inside::Turnover;
 pub use join::Joined;
 use numbers::Numbers;
 pub use place::Place;
@@ -240,6 +241,18 @@ impl Room {
     #[must_use]
     pub fn active(&self, now: UtcMs) -> u32 {
         self.inside.active(now)
+    }
+
+    /// Of these, who has used no ticket of his admission up. O(people inside).
+    #[must_use]
+    pub fn browsing(&self, now: UtcMs) -> u32 {
+        self.inside.browsing(now)
+    }
+
+    /// How many have passed through, and what they took.
+    #[must_use]
+    pub const fn turnover(&self) -> Turnover {
+        self.inside.turnover()
     }
 
     /// Whose admissions have ended by `now` is forgotten. Changes nothing that anybody can see; call it now and then.

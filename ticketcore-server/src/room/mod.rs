@@ -1,0 +1,18 @@
+//! Waiting rooms: what the core decides about the crowd, with a clock, keys, measurements and people who ask.
+
+mod desk;
+mod guard;
+mod measure;
+mod pulse;
+mod rooms;
+mod status;
+mod stream;
+
+pub use desk::Desk;
+pub use guard::{Passed, admission};
+pub(crate) use guard::{belongs, holder};
+pub use pulse::Pulse;
+pub use rooms::Rooms;
+pub(crate) use status::hex;
+pub use status::{LotteryShape, RoomStatus, Status, StockHint};
+pub use stream::StatusStream;

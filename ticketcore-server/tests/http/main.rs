@@ -12,3 +12,4 @@ mod door;
 mod server;
 mod staff;
 mod stopping;
+mod waiting_room;

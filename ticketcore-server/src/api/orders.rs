@@ -18,8 +18,11 @@ use super::shapes::rfc3339;
 use super::{event_manifest, off_reactor, route};
 use crate::app::App;
 use crate::auth::Scope;
+use crate::external;
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_json};
+use crate::return_urls;
 use crate::room::admission;
+use crate::till::Till;
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -39,10 +42,12 @@ pub struct PlaceOrder {
     pub payment_method_id: Option<String>,
     /// Who buys. Kept apart from the order, and can be erased; not a part of what the idempotency key stands for.
     pub customer: Option<Customer>,
-    /// Where the buyer comes back to from a page of the gateway's: the server's own address for that, or one below it.
+    /// Where the buyer comes back to from a page of the gateway's, with `{order}` for the order's id: the address that the server is set up
+    /// with (as if absent), or one that begins with what it allows. Not a part of what the idempotency key stands for.
+    #[schema(example = "https://shop.example/back/{order}")]
     pub return_url: Option<String>,
     /// What to do if the money comes after the seats are gone and these seats are taken: `refund` (if absent) or `equivalent`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<super::words::LateMoneyWord>)]
     pub late_money: Option<LateMoney>,
     /// As the header `Idempotency-Key`.
     pub idempotency_key: Option<String>,
@@ -68,6 +73,8 @@ pub struct Customer {
 pub struct PayOrder {
     /// With what, in the gateway's words.
     pub payment_method_id: String,
+    /// As when the order was placed.
+    pub return_url: Option<String>,
     /// As the header `Idempotency-Key`.
     pub idempotency_key: Option<String>,
 }
@@ -101,7 +108,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         admission(&app, &call, hold.event, user, placed)?;
     }
     let method = word("/paymentMethodId", asked.payment_method_id.as_deref().unwrap_or("none"))?;
-    check_return(&app, asked.return_url.as_deref())?;
+    let return_url = return_url(&app, asked.return_url.as_deref())?;
     if let Some(customer) = asked.customer {
         remember(&app, user, customer).await?;
     }
@@ -110,9 +117,13 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         late_money: asked.late_money.unwrap_or(LateMoney::Refund),
         ..CheckoutRequest::new(hold, user)
     };
-    let gateway = app.till.name();
-    let buying = app.checkout.buy(request, gateway, method.as_str());
-    let progress = within_patience(&app, hold.order(), buying).await;
+    let progress = match app.till {
+        Till::External => external::buy(&app, request, method).await,
+        _ => {
+            let buying = app.checkout.buy_returning(request, app.till.name(), method.as_str(), return_url);
+            within_patience(&app, hold.order(), buying).await
+        }
+    };
     told(&app, user, progress.map_err(|error| command_problem(error, &*manifest))?, &manifest).await
 }
 
@@ -126,7 +137,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     responses((status = 200, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     let (_, details, manifest) = own_order(&app, &call).await?;
-    Answer::json(&shape(&app, &details, &manifest))?.etag(details.order.version.0).done()
+    Answer::json(&shape(&app, &details, &manifest).await)?.etag(details.order.version.0).done()
 }
 
 /// Tries to pay again, after a decline for example.
@@ -143,8 +154,12 @@ pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
     let (order, _, manifest) = own_order(&app, &call).await?;
     let method = word("/paymentMethodId", &asked.payment_method_id)?;
     let gateway = word("gateway", app.till.name())?;
-    let paying = app.checkout.pay_again(PayRequest { order, user, key: Some(key), gateway, method });
-    let progress = within_patience(&app, order, paying).await;
+    let return_url = return_url(&app, asked.return_url.as_deref())?;
+    let request = PayRequest { order, user, key: Some(key), gateway, method };
+    let progress = match app.till {
+        Till::External => external::pay_again(&app, request).await,
+        _ => within_patience(&app, order, app.checkout.pay_again_returning(request, return_url)).await,
+    };
     told(&app, user, progress.map_err(|error| command_problem(error, &*manifest))?, &manifest).await
 }
 
@@ -163,7 +178,7 @@ pub async fn cancel(app: Arc<App>, mut call: Call) -> Outcome {
     let cancelled = app.checkout.cancel(CloseOrderRequest { order, user, key }).await;
     cancelled.map_err(|error| command_problem(error, &*manifest))?;
     let details = details(&app, order).await?;
-    Answer::json(&shape(&app, &details, &manifest))?.etag(details.order.version.0).done()
+    Answer::json(&shape(&app, &details, &manifest).await)?.etag(details.order.version.0).done()
 }
 
 /// The order that a path names, if it is the caller's or the caller is staff; with its event's manifest.
@@ -241,7 +256,7 @@ async fn told(app: &Arc<App>, user: UserId, progress: Progress, manifest: &Manif
             return Err(Problem::new(Code::OutcomeUnknown, told).retry_after_ms(1_000));
         }
     };
-    let shown = shape(app, &details, manifest);
+    let shown = shape(app, &details, manifest).await;
     let path = format!("/v1/orders/{order}");
     match progress {
         Progress::Declined { code, pay_until, .. } => {
@@ -280,13 +295,12 @@ pub fn reason_name(reason: EndReason) -> String {
     }
 }
 
-/// Where buyers come back to is the operator's to say, or a gateway's page would lead them anywhere.
-fn check_return(app: &App, asked: Option<&str>) -> Result<(), Problem> {
-    match (asked, app.config.payments.return_url.as_deref()) {
-        (None, _) => Ok(()),
-        (Some(asked), Some(known)) if asked == known => Ok(()),
-        _ => Err(Problem::invalid("/returnUrl", "not the address that this server is set up with")),
-    }
+/// Where the buyer comes back to, if that is said and allowed.
+fn return_url(app: &App, asked: Option<&str>) -> Result<Option<Word>, Problem> {
+    let Some(asked) = asked else { return Ok(None) };
+    let payments = &app.config.payments;
+    return_urls::check(asked, payments.return_url.as_deref(), &payments.return_url_prefixes)?;
+    word("/returnUrl", asked).map(Some)
 }
 
 async fn remember(app: &Arc<App>, user: UserId, customer: Customer) -> Result<(), Problem> {

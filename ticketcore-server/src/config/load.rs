@@ -131,6 +131,7 @@ mod tests {
             ("listen.port=1", "listen"),
             ("limits.requests_max=0", "limits.requests_max"),
             ("log.level=loud", "log.level"),
+            ("payments.return_url_prefixes=[\"shop.example\"]", "payments.return_url_prefixes"),
             ("cors_origins=[\"shop\"]", "cors_origins"),
         ] {
             match flags(&[flag]) {

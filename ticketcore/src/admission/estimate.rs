@@ -3,7 +3,8 @@
 //! What is ahead of him, divided by how fast it went lately; made honest by what such estimates were worth before: the places called by
 //! now were estimated some time ago, so that it is known how long it really took. The quantiles of these ratios, by how far ahead the estimate
 //! looked, turn the next estimate into a median and a 90th percentile (split conformal prediction; V. Vovk, A. Gammerman, G. Shafer,
-//! *Algorithmic Learning in a Random World*, 2005).
+//! *Algorithmic Learning in a Random World*, 2005), and which quantiles are taken follows how often they were kept (I. Gibbs, E. Candes, *Adaptive
+//! Conformal Inference Under Distribution Shift*, 2021).
 
 use std::collections::VecDeque;
 
@@ -20,8 +21,10 @@ const HORIZONS_MS: [u64; 11] =
 const RATIOS: usize = 512;
 /// Fewer ratios than this are not believed.
 const RATIOS_MIN: usize = 8;
-/// The quantiles that are told, in thousandths: a little over what they are called, since queues change their speed.
-const QUANTILES: [usize; 2] = [530, 930];
+/// The quantiles that are told.
+const QUANTILES: [f64; 2] = [0.5, 0.9];
+/// How fast the quantiles that are looked up move, so that what is told keeps what it promises though queues change their speed.
+const LEARNING: f64 = 0.02;
 
 /// How long somebody will wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,8 @@ struct Judged {
     ratios: VecDeque<f32>,
     /// Their quantiles, if there are enough.
     quantiles: Option<[f64; 2]>,
+    /// Which quantiles of the ratios have turned out to be those of the waits, as differences from these.
+    shifts: [f64; 2],
 }
 
 /// Learns how fast a queue moves. A thousand records and 5,632 ratios at most.
@@ -104,6 +109,12 @@ impl WaitEstimate {
 
 impl Judged {
     fn learn(&mut self, ratio: f64) {
+        for (shift, (part, told)) in
+            self.shifts.iter_mut().zip(QUANTILES.iter().zip(self.quantiles.iter().flatten()))
+        {
+            let kept = if ratio <= *told { 1.0 } else { 0.0 };
+            *shift = (*shift + LEARNING * (part - kept)).clamp(-part, 1.0 - part);
+        }
         #[expect(clippy::cast_possible_truncation, reason = "a ratio needs no more digits")]
         self.ratios.push_back(ratio as f32);
         if self.ratios.len() > RATIOS {
@@ -112,7 +123,11 @@ impl Judged {
         if self.ratios.len() >= RATIOS_MIN {
             let mut sorted: Vec<f32> = self.ratios.iter().copied().collect();
             sorted.sort_by(f32::total_cmp);
-            self.quantiles = Some(QUANTILES.map(|part| f64::from(sorted[(sorted.len() - 1) * part / 1_000])));
+            let at = |part: usize| {
+                let place = number(sorted.len() as u64 - 1) * (QUANTILES[part] + self.shifts[part]);
+                f64::from(sorted[usize::try_from(whole(place)).unwrap_or(0)])
+            };
+            self.quantiles = Some([at(0), at(1)]);
         }
     }
 }

@@ -104,7 +104,7 @@ mod request;
 mod sale;
 pub mod store;
 mod sync;
-#[cfg(feature = "testkit")]
+#[cfg(feature = "audit")]
 pub mod testkit;
 pub mod ticket;
 mod time;

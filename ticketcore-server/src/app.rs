@@ -18,6 +18,7 @@ use crate::http::Metrics;
 /// What a server can't start for.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 use crate::publish::Published;
+use crate::room::Rooms;
 use crate::till::Till;
 
 /// What all requests share. Everything in it is ready when the first request comes, and is used behind an [`Arc`].
@@ -48,6 +49,8 @@ pub struct App {
     pub stopping: watch::Receiver<bool>,
     /// What everybody reads: availability, changes, seat maps.
     pub published: Arc<Published>,
+    /// The waiting rooms.
+    pub rooms: Arc<Rooms>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -73,6 +76,9 @@ impl App {
         };
         let checkout = Arc::new(Checkout::new(Arc::clone(&office), till.gateways(), checkout)?);
         let published = Published::start(Arc::clone(&office), config.publish.clone(), stopping.clone());
+        let room_key = secrets.get("room")?;
+        let rooms = Rooms::open(Arc::clone(&store) as _, Arc::clone(&office), Arc::clone(&clock), &room_key)?;
+        rooms.start(&checkout)?;
         Ok(Self {
             api_keys: ApiKeys::open(Arc::clone(&office)),
             sessions: Sessions::new(secrets.get("session")?, config.auth.session_ttl_ms),
@@ -86,6 +92,7 @@ impl App {
             external: External::new(clock.now(), secrets.get("fingerprint")?),
             metrics: Metrics::new(),
             published,
+            rooms,
             stopping,
             clock,
         })
@@ -95,5 +102,11 @@ impl App {
     #[must_use]
     pub fn now(&self) -> UtcMs {
         self.clock.now()
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.rooms.stop();
     }
 }

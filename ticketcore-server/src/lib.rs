@@ -8,7 +8,7 @@
 //! * [`http`]: from the socket to a [`Call`](http::Call) and from an answer or a [`Problem`](http::Problem) back.
 //! * [`auth`]: who is calling, and what that allows.
 //! * [`publish`]: what everybody reads, prebuilt.
-//! * [`return_urls`]: where buyers may come back to.
+//! * [`return_urls`]: where buyers may come back to. [`room`]: waiting rooms at work: clock, keys, measurements.
 //! * [`till`]: the gateway that takes the money. [`stripe`]: one of them. [`external`]: the vendor takes it himself.
 //! * [`api`]: the routes, one file a resource; their table is [`api::routes`].
 #![forbid(unsafe_code)]
@@ -21,5 +21,6 @@ pub mod external;
 pub mod http;
 pub mod publish;
 pub mod return_urls;
+pub mod room;
 pub mod stripe;
 pub mod till;

@@ -78,6 +78,7 @@
 //!
 //! A [`BoxOffice`] starts one thread, `ticketcore-maintenance`, or none with [`Options::manual_expiry`]. Commands are carried out on
 //! the thread that gives them; locks are held for memory work only, never while a store works.
+pub mod admission;
 mod answer;
 mod canary;
 pub mod checkout;
@@ -103,7 +104,7 @@ mod request;
 mod sale;
 pub mod store;
 mod sync;
-#[cfg(feature = "testkit")]
+#[cfg(feature = "audit")]
 pub mod testkit;
 pub mod ticket;
 mod time;
@@ -126,7 +127,7 @@ pub use key::{IdempotencyKey, Operation};
 pub use money::{BadCurrency, Currency, Money};
 pub use office::{
     BoxOffice, Changes, CodeError, DueOrder, EventEntry, HeldTicket, Maintained, Moment, MoneyReport,
-    OpenError, Options, Past, Pending, Scan, SeatInfo, SeatMoment, VenueEntry,
+    OpenError, Options, Past, PastOrder, Pending, Scan, SeatInfo, SeatMoment, VenueEntry,
 };
 pub use order::{OrderState, Word};
 pub use refusal::{NotAdmitted, Refusal, SeatConflict, SeatMismatch, SeatState};

@@ -57,6 +57,12 @@ pub const WAITING_PER_USER_MAX: u32 = 4;
 pub const OFFERS_PER_STEP_MAX: usize = 64;
 /// Times a hold lets who waits go first although nothing fits them; then it takes what is there.
 pub const OFFER_PASSES_MAX: u32 = 3;
+/// People who may ever join one waiting room.
+pub const ENTRANTS_MAX: u32 = 100_000_000;
+/// Bytes of the words that say where the entropy of a lottery comes from.
+pub const ENTROPY_SOURCE_BYTES_MAX: usize = 1_000;
+/// Keys whose tokens are accepted at a time.
+pub const ROOM_KEYS_MAX: usize = 8;
 /// Bytes of a word of the outside world: a payment method, a gateway's reference or code.
 pub const WORD_BYTES_MAX: usize = 255;
 /// Payment attempts one order may have.

@@ -38,7 +38,8 @@ pub enum Item {
 
 impl Item {
     /// Places it asks for.
-    pub(crate) fn places(&self) -> u32 {
+    #[must_use]
+    pub fn places(&self) -> u32 {
         match self {
             Item::Seats { seats, .. } => u32::try_from(seats.len()).unwrap_or(u32::MAX),
             Item::Area { quantity, .. } => *quantity,

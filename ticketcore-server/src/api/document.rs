@@ -7,7 +7,7 @@ use super::common::Common;
 use super::words::ProblemWord;
 use super::{
     admin, availability, checkin, effects, events, holds, me, observe, orders, sandbox, seatmap, sessions,
-    tickets, venues, waiting_list, webhooks,
+    tickets, venues, waiting_list, waiting_room, webhooks,
 };
 use crate::http::Violation;
 
@@ -76,6 +76,13 @@ pub struct ProblemBody {
         waiting_list::join,
         waiting_list::get,
         waiting_list::leave,
+        waiting_room::join,
+        waiting_room::admit,
+        waiting_room::leave,
+        waiting_room::proof,
+        waiting_room::status,
+        waiting_room::stream,
+        waiting_room::draw,
         checkin::redeem,
         checkin::keys,
         checkin::revocations,
@@ -88,6 +95,10 @@ pub struct ProblemBody {
         admin::venues::plan,
         admin::events::add,
         admin::events::sale_state,
+        admin::waiting_rooms::set_up,
+        admin::waiting_rooms::phase,
+        admin::waiting_rooms::draw,
+        admin::waiting_rooms::invite,
         admin::keys::list,
         admin::keys::make,
         admin::keys::rotate,

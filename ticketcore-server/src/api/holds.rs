@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::http::{
     Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json,
 };
+use crate::room::admission;
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -166,7 +167,17 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         voucher: asked.voucher,
         identities: Vec::new(),
     };
-    let hold = app.office.hold(request).await.map_err(|error| command_problem(error, &*manifest))?;
+    let passed = admission(&app, &call, event, user, None)?;
+    let tickets = request.items.iter().map(Item::places).fold(0, u32::saturating_add);
+    if let Some(passed) = &passed {
+        passed.use_tickets(&app, tickets)?;
+    }
+    let held = app.office.hold(request).await;
+    // Only what is newly held is used up.
+    if let Some(passed) = passed.filter(|_| held.as_ref().map_or(true, |hold| hold.replayed)) {
+        passed.give_back(&app, tickets);
+    }
+    let hold = held.map_err(|error| command_problem(error, &*manifest))?;
     let path = format!("/v1/holds/{}", hold.id);
     answer(&app, &hold, &manifest)?.status(StatusCode::CREATED).location(&path).done()
 }
@@ -212,7 +223,20 @@ pub async fn amend(app: Arc<App>, mut call: Call) -> Outcome {
         channel: asked.channel,
         access_code: asked.access_code,
     };
-    let hold = app.office.amend(request).await.map_err(|error| command_problem(error, &*manifest))?;
+    let added = request.add.iter().map(Item::places).fold(0, u32::saturating_add);
+    let removed = u32::try_from(request.remove_seats.len()).unwrap_or(u32::MAX);
+    let removed =
+        request.remove_places.iter().fold(removed, |sum, (_, _, places)| sum.saturating_add(*places));
+    let passed = if added > 0 { admission(&app, &call, hold.event, user, None)? } else { None };
+    if let Some(passed) = &passed {
+        passed.use_tickets(&app, added)?;
+    }
+    let amended = app.office.amend(request).await;
+    if let Some(passed) = passed {
+        let changed = amended.as_ref().is_ok_and(|hold| !hold.replayed);
+        passed.give_back(&app, if changed { removed } else { added });
+    }
+    let hold = amended.map_err(|error| command_problem(error, &*manifest))?;
     answer(&app, &hold, &manifest)?.done()
 }
 
@@ -243,8 +267,20 @@ pub async fn extend(app: Arc<App>, mut call: Call) -> Outcome {
 pub async fn release(app: Arc<App>, call: Call) -> Outcome {
     let (hold, user, manifest) = named(&app, &call).await?;
     let key = call.optional_key(None)?;
+    // Who gives a hold back while he is inside may hold as much again.
+    let passed = match call.header("admission-token") {
+        Some(_) => admission(&app, &call, hold.event, user, None).ok().flatten(),
+        None => None,
+    };
+    let places = match &passed {
+        Some(_) => app.office.find_hold_async(hold, user).await.map_or(0, |hold| hold.lines.places()),
+        None => 0,
+    };
     let released = app.office.release(ReleaseRequest { hold, user, key }).await;
     released.map_err(|error| command_problem(error, &*manifest))?;
+    if let Some(passed) = passed {
+        passed.give_back(&app, places);
+    }
     no_content()
 }
 

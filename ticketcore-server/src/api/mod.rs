@@ -27,10 +27,12 @@ pub mod shapes;
 pub mod tickets;
 pub mod venues;
 pub mod waiting_list;
+pub mod waiting_room;
 pub mod webhooks;
 pub mod words;
 
 pub(crate) use reach::{event_manifest, off_reactor};
+pub(crate) use waiting_room::room_problem;
 
 use crate::auth::Scope;
 use crate::http::{Access, Route};
@@ -66,6 +68,7 @@ pub fn routes() -> Vec<Route> {
         tickets::ROUTES,
         me::ROUTES,
         waiting_list::ROUTES,
+        waiting_room::ROUTES,
         checkin::ROUTES,
         sandbox::ROUTES,
         effects::ROUTES,
@@ -73,6 +76,7 @@ pub fn routes() -> Vec<Route> {
         webhooks::ROUTES,
         admin::venues::ROUTES,
         admin::events::ROUTES,
+        admin::waiting_rooms::ROUTES,
         admin::keys::ROUTES,
     ];
     tables.concat()

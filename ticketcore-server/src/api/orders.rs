@@ -21,6 +21,7 @@ use crate::auth::Scope;
 use crate::external;
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_json};
 use crate::return_urls;
+use crate::room::admission;
 use crate::till::Till;
 
 /// The operations.
@@ -102,6 +103,10 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     let hold: HoldId = asked.hold_id.parse().map_err(|_| unknown())?;
     let foreign = |problem: Problem| if problem.code() == Code::UnknownEvent { unknown() } else { problem };
     let manifest = event_manifest(&app, &call, hold.event).await.map_err(foreign)?;
+    if app.rooms.find(hold.event).is_some() {
+        let placed = app.office.find_hold_async(hold, user).await.ok().map(|hold| hold.at);
+        admission(&app, &call, hold.event, user, placed)?;
+    }
     let method = word("/paymentMethodId", asked.payment_method_id.as_deref().unwrap_or("none"))?;
     let return_url = return_url(&app, asked.return_url.as_deref())?;
     if let Some(customer) = asked.customer {

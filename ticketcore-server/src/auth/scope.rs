@@ -18,12 +18,21 @@ pub enum Scope {
     Events,
     /// API keys.
     Keys,
+    /// Holding and ordering without an admission from the waiting room.
+    PassRoom,
     /// Payments that the vendor takes himself: what is due, and what became of it.
     Payments,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 6] =
-        [Scope::Sell, Scope::Orders, Scope::Checkin, Scope::Events, Scope::Keys, Scope::Payments];
+    pub const ALL: [Scope; 7] = [
+        Scope::Sell,
+        Scope::Orders,
+        Scope::Checkin,
+        Scope::Events,
+        Scope::Keys,
+        Scope::PassRoom,
+        Scope::Payments,
+    ];
 }

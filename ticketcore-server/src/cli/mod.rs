@@ -6,6 +6,7 @@ mod keys;
 mod plans;
 mod serve;
 mod verify;
+mod verify_draw;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
     Audit(audit::Audit),
     /// Verifies a ticket code offline, with the published keys on standard input.
     VerifyTicket(verify::VerifyTicket),
+    /// Checks the draw of a waiting room, offline, from what was published.
+    VerifyDraw(verify_draw::VerifyDraw),
     /// Checks a configuration and says what it comes to.
     CheckConfig(Setup),
 }
@@ -78,6 +81,7 @@ pub fn run() -> Result<ExitCode, StartError> {
         Command::Keys(keys) => keys::run(&keys),
         Command::Audit(audit) => audit::run(&audit),
         Command::VerifyTicket(asked) => verify::run(&asked),
+        Command::VerifyDraw(asked) => verify_draw::run(&asked),
         Command::CheckConfig(setup) => {
             println!("{:#?}", setup.load()?);
             Ok(ExitCode::SUCCESS)

@@ -14,7 +14,7 @@ use super::payload::Payload;
 use super::problem::Problem;
 use super::request_id::RequestId;
 use super::router::Params;
-use crate::auth::Principal;
+use crate::auth::{Principal, Sessions};
 
 /// What a handler comes to.
 pub type Outcome = Result<Response<Payload>, Problem>;
@@ -80,6 +80,13 @@ impl Call {
             }
         }
         Ok(found)
+    }
+
+    /// Whether the caller has no account, only a session begun here.
+    #[must_use]
+    pub fn is_session(&self) -> bool {
+        let token = self.header("authorization").and_then(|text| text.split_once(' '));
+        token.is_some_and(|(_, token)| Sessions::is_one(token.trim()))
     }
 
     /// The buyer who is calling.

@@ -68,6 +68,18 @@ codes! {
     Overloaded "overloaded" 503 "Too much is being asked just now";
     Unavailable "unavailable" 503 "The store has failed or the server is stopping";
     OutcomeUnknown "outcome_unknown" 503 "It may have been done or not: ask again with the same idempotency key";
+    // The waiting room.
+    NoWaitingRoom "no_waiting_room" 404 "The event has no waiting room";
+    RoomPhase "room_phase" 409 "The waiting room is not in a phase that allows it";
+    RoomFull "room_full" 409 "As many have joined the waiting room as can";
+    NotInRoom "not_in_room" 409 "The place is not one of those that wait, or not any more";
+    PlaceLost "place_lost" 410 "The place was called and nobody came";
+    RoomToken "room_token" 403 "The token is not good here";
+    AccountRequired "account_required" 403 "It takes an account";
+    InvitationRequired "invitation_required" 403 "It takes an invitation";
+    AdmissionRequired "admission_required" 403 "It takes an admission from the waiting room";
+    AdmissionExpired "admission_expired" 403 "The admission from the waiting room has ended";
+    AdmissionTickets "admission_tickets" 409 "The admission is not good for so many tickets";
     // Payments.
     PaymentDeclined "payment_declined" 402 "The payment was declined";
     WebhookSignature "webhook_signature" 400 "The signature does not fit, or is too old";

@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::room::RoomMetrics;
+
 /// Which operation, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Answered {
@@ -49,6 +51,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections that were closed because there were too many.
     pub connections_refused: Counter,
+    /// How waiting rooms stand.
+    pub rooms: RoomMetrics,
     /// Requests that panicked.
     pub panics: Counter<u64, AtomicU64>,
 }
@@ -87,7 +91,9 @@ impl Metrics {
             connections_refused.clone(),
         );
         registry.register("http_panics", "Requests that panicked", panics.clone());
+        let rooms = RoomMetrics::new(&mut registry);
         Self {
+            rooms,
             registry,
             requests,
             seconds,

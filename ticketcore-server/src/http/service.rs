@@ -119,6 +119,7 @@ impl Service {
                 }
             }
         };
+        let shed = outcome.as_ref().is_err_and(|problem| problem.code() == Code::Overloaded);
         let operation = route.map_or("none", |(_, operation)| operation);
         let mut response = outcome
             .unwrap_or_else(|problem| self.refuse(problem, operation, uri.path(), request_id.as_str()));
@@ -128,6 +129,7 @@ impl Service {
         let status = response.status().as_u16();
         let tally = route.and_then(|(at, _)| self.tallies.get(at)).unwrap_or(&self.elsewhere);
         tally.count(self.metrics(), status, took);
+        self.app.rooms.pulse.count(operation, status, shed, took);
         if self.app.config.log.requests {
             let request_id = request_id.as_str();
             tracing::info!(request_id, operation, status, %method, micros = took.as_micros(), "answered");
@@ -139,7 +141,8 @@ impl Service {
     fn refuse(&self, problem: Problem, operation: &str, path: &str, request_id: &str) -> Response<Payload> {
         let code = problem.code();
         self.metrics().problems.get_or_create(&ProblemCode { code: code.name() }).inc();
-        if code.status().is_server_error() {
+        // Who is sent away in a rush is counted: a line for each would be work for nothing, and there is too much of it already.
+        if code.status().is_server_error() && code != Code::Overloaded {
             tracing::warn!(
                 request_id,
                 operation,

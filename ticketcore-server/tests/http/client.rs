@@ -131,6 +131,11 @@ fn try_raw(address: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// Listens to a stream until the first change is heard, and returns all that was.
 pub fn first_event(address: SocketAddr, path: &str) -> String {
+    listen(address, path, |text| text.contains("event: change") && text.contains("\"seats\":[["))
+}
+
+/// Listens to a stream until enough is heard, and returns all that was.
+pub fn listen(address: SocketAddr, path: &str, enough: impl Fn(&str) -> bool) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n").as_bytes()).unwrap();
@@ -139,7 +144,7 @@ pub fn first_event(address: SocketAddr, path: &str) -> String {
         let count = stream.read(&mut some).unwrap();
         heard.extend(&some[..count]);
         let text = String::from_utf8_lossy(&heard);
-        if count == 0 || text.contains("event: change") && text.contains("\"seats\":[[") {
+        if count == 0 || enough(&text) {
             return text.into_owned();
         }
     }

@@ -18,12 +18,14 @@ const TESTS: &[&str] = &[
     include_str!("refusals.rs"),
     include_str!("staff.rs"),
     include_str!("stopping.rs"),
+    include_str!("waiting_room.rs"),
 ];
 
 /// Codes that can't come about over HTTP, and why not.
 const NOT_PRODUCED: &[(&str, &str)] = &[
     ("headers_too_large", "the HTTP library answers 431 by itself, without a body"),
     ("internal", "only a fault of ours leads to it"),
+    ("room_full", "a hundred million people would have to join"),
     ("in_use", "no route changes what an event sells"),
     ("batch_differs", NO_VOUCHERS),
     ("duplicate_code", NO_VOUCHERS),

@@ -27,3 +27,4 @@ mod stopping;
 mod tls;
 #[cfg(test)]
 mod tokens;
+mod waiting_room;

@@ -1,5 +1,6 @@
-//! Enough to run a sale: venues with their plans, events, sale states, API keys.
+//! Enough to run a sale: venues with their plans, events, sale states, waiting rooms, API keys.
 
 pub mod events;
 pub mod keys;
 pub mod venues;
+pub mod waiting_rooms;

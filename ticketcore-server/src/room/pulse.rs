@@ -1,0 +1,108 @@
+//! [`Pulse`]: how requests have fared lately, for who decides how many more people can be let in.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use ticketcore::UtcMs;
+use ticketcore::admission::Health;
+
+/// How far back is looked, in milliseconds.
+const WINDOW_MS: u64 = 10_000;
+/// Checkouts of one step whose time is kept; of more, the first.
+const CHECKOUTS_MAX: usize = 8_192;
+
+/// What was counted since it was last taken.
+#[derive(Default)]
+struct Sample {
+    requests: u64,
+    errors: u64,
+    shed: u64,
+    checkouts_ms: Vec<u32>,
+}
+
+/// Counts requests, and tells how the last ten seconds were. Counting takes no lock but for checkouts.
+#[derive(Default)]
+pub struct Pulse {
+    requests: AtomicU64,
+    errors: AtomicU64,
+    shed: AtomicU64,
+    checkouts_ms: Mutex<Vec<u32>>,
+    lately: Mutex<VecDeque<(UtcMs, Sample)>>,
+}
+
+impl Pulse {
+    /// Counts an answer. `shed`: it was turned away for load.
+    pub fn count(&self, operation: &str, status: u16, shed: bool, took: Duration) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if shed {
+            self.shed.fetch_add(1, Ordering::Relaxed);
+        } else if status >= 500 {
+            self.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        if matches!(operation, "place_order" | "pay_order") && status < 400 {
+            let mut checkouts = self.checkouts_ms.lock();
+            if checkouts.len() < CHECKOUTS_MAX {
+                checkouts.push(u32::try_from(took.as_millis()).unwrap_or(u32::MAX));
+            }
+        }
+    }
+
+    /// How the shop is doing, by the last ten seconds. Call it once a step.
+    pub fn health(&self, now: UtcMs, gateway_out: bool) -> Health {
+        let sample = Sample {
+            requests: self.requests.swap(0, Ordering::Relaxed),
+            errors: self.errors.swap(0, Ordering::Relaxed),
+            shed: self.shed.swap(0, Ordering::Relaxed),
+            checkouts_ms: std::mem::take(&mut *self.checkouts_ms.lock()),
+        };
+        let mut lately = self.lately.lock();
+        lately.push_back((now, sample));
+        while lately.front().is_some_and(|(at, _)| now.since_ms(*at) > WINDOW_MS) {
+            lately.pop_front();
+        }
+        let sum = |of: fn(&Sample) -> u64| lately.iter().map(|(_, sample)| of(sample)).sum::<u64>();
+        let requests = sum(|sample| sample.requests);
+        let mut checkouts: Vec<u32> =
+            lately.iter().flat_map(|(_, sample)| sample.checkouts_ms.iter().copied()).collect();
+        checkouts.sort_unstable();
+        let p99 = checkouts.get(checkouts.len().saturating_sub(1) * 99 / 100);
+        Health {
+            at: now,
+            checkout_p99_ms: p99.map(|ms| f64::from(*ms)),
+            errors: part(sum(|sample| sample.errors), requests),
+            shed: part(sum(|sample| sample.shed), requests),
+            authorise_ms: None,
+            gateway_out,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "requests of ten seconds")]
+fn part(some: u64, all: u64) -> Option<f64> {
+    (all > 0).then(|| some as f64 / all as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_older_than_ten_seconds_is_forgotten() {
+        let pulse = Pulse::default();
+        let quiet = pulse.health(UtcMs(1_000), false);
+        assert_eq!((quiet.errors, quiet.checkout_p99_ms), (None, None));
+        for ms in 1..=100 {
+            pulse.count("place_order", 201, false, Duration::from_millis(ms));
+        }
+        pulse.count("get_event", 500, false, Duration::ZERO);
+        pulse.count("place_hold", 503, true, Duration::ZERO);
+        let busy = pulse.health(UtcMs(2_000), true);
+        assert_eq!(busy.checkout_p99_ms, Some(99.0));
+        assert_eq!((busy.errors, busy.shed), (Some(1.0 / 102.0), Some(1.0 / 102.0)));
+        assert!(busy.gateway_out);
+        let later = pulse.health(UtcMs(12_001), false);
+        assert_eq!((later.errors, later.checkout_p99_ms), (None, None));
+    }
+}

@@ -1,0 +1,261 @@
+//! [`WaitEstimate`]: how long somebody will wait, and how sure that is.
+//!
+//! What is ahead of him, divided by how fast it went lately; made honest by what such estimates were worth before: some are noted, and judged
+//! when their places are called. The quantiles of the ratios, by how far ahead the estimate
+//! looked, turn the next estimate into a median and a 90th percentile (split conformal prediction; V. Vovk, A. Gammerman, G. Shafer,
+//! *Algorithmic Learning in a Random World*, 2005), and which quantiles are taken follows how often they were kept (I. Gibbs, E. Candes, *Adaptive
+//! Conformal Inference Under Distribution Shift*, 2021).
+
+use std::collections::VecDeque;
+
+use crate::time::UtcMs;
+
+/// The rate is looked at over half of how far ahead is looked, and over so long at least, in milliseconds.
+const RATE_MS_MIN: u64 = 20_000;
+/// Records are so far apart at least, in milliseconds. People are called in steps of about a second, of which some more comes to each wait.
+const RECORD_MS: u64 = 1_000;
+/// How far ahead estimates are judged, in milliseconds; each is twice the one before.
+const HORIZONS_MS: [u64; 11] =
+    [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 512_000, 1_024_000];
+/// In the time of a horizon so many estimates that look so far ahead are noted, to be judged.
+const TOLD_MAX: u64 = 12;
+/// Estimates of a horizon that may wait to be judged.
+const OPEN_MAX: usize = 1_024;
+/// Ratios that are kept of each horizon.
+const RATIOS: usize = 512;
+/// Fewer ratios than this are not believed.
+const RATIOS_MIN: usize = 8;
+/// The quantiles that are told.
+const QUANTILES: [f64; 2] = [0.5, 0.9];
+/// How fast the quantiles that are looked up move, so that what is told keeps what it promises though queues change their speed.
+const LEARNING: f64 = 0.02;
+
+/// How long somebody will wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// One of two waits no longer, in milliseconds.
+    pub p50_ms: u64,
+    /// Nine of ten wait no longer, in milliseconds.
+    pub p90_ms: u64,
+}
+
+/// What somebody would have been told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    at: UtcMs,
+    position: u64,
+    ms: f64,
+}
+
+/// What estimates that look so far ahead were worth.
+#[derive(Clone, Debug, Default)]
+struct Judged {
+    /// What was told and has not come true yet.
+    open: VecDeque<Told>,
+    /// How long it took, of how long it was said to take; oldest first.
+    ratios: VecDeque<f32>,
+    /// Their quantiles, if there are enough.
+    quantiles: Option<[f64; 2]>,
+    /// Which quantiles of the ratios have turned out to be those of the waits, as differences from these.
+    shifts: [f64; 2],
+}
+
+/// Learns how fast a queue moves. A thousand records and ratios of each of eleven horizons at most: some 200 KB.
+#[derive(Clone, Debug, Default)]
+pub struct WaitEstimate {
+    seen: VecDeque<(UtcMs, u64)>,
+    judged: [Judged; HORIZONS_MS.len()],
+}
+
+impl WaitEstimate {
+    /// Positions below `called` are called by now. Call it about once a second, whether or not that grows.
+    pub fn record(&mut self, now: UtcMs, called: u64) {
+        if self.seen.back().is_some_and(|(last, _)| now.since_ms(*last) < RECORD_MS) {
+            return;
+        }
+        self.seen.push_back((now, called));
+        let longest = HORIZONS_MS[HORIZONS_MS.len() - 1];
+        while self.seen.len() > 2 && now.since_ms(self.seen[1].0) > longest {
+            self.seen.pop_front();
+        }
+        let last = self.seen.len() - 1;
+        for (horizon, judged) in HORIZONS_MS.iter().zip(&mut self.judged) {
+            judged.settle(now, called);
+            // As if somebody asked who is so far back that he would be told about this wait.
+            let rate = rate(&self.seen, last, *horizon);
+            let ahead = whole(rate * number(horizon.saturating_sub(RECORD_MS)));
+            let due = judged.open.back().is_none_or(|told| now.since_ms(told.at) >= horizon / TOLD_MAX);
+            if let Some(ms) = plain(ahead + 1, rate).filter(|_| due) {
+                judged.open.push_back(Told { at: now, position: called + ahead, ms });
+            }
+        }
+    }
+
+    /// How long somebody will wait with so many ahead of him. `None` while nobody is called. O(1).
+    #[must_use]
+    pub fn wait(&self, ahead: u64) -> Option<Wait> {
+        let last = self.seen.len().checked_sub(1)?;
+        let mut nearest = None;
+        for (at, horizon) in HORIZONS_MS.iter().enumerate() {
+            // He is called with the one after all who are ahead.
+            let told = plain(ahead.saturating_add(1), rate(&self.seen, last, *horizon));
+            nearest = told.map(|told| (at, told)).or(nearest);
+            if told.is_some_and(|told| told <= 1.42 * number(*horizon)) {
+                break;
+            }
+        }
+        let (at, told) = nearest?;
+        let [p50, p90] = self.quantiles(at);
+        Some(Wait { p50_ms: whole(told * p50), p90_ms: whole(told * p90) })
+    }
+
+    /// Places called a second, lately.
+    #[must_use]
+    pub fn rate_per_s(&self) -> f64 {
+        self.seen.len().checked_sub(1).map_or(0.0, |last| rate(&self.seen, last, 0) * 1_000.0)
+    }
+
+    /// The quantiles of the nearest horizon that has any.
+    fn quantiles(&self, nearest: usize) -> [f64; 2] {
+        let nearer = self.judged[..=nearest].iter().rev().find_map(|judged| judged.quantiles);
+        let further = || self.judged[nearest..].iter().find_map(|judged| judged.quantiles);
+        nearer.or_else(further).unwrap_or([1.0, 2.0])
+    }
+}
+
+impl Judged {
+    /// Learns from what has come true.
+    fn settle(&mut self, now: UtcMs, called: u64) {
+        let mut came = Vec::new();
+        self.open.retain(|told| {
+            let comes = told.position >= called;
+            if !comes {
+                came.push(number(now.since_ms(told.at)) / told.ms);
+            }
+            comes
+        });
+        came.into_iter().for_each(|ratio| self.learn(ratio));
+        // A queue that has stopped for very long.
+        if self.open.len() > OPEN_MAX {
+            self.open.pop_front();
+        }
+    }
+
+    fn learn(&mut self, ratio: f64) {
+        for (shift, (part, told)) in
+            self.shifts.iter_mut().zip(QUANTILES.iter().zip(self.quantiles.iter().flatten()))
+        {
+            let kept = if ratio <= *told { 1.0 } else { 0.0 };
+            *shift = (*shift + LEARNING * (part - kept)).clamp(-part, 1.0 - part);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a ratio needs no more digits")]
+        self.ratios.push_back(ratio as f32);
+        if self.ratios.len() > RATIOS {
+            self.ratios.pop_front();
+        }
+        if self.ratios.len() >= RATIOS_MIN {
+            let mut sorted: Vec<f32> = self.ratios.iter().copied().collect();
+            sorted.sort_by(f32::total_cmp);
+            let at = |part: usize| {
+                let place = number(sorted.len() as u64 - 1) * (QUANTILES[part] + self.shifts[part]);
+                f64::from(sorted[usize::try_from(whole(place)).unwrap_or(0)])
+            };
+            self.quantiles = Some([at(0), at(1)]);
+        }
+    }
+}
+
+/// How long so many places take at a rate, in milliseconds; `None` if they never come.
+fn plain(places: u64, rate: f64) -> Option<f64> {
+    let told = number(places) / rate + number(RECORD_MS);
+    told.is_finite().then_some(told)
+}
+
+/// Places called a millisecond, as it was known at a record, to look so far ahead.
+fn rate(seen: &VecDeque<(UtcMs, u64)>, at: usize, horizon_ms: u64) -> f64 {
+    let (now, called) = seen[at];
+    let since = before(seen, now, (horizon_ms / 2).max(RATE_MS_MIN)).unwrap_or(0);
+    let (then, called_then) = seen[since];
+    number(called.saturating_sub(called_then)) / number(now.since_ms(then).max(1))
+}
+
+/// The last record that was made so long before.
+fn before(seen: &VecDeque<(UtcMs, u64)>, now: UtcMs, ms: u64) -> Option<usize> {
+    seen.partition_point(|(at, _)| now.since_ms(*at) >= ms).checked_sub(1)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
+fn whole(value: f64) -> u64 {
+    value as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_told_before_anybody_was_called() {
+        let mut estimate = WaitEstimate::default();
+        assert_eq!(estimate.wait(10), None);
+        estimate.record(UtcMs(1_000), 0);
+        estimate.record(UtcMs(5_000), 0);
+        assert_eq!(estimate.wait(10), None);
+    }
+
+    #[test]
+    fn a_steady_queue_is_told_exactly() {
+        let mut estimate = WaitEstimate::default();
+        for second in 0..600u64 {
+            estimate.record(UtcMs(second * 1_000), second * 50);
+        }
+        let wait = estimate.wait(4_999).unwrap();
+        assert!(wait.p50_ms.abs_diff(100_000) < 2_000, "{wait:?}");
+        assert!(wait.p90_ms >= wait.p50_ms && wait.p90_ms < 110_000, "{wait:?}");
+        assert!((estimate.rate_per_s() - 50.0).abs() < 1.0);
+    }
+
+    /// The promise itself: of many people, told at many times, half wait no longer than p50, nine of ten no longer than p90.
+    #[test]
+    fn quantiles_hold_in_a_queue_that_moves_by_fits_and_starts() {
+        // Xorshift: G. Marsaglia, 2003.
+        let mut random = 88_172_645_463_325_252u64;
+        let mut next = |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        let mut estimate = WaitEstimate::default();
+        let (mut called, mut speed) = (0u64, 50u64);
+        let mut history = Vec::new();
+        let mut quotes = Vec::new();
+        for second in 0..4_000u64 {
+            if second % 20 == 0 {
+                speed = 20 + next(60);
+            }
+            called += speed + next(20);
+            estimate.record(UtcMs(second * 1_000), called);
+            history.push(called);
+            if second > 300 && second < 3_500 {
+                let ahead = next(10_000);
+                quotes.extend(estimate.wait(ahead).map(|wait| (second, called + ahead, wait)));
+            }
+        }
+        let (mut half, mut most, mut all) = (0, 0, 0);
+        for (told, position, wait) in quotes {
+            let Some(came) = history.iter().position(|called| *called > position) else { continue };
+            let waited = (came as u64 - told) * 1_000;
+            all += 1;
+            half += usize::from(waited <= wait.p50_ms);
+            most += usize::from(waited <= wait.p90_ms);
+        }
+        assert!(all > 3_000);
+        assert!((40..=60).contains(&(half * 100 / all)), "{half} of {all}");
+        assert!((85..=95).contains(&(most * 100 / all)), "{most} of {all}");
+    }
+}

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::auth::{ApiKeys, Issuers, Secrets, Sessions};
 use crate::config::Config;
+use crate::guard::Guard;
 use crate::http::Metrics;
 
 /// What a server can't start for.
@@ -38,6 +39,8 @@ pub struct App {
     pub issuers: Issuers,
     /// Signs tickets.
     pub ticket_keys: TicketKeys,
+    /// Who asks too often, who behaves like a bot.
+    pub guard: Arc<Guard>,
     /// The gateway that takes the money.
     pub till: Till,
     /// What is counted.
@@ -73,6 +76,10 @@ impl App {
         };
         let checkout = Arc::new(Checkout::new(Arc::clone(&office), till.gateways(), checkout)?);
         let published = Published::start(Arc::clone(&office), config.publish.clone(), stopping.clone());
+        let around = (&secrets, config.data.as_path(), config.tls.is_some());
+        let guard = Guard::start(&config.guard, around, &office, Arc::clone(&clock), stopping.clone())?;
+        let mut metrics = Metrics::new();
+        metrics.register(|registry| guard.metrics().register(registry));
         let room_key = secrets.get("room")?;
         let rooms = Rooms::open(Arc::clone(&store) as _, Arc::clone(&office), Arc::clone(&clock), &room_key)?;
         rooms.start(&checkout)?;
@@ -86,7 +93,8 @@ impl App {
             office,
             store,
             till,
-            metrics: Metrics::new(),
+            metrics,
+            guard,
             published,
             rooms,
             stopping,

@@ -5,8 +5,8 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::common::Common;
 use super::{
-    admin, availability, checkin, events, holds, me, orders, sandbox, seatmap, sessions, tickets, venues,
-    waiting_list, waiting_room, webhooks,
+    admin, availability, challenge, checkin, events, holds, me, orders, reviews, sandbox, seatmap, sessions,
+    tickets, venues, waiting_list, waiting_room, webhooks,
 };
 use crate::http::Violation;
 
@@ -14,7 +14,7 @@ use crate::http::Violation;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemBody {
-    /// `urn:ticketcore:problem:` and the code.
+    /// `urn:ticketcore:problem:` and the code, or the type that a standard has for it.
     pub r#type: String,
     /// The same for every problem with this code.
     pub title: String,
@@ -54,6 +54,7 @@ pub struct ProblemBody {
         events::sections,
         sessions::begin,
         sessions::me,
+        challenge::get,
         holds::place,
         holds::get,
         holds::amend,
@@ -70,6 +71,7 @@ pub struct ProblemBody {
         tickets::exchange,
         tickets::refunds,
         tickets::refund,
+        reviews::review,
         me::orders,
         waiting_list::join,
         waiting_list::get,

@@ -41,6 +41,7 @@ const FILES: &[PageFile] = &[
     file!("api.js" "text/javascript; charset=utf-8"),
     file!("app.js" "text/javascript; charset=utf-8"),
     file!("camera.js" "text/javascript; charset=utf-8"),
+    file!("challenge.js" "text/javascript; charset=utf-8"),
     file!("choose.js" "text/javascript; charset=utf-8"),
     file!("countdown.js" "text/javascript; charset=utf-8"),
     file!("dom.js" "text/javascript; charset=utf-8"),

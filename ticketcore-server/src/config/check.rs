@@ -33,6 +33,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if let Err(reason) = config.publish.check() {
         return wrong("publish", &reason);
     }
+    if let Err((option, reason)) = config.guard.check() {
+        return wrong(&format!("guard.{option}"), &reason);
+    }
     if config.payments.gateway == GatewayKind::Stripe && config.payments.stripe.is_none() {
         return wrong("payments.stripe", "its secrets are missing");
     }

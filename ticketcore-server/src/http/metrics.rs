@@ -83,6 +83,11 @@ impl Metrics {
         Self { registry, requests, seconds, problems, in_flight, connections, connections_refused, panics }
     }
 
+    /// Has others show what they count.
+    pub fn register(&mut self, others: impl FnOnce(&mut Registry)) {
+        others(&mut self.registry);
+    }
+
     /// All of it as OpenMetrics text.
     #[must_use]
     pub fn text(&self) -> String {

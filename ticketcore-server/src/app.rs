@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::auth::{ApiKeys, Issuers, Secrets, Sessions};
 use crate::config::Config;
+use crate::external::External;
 use crate::guard::Guard;
 use crate::http::Metrics;
 
@@ -43,6 +44,8 @@ pub struct App {
     pub guard: Arc<Guard>,
     /// The gateway that takes the money.
     pub till: Till,
+    /// What is handed out of payments that the vendor takes himself.
+    pub external: External,
     /// What is counted.
     pub metrics: Metrics,
     /// Whether the server has been told to stop.
@@ -66,7 +69,7 @@ impl App {
         let store = Arc::new(LocalStore::open(config.data.join("store"), LocalOptions::default())?);
         let options = Options { clock: Arc::clone(&clock), ..Options::default() };
         let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store) as _, options)?);
-        let till = Till::open(&config.payments, &secrets, &clock)?;
+        let till = Till::open(&config.payments, &config.data, &secrets, &clock)?;
         let checkout = CheckoutOptions {
             return_url: config.payments.return_url.as_deref().map(Word::new).transpose()?,
             patience_ms: config.payments.patience_ms,
@@ -93,6 +96,7 @@ impl App {
             office,
             store,
             till,
+            external: External::new(clock.now(), secrets.get("fingerprint")?),
             metrics,
             guard,
             published,

@@ -9,8 +9,8 @@
 //! * [`auth`]: who is calling, and what that allows.
 //! * [`guard`]: who asks too often, who behaves like a bot.
 //! * [`publish`]: what everybody reads, prebuilt.
-//! * [`room`]: waiting rooms at work: clock, keys, measurements.
-//! * [`till`]: the gateway that takes the money. [`stripe`]: one of them.
+//! * [`return_urls`]: where buyers may come back to. [`room`]: waiting rooms at work: clock, keys, measurements.
+//! * [`till`]: the gateway that takes the money. [`stripe`]: one of them. [`external`]: the vendor takes it himself.
 //! * [`api`]: the routes, one file a resource; their table is [`api::routes`].
 #![forbid(unsafe_code)]
 
@@ -18,9 +18,11 @@ pub mod api;
 pub mod app;
 pub mod auth;
 pub mod config;
+pub mod external;
 pub mod guard;
 pub mod http;
 pub mod publish;
+pub mod return_urls;
 pub mod room;
 pub mod stripe;
 pub mod till;

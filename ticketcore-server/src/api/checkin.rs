@@ -31,7 +31,7 @@ pub struct RedeemTicket {
     /// What was scanned, or typed.
     pub code: String,
     /// `entry` (if absent) or `exit`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<super::words::WayWord>)]
     pub way: Option<Way>,
     /// The event at whose door it was scanned; another's tickets are refused.
     pub event_id: Option<String>,

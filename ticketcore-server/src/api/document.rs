@@ -4,9 +4,10 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::common::Common;
+use super::words::ProblemWord;
 use super::{
-    admin, availability, challenge, checkin, events, holds, me, orders, reviews, sandbox, seatmap, sessions,
-    tickets, venues, waiting_list, waiting_room, webhooks,
+    admin, availability, challenge, checkin, effects, events, holds, me, observe, orders, reviews, sandbox,
+    seatmap, sessions, tickets, venues, waiting_list, waiting_room, webhooks,
 };
 use crate::http::Violation;
 
@@ -20,7 +21,8 @@ pub struct ProblemBody {
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What went wrong, from a closed list.
+    /// What went wrong.
+    #[schema(value_type = ProblemWord)]
     pub code: String,
     /// About this case of it.
     pub detail: String,
@@ -87,6 +89,8 @@ pub struct ProblemBody {
         checkin::keys,
         checkin::revocations,
         sandbox::complete,
+        effects::take_next_effects,
+        observe::observe_effect,
         webhooks::stripe,
         admin::venues::add,
         admin::venues::import,

@@ -37,7 +37,7 @@ pub struct EventSummary {
     /// The venue's IANA time zone.
     pub zone: String,
     /// Where its sale stands.
-    #[schema(value_type = String)]
+    #[schema(value_type = super::words::SaleWord)]
     pub sale_state: SaleState,
 }
 
@@ -114,7 +114,7 @@ pub struct SectionShape {
 /// # Errors
 /// What is wrong with the parameters.
 #[utoipa::path(get, path = "/v1/events", operation_id = "list_events", tag = "browse",
-    params(("state" = Option<String>, Query, description = "Only events in this sale state"),
+    params(("state" = Option<super::words::SaleWord>, Query, description = "Only events in this sale state"),
         ("from" = Option<String>, Query, description = "Only events that start at this instant or later"),
         ("until" = Option<String>, Query, description = "Only events that start before this instant"),
         ("text" = Option<String>, Query, description = "Only events whose name has this in it, whatever the case"),

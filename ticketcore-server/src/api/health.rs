@@ -1,8 +1,10 @@
 //! Whether the server is well, what it counts, and its interface's description.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use serde::Serialize;
+use ticketcore::EventId;
 use utoipa::OpenApi;
 
 use super::document::Document;
@@ -19,6 +21,9 @@ pub const ROUTES: &[Route] = &[
     route!("GET" "/openapi.json" "get_openapi" Access::Public, openapi),
 ];
 
+/// Events that are named as stopped at most; all are counted.
+const STOPPED_NAMED_MAX: usize = 100;
+
 #[derive(Serialize)]
 struct Status {
     status: &'static str,
@@ -32,18 +37,38 @@ pub async fn health(_app: Arc<App>, _call: Call) -> Outcome {
     Answer::json(&Status { status: "ok" })?.done()
 }
 
-/// The store takes what is written, and the server is not stopping.
+/// The store takes what is written, no event has stopped, and the server is not stopping.
 ///
 /// # Errors
 /// [`Code::Unavailable`] with what is wrong.
 pub async fn ready(app: Arc<App>, _call: Call) -> Outcome {
-    if *app.stopping.borrow() {
+    readiness(*app.stopping.borrow(), app.store.trouble(), &app.office.stopped_events())?;
+    Answer::json(&Status { status: "ready" })?.done()
+}
+
+/// Why nobody should be sent here now, if there is a reason.
+fn readiness(
+    stopping: bool,
+    trouble: Option<impl Serialize>,
+    stopped: &[(EventId, String)],
+) -> Result<(), Problem> {
+    if stopping {
         return Err(Problem::new(Code::Unavailable, "The server is stopping"));
     }
-    if let Some(trouble) = app.store.trouble() {
-        return Err(Problem::new(Code::Unavailable, "The store has failed").with("trouble", trouble));
+    let ids: Vec<String> =
+        stopped.iter().take(STOPPED_NAMED_MAX).map(|(event, _)| event.to_string()).collect();
+    if trouble.is_some() {
+        let problem = Problem::new(Code::Unavailable, "The store has failed").with("trouble", trouble);
+        return Err(if ids.is_empty() { problem } else { problem.with("stoppedEvents", ids) });
     }
-    Answer::json(&Status { status: "ready" })?.done()
+    if stopped.is_empty() {
+        return Ok(());
+    }
+    for (event, reason) in stopped.iter().take(STOPPED_NAMED_MAX) {
+        tracing::warn!(%event, reason, "an event has stopped");
+    }
+    let told = format!("{} events have stopped", stopped.len());
+    Err(Problem::new(Code::Unavailable, told).with("stoppedEvents", ids))
 }
 
 /// What is counted, in the Prometheus form that the caller likes best: OpenMetrics, or the older one if he does not say.
@@ -65,5 +90,35 @@ pub async fn metrics(app: Arc<App>, call: Call) -> Outcome {
 /// # Errors
 /// None.
 pub async fn openapi(_app: Arc<App>, _call: Call) -> Outcome {
-    Answer::json(&Document::openapi())?.cached("public, max-age=300").done()
+    // Made once: it says the same as long as the program runs.
+    static WRITTEN: LazyLock<Result<Bytes, String>> = LazyLock::new(|| {
+        let written = serde_json::to_vec(&Document::openapi());
+        written.map(Bytes::from).map_err(|error| error.to_string())
+    });
+    let written = WRITTEN.clone().map_err(|error| Problem::new(Code::Internal, error))?;
+    Answer::bytes("application/json", written).cached("public, max-age=300").done()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_can_not_sell_says_so() {
+        let nothing: Option<&str> = None;
+        let stopped = [(EventId(7), "an invariant".to_owned())];
+        assert!(readiness(false, nothing, &[]).is_ok());
+        for (stopping, trouble, stopped, told) in [
+            (true, nothing, &[][..], "stopping"),
+            (false, Some("disk"), &[][..], "disk"),
+            (false, nothing, &stopped[..], "1 events have stopped"),
+            (false, Some("disk"), &stopped[..], "store has failed"),
+        ] {
+            let problem = readiness(stopping, trouble, stopped).unwrap_err();
+            assert_eq!(problem.code(), Code::Unavailable);
+            let problem = format!("{problem:?}");
+            assert!(problem.contains(told) || told == "disk" && problem.contains("trouble"), "{problem}");
+            assert_eq!(problem.contains("stoppedEvents"), !stopped.is_empty());
+        }
+    }
 }

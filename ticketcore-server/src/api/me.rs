@@ -60,9 +60,11 @@ pub async fn orders(app: Arc<App>, call: Call) -> Outcome {
         Ok((found, next))
     });
     let (found, next) = found.await?.map_err(|error| command_problem(error, &()))?;
-    let items: Vec<OrderShape<'_>> = found
-        .iter()
-        .flat_map(|(manifest, orders)| orders.iter().map(|order| shape(&app, order, manifest)))
-        .collect();
+    let mut items: Vec<OrderShape<'_>> = Vec::new();
+    for (manifest, orders) in &found {
+        for order in orders {
+            items.push(shape(&app, order, manifest).await);
+        }
+    }
     Answer::json(&Page { items, next: next.map(|event| cursor(event.0)) })?.done()
 }

@@ -1,17 +1,21 @@
 //! The routes, one file a resource, and their table.
 
 pub mod admin;
+mod assets;
 pub mod availability;
 pub mod challenge;
 pub mod checkin;
 mod common;
+pub mod docs;
 pub mod document;
+pub mod effects;
 pub mod events;
 pub mod health;
 pub mod holds;
 pub mod items;
 pub mod lines;
 pub mod me;
+pub mod observe;
 pub mod order_shape;
 pub mod orders;
 pub mod page;
@@ -27,6 +31,7 @@ pub mod venues;
 pub mod waiting_list;
 pub mod waiting_room;
 pub mod webhooks;
+pub mod words;
 
 pub(crate) use reach::{event_manifest, off_reactor};
 pub(crate) use waiting_room::room_problem;
@@ -53,6 +58,7 @@ pub(crate) use route;
 pub fn routes() -> Vec<Route> {
     let tables: &[&[Route]] = &[
         health::ROUTES,
+        docs::ROUTES,
         page::ROUTES,
         venues::ROUTES,
         events::ROUTES,
@@ -69,6 +75,8 @@ pub fn routes() -> Vec<Route> {
         waiting_room::ROUTES,
         checkin::ROUTES,
         sandbox::ROUTES,
+        effects::ROUTES,
+        observe::ROUTES,
         webhooks::ROUTES,
         admin::venues::ROUTES,
         admin::events::ROUTES,

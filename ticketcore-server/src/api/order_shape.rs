@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::lines::{LineShape, lines, money};
 use super::orders::reason_name;
 use super::shapes::{MoneyShape, rfc3339};
+use super::words::{EndWord, OrderWord, PaymentWord, RefundWord};
 use crate::app::App;
 
 /// An order.
@@ -21,9 +22,11 @@ pub struct OrderShape<'a> {
     pub hold_id: String,
     /// Its event.
     pub event_id: String,
-    /// Where it stands: `open`, `paying`, `in_review`, `authorized`, `captured`, `confirmed`, `cancelled`, `expired`.
+    /// Where it stands.
+    #[schema(value_type = OrderWord)]
     pub status: &'static str,
     /// Why it ended, if it did not end as it should.
+    #[schema(value_type = Option<EndWord>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What the buyer must do at the gateway: an address to go to, or a token for its page.
@@ -56,7 +59,8 @@ pub struct OrderShape<'a> {
 pub struct PaymentShape {
     /// From 1.
     pub number: usize,
-    /// `started`, `action_required`, `authorized`, `captured`, `declined`, `voided`.
+    /// Where it stands.
+    #[schema(value_type = PaymentWord)]
     pub status: &'static str,
     /// How much was asked for.
     pub amount: MoneyShape,
@@ -73,18 +77,36 @@ pub struct PaymentShape {
 pub struct RefundShape {
     /// From 1.
     pub number: usize,
-    /// `requested`, `submitted`, `succeeded`, `stuck`.
+    /// Where it stands.
+    #[schema(value_type = RefundWord)]
     pub status: &'static str,
     /// How much.
     pub amount: MoneyShape,
     /// Tickets that died with it.
     pub tickets: Vec<u32>,
     /// Why.
+    #[schema(value_type = EndWord)]
     pub reason: String,
 }
 
-/// What is shown of an order.
-pub fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> OrderShape<'a> {
+/// What is shown of an order. Where its buyer must go is asked for, if need be.
+pub async fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> OrderShape<'a> {
+    let last = details.payments.last();
+    let acting =
+        last.filter(|payment| payment.state == PaymentState::ActionRequired && details.order.state.is_live());
+    let next_action = match acting {
+        None => None,
+        Some(payment) => app.till.next_action(payment.note.as_str()).await,
+    };
+    shown(app, details, manifest, next_action)
+}
+
+fn shown<'a>(
+    app: &App,
+    details: &OrderDetails,
+    manifest: &'a Manifest,
+    next_action: Option<String>,
+) -> OrderShape<'a> {
     let order = &details.order;
     let payment = |(at, payment): (usize, &Payment)| PaymentShape {
         number: at + 1,
@@ -94,9 +116,6 @@ pub fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> O
         code: (payment.state != PaymentState::ActionRequired && !payment.note.as_str().is_empty())
             .then(|| payment.note.as_str().to_owned()),
     };
-    let last = details.payments.last();
-    let acting =
-        last.filter(|payment| payment.state == PaymentState::ActionRequired && order.state.is_live());
     let valid = |place: &&(ticketcore::order::Place, ticketcore::order::Ticket)| {
         place.1.status == TicketStatus::Valid
     };
@@ -106,7 +125,7 @@ pub fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> O
         event_id: order.id.event.to_string(),
         status: order.state.name(),
         reason: details.reason.map(reason_name),
-        next_action: acting.map(|payment| payment.note.as_str().to_owned()),
+        next_action,
         payment_deadline: order.payment_deadline.map(rfc3339),
         lines: lines(&order.lines, manifest),
         total: money(order.total_minor, manifest),
@@ -129,19 +148,23 @@ pub fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> O
 pub fn refund_shape(at: usize, refund: &Refund, manifest: &Manifest) -> RefundShape {
     RefundShape {
         number: at + 1,
-        status: match refund.state {
-            RefundState::Requested => "requested",
-            RefundState::Submitted => "submitted",
-            RefundState::Succeeded => "succeeded",
-            RefundState::Stuck => "stuck",
-        },
+        status: refund_status(refund.state),
         amount: money(refund.amount_minor, manifest),
         tickets: refund.tickets.clone(),
         reason: reason_name(refund.reason),
     }
 }
 
-const fn payment_status(state: PaymentState) -> &'static str {
+pub(super) const fn refund_status(state: RefundState) -> &'static str {
+    match state {
+        RefundState::Requested => "requested",
+        RefundState::Submitted => "submitted",
+        RefundState::Succeeded => "succeeded",
+        RefundState::Stuck => "stuck",
+    }
+}
+
+pub(super) const fn payment_status(state: PaymentState) -> &'static str {
     match state {
         PaymentState::Started => "started",
         PaymentState::ActionRequired => "action_required",

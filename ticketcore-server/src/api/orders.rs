@@ -19,9 +19,12 @@ use super::shapes::rfc3339;
 use super::{event_manifest, off_reactor, route};
 use crate::app::App;
 use crate::auth::Scope;
+use crate::external;
 use crate::guard::{Judged, Sent};
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_json};
+use crate::return_urls;
 use crate::room::admission;
+use crate::till::Till;
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -41,10 +44,12 @@ pub struct PlaceOrder {
     pub payment_method_id: Option<String>,
     /// Who buys. Kept apart from the order, and can be erased; not a part of what the idempotency key stands for.
     pub customer: Option<Customer>,
-    /// Where the buyer comes back to from a page of the gateway's: the server's own address for that, or one below it.
+    /// Where the buyer comes back to from a page of the gateway's, with `{order}` for the order's id: the address that the server is set up
+    /// with (as if absent), or one that begins with what it allows. Not a part of what the idempotency key stands for.
+    #[schema(example = "https://shop.example/back/{order}")]
     pub return_url: Option<String>,
     /// What to do if the money comes after the seats are gone and these seats are taken: `refund` (if absent) or `equivalent`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<super::words::LateMoneyWord>)]
     pub late_money: Option<LateMoney>,
     /// The solution of a challenge, as the header `Challenge-Solution`.
     pub challenge: Option<String>,
@@ -74,6 +79,8 @@ pub struct PayOrder {
     pub payment_method_id: String,
     /// The solution of a challenge, as the header `Challenge-Solution`.
     pub challenge: Option<String>,
+    /// As when the order was placed.
+    pub return_url: Option<String>,
     /// As the header `Idempotency-Key`.
     pub idempotency_key: Option<String>,
 }
@@ -107,7 +114,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         admission(&app, &call, hold.event, user, placed)?;
     }
     let method = word("/paymentMethodId", asked.payment_method_id.as_deref().unwrap_or("none"))?;
-    check_return(&app, asked.return_url.as_deref())?;
+    let return_url = return_url(&app, asked.return_url.as_deref())?;
     let sent = Sent {
         solution: asked.challenge.as_deref(),
         key: asked.idempotency_key.as_deref(),
@@ -124,9 +131,13 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         review,
         ..CheckoutRequest::new(hold, user)
     };
-    let gateway = app.till.name();
-    let buying = app.checkout.buy(request, gateway, method.as_str());
-    let progress = within_patience(&app, hold.order(), buying).await;
+    let progress = match app.till {
+        Till::External => external::buy(&app, request, method).await,
+        _ => {
+            let buying = app.checkout.buy_returning(request, app.till.name(), method.as_str(), return_url);
+            within_patience(&app, hold.order(), buying).await
+        }
+    };
     let progress = progress.map_err(|error| command_problem(error, &*manifest))?;
     told(&app, (user, &judged), progress, &manifest).await
 }
@@ -141,7 +152,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     responses((status = 200, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     let (_, details, manifest) = own_order(&app, &call).await?;
-    Answer::json(&shape(&app, &details, &manifest))?.etag(details.order.version.0).done()
+    Answer::json(&shape(&app, &details, &manifest).await)?.etag(details.order.version.0).done()
 }
 
 /// Tries to pay again, after a decline for example.
@@ -165,8 +176,12 @@ pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
         demanded: false,
     };
     let judged = app.guard.check(Activity::Order, &call, sent).await?;
-    let paying = app.checkout.pay_again(PayRequest { order, user, key: Some(key), gateway, method });
-    let progress = within_patience(&app, order, paying).await;
+    let return_url = return_url(&app, asked.return_url.as_deref())?;
+    let request = PayRequest { order, user, key: Some(key), gateway, method };
+    let progress = match app.till {
+        Till::External => external::pay_again(&app, request).await,
+        _ => within_patience(&app, order, app.checkout.pay_again_returning(request, return_url)).await,
+    };
     let progress = progress.map_err(|error| command_problem(error, &*manifest))?;
     told(&app, (user, &judged), progress, &manifest).await
 }
@@ -186,7 +201,7 @@ pub async fn cancel(app: Arc<App>, mut call: Call) -> Outcome {
     let cancelled = app.checkout.cancel(CloseOrderRequest { order, user, key }).await;
     cancelled.map_err(|error| command_problem(error, &*manifest))?;
     let details = details(&app, order).await?;
-    Answer::json(&shape(&app, &details, &manifest))?.etag(details.order.version.0).done()
+    Answer::json(&shape(&app, &details, &manifest).await)?.etag(details.order.version.0).done()
 }
 
 /// The order that a path names, if it is the caller's or the caller is staff; with its event's manifest.
@@ -288,7 +303,7 @@ async fn told(
         }
     };
     app.guard.bought(judged, &details, &progress);
-    let shown = shape(app, &details, manifest);
+    let shown = shape(app, &details, manifest).await;
     let path = format!("/v1/orders/{order}");
     match progress {
         Progress::Declined { code, pay_until, .. } => {
@@ -327,13 +342,12 @@ pub fn reason_name(reason: EndReason) -> String {
     }
 }
 
-/// Where buyers come back to is the operator's to say, or a gateway's page would lead them anywhere.
-fn check_return(app: &App, asked: Option<&str>) -> Result<(), Problem> {
-    match (asked, app.config.payments.return_url.as_deref()) {
-        (None, _) => Ok(()),
-        (Some(asked), Some(known)) if asked == known => Ok(()),
-        _ => Err(Problem::invalid("/returnUrl", "not the address that this server is set up with")),
-    }
+/// Where the buyer comes back to, if that is said and allowed.
+fn return_url(app: &App, asked: Option<&str>) -> Result<Option<Word>, Problem> {
+    let Some(asked) = asked else { return Ok(None) };
+    let payments = &app.config.payments;
+    return_urls::check(asked, payments.return_url.as_deref(), &payments.return_url_prefixes)?;
+    word("/returnUrl", asked).map(Some)
 }
 
 async fn remember(app: &Arc<App>, user: UserId, customer: Customer) -> Result<(), Problem> {

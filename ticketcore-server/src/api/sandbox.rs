@@ -57,5 +57,5 @@ pub async fn complete(app: Arc<App>, mut call: Call) -> Outcome {
     done.ok_or_else(|| Problem::not_found("action to be done"))?;
     app.checkout.returned(order).await.map_err(|error| command_problem(error, &*manifest))?;
     let details = details(&app, order).await?;
-    Answer::json(&shape(&app, &details, &manifest))?.done()
+    Answer::json(&shape(&app, &details, &manifest).await)?.done()
 }

@@ -47,8 +47,8 @@ pub struct TicketShape<'a> {
     pub ticket_id: String,
     /// Its number in the order, from 0.
     pub index: u32,
-    /// `valid`, `refunded`, `exchanged`, `disputed`.
-    #[schema(value_type = String)]
+    /// Whether it lets somebody in.
+    #[schema(value_type = super::words::TicketWord)]
     pub status: TicketStatus,
     /// From 1; grows when it changes hands.
     pub issue: u32,
@@ -239,7 +239,7 @@ pub async fn current(
     status: StatusCode,
 ) -> Outcome {
     let details: OrderDetails = details(app, order).await?;
-    let answer = Answer::json(&shape(app, &details, manifest))?.status(status).replayed(replayed);
+    let answer = Answer::json(&shape(app, &details, manifest).await)?.status(status).replayed(replayed);
     answer.etag(details.order.version.0).done()
 }
 

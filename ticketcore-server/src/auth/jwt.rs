@@ -95,7 +95,11 @@ impl Issuers {
                 validation.set_required_spec_claims(&["exp", "sub", "iss"]);
                 validation.set_issuer(&[&trusted.issuer]);
                 match &trusted.audience {
-                    Some(audience) => validation.set_audience(&[audience]),
+                    Some(audience) => {
+                        // A token that names nobody is for anybody who is not so strict.
+                        validation.set_required_spec_claims(&["exp", "sub", "iss", "aud"]);
+                        validation.set_audience(&[audience]);
+                    }
                     None => validation.validate_aud = false,
                 }
                 let Ok(data) = decode::<Claims>(token, key, &validation) else { continue };

@@ -20,10 +20,19 @@ pub enum Scope {
     Keys,
     /// Holding and ordering without an admission from the waiting room.
     PassRoom,
+    /// Payments that the vendor takes himself: what is due, and what became of it.
+    Payments,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 6] =
-        [Scope::Sell, Scope::Orders, Scope::Checkin, Scope::Events, Scope::Keys, Scope::PassRoom];
+    pub const ALL: [Scope; 7] = [
+        Scope::Sell,
+        Scope::Orders,
+        Scope::Checkin,
+        Scope::Events,
+        Scope::Keys,
+        Scope::PassRoom,
+        Scope::Payments,
+    ];
 }

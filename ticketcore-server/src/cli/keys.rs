@@ -27,7 +27,7 @@ enum Action {
     Make {
         /// What its owner calls it.
         name: String,
-        /// What it allows: sell, orders, checkin, events, keys.
+        /// What it allows: sell, orders, checkin, events, keys, payments.
         #[arg(long, value_delimiter = ',', required = true)]
         scopes: Vec<String>,
         /// The events it is for; all if absent.

@@ -13,7 +13,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return wrong("listen", "an address and a port, such as 127.0.0.1:8080");
     }
     let limits = &config.limits;
-    let bounds: [(&str, u64, u64, u64); 10] = [
+    let bounds: [(&str, u64, u64, u64); 11] = [
         ("limits.body_bytes_max", limits.body_bytes_max as u64, 1_024, 16 << 20),
         ("limits.plan_bytes_max", limits.plan_bytes_max as u64, 1_024, 256 << 20),
         ("limits.webhook_bytes_max", limits.webhook_bytes_max as u64, 1_024, 16 << 20),
@@ -22,6 +22,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         ("limits.requests_max", limits.requests_max as u64, 1, 1_000_000),
         ("limits.head_timeout_ms", limits.head_timeout_ms, 100, 600_000),
         ("limits.body_timeout_ms", limits.body_timeout_ms, 50, 300_000),
+        ("limits.write_timeout_ms", limits.write_timeout_ms, 100, 600_000),
         ("limits.request_timeout_ms", limits.request_timeout_ms, limits.body_timeout_ms + 1, 600_000),
         ("payments.patience_ms", config.payments.patience_ms, 1, 60_000),
     ];
@@ -35,6 +36,11 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     }
     if let Err((option, reason)) = config.guard.check() {
         return wrong(&format!("guard.{option}"), &reason);
+    }
+    for prefix in &config.payments.return_url_prefixes {
+        if let Err(reason) = crate::return_urls::check_prefix(prefix) {
+            return wrong("payments.return_url_prefixes", &reason);
+        }
     }
     if config.payments.gateway == GatewayKind::Stripe && config.payments.stripe.is_none() {
         return wrong("payments.stripe", "its secrets are missing");

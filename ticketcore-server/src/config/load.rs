@@ -135,6 +135,7 @@ mod tests {
             ("guard.limits.user.pay.burst.requests=0", "guard.limits.user.pay"),
             ("guard.risk.review_at=1", "guard.risk.review_at"),
             ("guard.rules=1", "guard"),
+            ("payments.return_url_prefixes=[\"shop.example\"]", "payments.return_url_prefixes"),
             ("cors_origins=[\"shop\"]", "cors_origins"),
         ] {
             match flags(&[flag]) {

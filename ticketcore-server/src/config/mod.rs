@@ -69,6 +69,8 @@ pub struct Limits {
     pub head_timeout_ms: u64,
     /// Time for a request's body to arrive, in milliseconds.
     pub body_timeout_ms: u64,
+    /// Time that a reader gets who takes nothing of what is sent to him, in milliseconds.
+    pub write_timeout_ms: u64,
     /// Time for a request to arrive and be worked on, in milliseconds; longer than for its body.
     pub request_timeout_ms: u64,
     /// Time that requests under way get when the server is told to stop, in milliseconds.
@@ -91,7 +93,7 @@ pub struct Auth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GatewayKind {
-    /// One in memory, to try things with. No money moves.
+    /// One to try things with. No money moves.
     Sandbox,
     /// Stripe.
     Stripe,
@@ -109,6 +111,8 @@ pub struct Payments {
     pub patience_ms: u64,
     /// Where buyers come back to from a page of the gateway's.
     pub return_url: Option<String>,
+    /// What an order's own return address may begin with.
+    pub return_url_prefixes: Vec<String>,
     /// Stripe's secrets, if it takes the money.
     pub stripe: Option<StripeConfig>,
 }
@@ -166,6 +170,7 @@ impl Default for Limits {
             requests_max: 4_096,
             head_timeout_ms: 15_000,
             body_timeout_ms: 10_000,
+            write_timeout_ms: 30_000,
             request_timeout_ms: 30_000,
             shutdown_ms: 10_000,
         }
@@ -180,7 +185,13 @@ impl Default for Auth {
 
 impl Default for Payments {
     fn default() -> Self {
-        Self { gateway: GatewayKind::External, patience_ms: 2_000, return_url: None, stripe: None }
+        Self {
+            gateway: GatewayKind::External,
+            patience_ms: 2_000,
+            return_url: None,
+            return_url_prefixes: Vec::new(),
+            stripe: None,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub enum RouteClass {
     Pay,
     /// What staff does.
     Admin,
-    /// What gateways report, which is signed.
+    /// What gateways and those who take money report, and ask for.
     Report,
 }
 
@@ -27,6 +27,9 @@ pub enum RouteClass {
 const JOIN: &[&str] = &["begin_session", "join_waiting_room", "admit", "get_challenge"];
 /// Operations of [`RouteClass::Pay`].
 const PAY: &[&str] = &["place_order", "pay_order"];
+
+/// Beginnings of the paths of [`RouteClass::Report`].
+const REPORT: &[&str] = &["/v1/webhooks/", "/v1/gateway/"];
 
 impl RouteClass {
     /// Every class.
@@ -44,11 +47,11 @@ impl RouteClass {
     pub fn of(route: &Route) -> Option<Self> {
         Some(match route.access {
             Access::Always => return None,
+            _ if REPORT.iter().any(|begin| route.path.starts_with(begin)) => RouteClass::Report,
             Access::Key(Scope::Sell) => RouteClass::Write,
             Access::Key(_) => RouteClass::Admin,
             _ if JOIN.contains(&route.operation) => RouteClass::Join,
             _ if PAY.contains(&route.operation) => RouteClass::Pay,
-            _ if route.path.starts_with("/v1/webhooks/") => RouteClass::Report,
             _ if route.method == "GET" => RouteClass::Read,
             _ => RouteClass::Write,
         })
@@ -106,6 +109,7 @@ mod tests {
             ("make_key", Some(RouteClass::Admin)),
             ("redeem_ticket", Some(RouteClass::Admin)),
             ("receive_stripe_webhook", Some(RouteClass::Report)),
+            ("take_next_effects", Some(RouteClass::Report)),
         ] {
             assert_eq!(class(operation), expected, "{operation}");
         }

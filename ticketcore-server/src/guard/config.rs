@@ -189,9 +189,9 @@ impl LimitTable {
 /// What goes if nothing is said: so many at once and in ten seconds, so many in an hour.
 fn usual(subject: Subject, class: RouteClass) -> Result<Limit, BadLimit> {
     let (burst, sustained) = match (subject, class) {
-        (_, RouteClass::Report) => (2_000, 500_000),
         // Whoever has a key speaks for many.
-        (Subject::ApiKey, RouteClass::Read) => (20_000, 5_000_000),
+        (Subject::ApiKey, RouteClass::Read | RouteClass::Report) => (20_000, 5_000_000),
+        (_, RouteClass::Report) => (2_000, 500_000),
         (Subject::ApiKey, RouteClass::Write | RouteClass::Join) => (10_000, 2_000_000),
         (Subject::ApiKey, RouteClass::Pay) => (5_000, 1_000_000),
         (Subject::ApiKey, RouteClass::Admin) => (2_000, 200_000),

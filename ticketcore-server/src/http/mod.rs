@@ -8,6 +8,7 @@ mod json;
 mod metrics;
 mod payload;
 mod problem;
+mod pushed;
 mod refused;
 mod request_id;
 mod respond;

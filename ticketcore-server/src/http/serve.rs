@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use super::pushed::Pushed;
 use super::service::Service;
 use crate::config::Limits;
 
@@ -59,6 +60,7 @@ pub async fn serve(
         let (service, builder) = (Arc::clone(&service), Arc::clone(&builder));
         let (tls, watcher) = (tls.clone(), graceful.watcher());
         let head_timeout = Duration::from_millis(limits.head_timeout_ms);
+        let stream = Pushed::new(stream, Duration::from_millis(limits.write_timeout_ms));
         tokio::spawn(async move {
             let _room = permit;
             service.metrics().connections.inc();

@@ -42,7 +42,7 @@ pub struct Changes<'a> {
     /// The revision they lead to.
     pub to: u64,
     /// Where the sale stands.
-    #[schema(value_type = String)]
+    #[schema(value_type = crate::api::words::SaleWord)]
     pub sale_state: SaleState,
     /// Seats that changed, each as its id and its state: `free`, `held`, `sold`, `blocked`.
     #[schema(value_type = Vec<Vec<String>>)]

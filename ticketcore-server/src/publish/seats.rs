@@ -36,7 +36,7 @@ pub struct SeatList<'a> {
     /// The revision it shows.
     pub revision: u64,
     /// Where the sale stands.
-    #[schema(value_type = String)]
+    #[schema(value_type = crate::api::words::SaleWord)]
     pub sale_state: SaleState,
     /// The section; absent if it is all of them.
     #[serde(skip_serializing_if = "Option::is_none")]

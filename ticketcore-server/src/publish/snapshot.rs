@@ -66,7 +66,7 @@ pub struct Left<'a> {
     /// When that was, RFC 3339 in UTC.
     pub at: String,
     /// Where the sale stands.
-    #[schema(value_type = String)]
+    #[schema(value_type = crate::api::words::SaleWord)]
     pub sale_state: SaleState,
     /// Sections.
     pub sections: Vec<SectionLeft<'a>>,

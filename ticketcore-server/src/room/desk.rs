@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use ticketcore::admission::{
-    Bound, Controller, Health, Phase, Room, RoomError, RoomJournal, RoomRefusal, Step, WaitEstimate,
+    Bound, Controller, Health, Meter, Phase, Room, RoomError, RoomJournal, RoomRefusal, Step, WaitEstimate,
 };
 use ticketcore::store::Store;
 use ticketcore::{BoxOffice, EventId, UtcMs};
 use tokio::sync::watch;
 
-use super::measure::{Before, stock};
+use super::measure::stock;
 use super::status::Status;
 
 /// One waiting room at work: its journal, its controller, and what everybody is told.
@@ -27,7 +27,7 @@ pub struct Desk {
 struct Run {
     controller: Option<Controller>,
     pace: WaitEstimate,
-    before: Before,
+    meter: Meter,
     number: u64,
 }
 
@@ -38,8 +38,7 @@ impl Desk {
     /// If the journal can't be read.
     pub fn open(store: Arc<dyn Store>, event: EventId, node: u64) -> Result<Arc<Self>, RoomError> {
         let journal = RoomJournal::open(store, event, node)?;
-        let run =
-            Run { controller: None, pace: WaitEstimate::default(), before: Before::default(), number: 0 };
+        let run = Run { controller: None, pace: WaitEstimate::default(), meter: Meter::default(), number: 0 };
         Ok(Arc::new(Self {
             event,
             journal: ArcSwap::new(journal),
@@ -101,7 +100,7 @@ impl Desk {
         let mut run = self.run.lock();
         if self.journal.load().stopped().is_some() {
             self.journal.store(RoomJournal::open(Arc::clone(store), self.event, node)?);
-            run.before = Before::default();
+            run.meter = Meter::default();
         }
         let journal = self.journal();
         let left = office.availability(self.event).ok();
@@ -116,7 +115,7 @@ impl Desk {
             {
                 return Ok((true, Some(room.become_phase(next)?)));
             }
-            let measured = run.before.measure(room, now, health, stock);
+            let measured = run.meter.measure(room, now, health, stock);
             let config = room.config().control;
             let controller = run.controller.get_or_insert_with(|| Controller::new(&config));
             let step = if room.phase() == Phase::Open {

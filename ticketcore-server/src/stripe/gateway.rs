@@ -16,6 +16,7 @@ use super::api::Api;
 use super::charges::Beginning;
 use super::names::Names;
 use super::options::{StripeError, StripeOptions};
+use super::places::Places;
 use super::read::Reader;
 use super::webhook::Report;
 
@@ -37,6 +38,7 @@ pub(super) struct Core {
     pub options: StripeOptions,
     pub reader: Reader,
     pub names: Names,
+    pub places: Places,
     pub beginning: Beginning,
 }
 
@@ -61,6 +63,7 @@ impl StripeGateway {
             clock,
             reader: Reader::new(options.fingerprint_secret.clone()),
             names: Names::default(),
+            places: Places::default(),
             beginning: Beginning::default(),
             options,
         };

@@ -70,6 +70,7 @@ mod names;
 mod objects;
 mod options;
 mod pay;
+mod places;
 mod read;
 mod refund;
 mod resolve;

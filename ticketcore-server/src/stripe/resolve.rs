@@ -49,8 +49,15 @@ impl Core {
         let Some(name) = next_action.strip_prefix(ASK) else {
             return Answer::Yes(Some(next_action.to_owned()));
         };
+        if let Some(known) = self.places.get(name, self.clock.now()) {
+            return Answer::Yes(known);
+        }
         match self.intent(name).await {
-            Ok(intent) => Answer::Yes(self.url(&intent)),
+            Ok(intent) => {
+                let url = self.url(&intent);
+                self.places.note(name, url.clone(), self.clock.now());
+                Answer::Yes(url)
+            }
             Err(failure) => failure.doubt(),
         }
     }

@@ -1,7 +1,8 @@
 """Has every operation of the document succeed once, in an order in which each can, and refuse here and there.
 
-Reads BASE, STAFF and BUYER from the environment, STRIPE_BASE and STRIPE_SECRET of a server that Stripe reports to, and GUARDED_BASE and
-GUARDED_STAFF of one that suspects everybody.
+Reads BASE, STAFF and BUYER from the environment, STRIPE_BASE and STRIPE_SECRET of a server that Stripe reports to, EXTERNAL_BASE,
+EXTERNAL_STAFF and EXTERNAL_BUYER of one whose vendor takes the money himself, and GUARDED_BASE and GUARDED_STAFF of one that suspects
+everybody.
 Writes to the file that is named what `hooks.py` puts into generated requests. Fails if an operation never succeeded, or an answer is not as
 the document says.
 """
@@ -155,6 +156,22 @@ class Walk:
         return self.call("make_key", 201, self.staff, asked).json["id"]
 
 
+def vendor(server, staff, buyer):
+    """What is due of a purchase, and what became of it."""
+    walk = Walk(server, staff, buyer)
+    walk.event = server.call("list_events", 200, query={"limit": 5}).json["items"][0]["id"]
+    whole = server.call("get_availability", 200, query={"level": "seats"}, eventId=walk.event).json
+    walk.seats = [seat for seat, state in whole["seats"] if state == "free"]
+    order = walk.order(202, "card")
+    due = server.call("take_next_effects", 200, staff, {"limit": 5}).json["items"]
+    server.call("take_next_effects", 403, buyer, {})
+    said = {"key": due[0]["key"], "outcome": "captured", "reference": "ch_1", "amount": due[0]["amount"]}
+    server.call("observe_effect", 400, staff, {**said, "code": "x"})
+    server.call("observe_effect", 404, staff, {**said, "key": order["orderId"] + ":pay:7"})
+    told = server.call("observe_effect", 200, staff, said).json
+    assert told["status"] == "confirmed", told
+
+
 def webhook(server, secret):
     """What Stripe reports, signed as Stripe signs."""
     event = {"id": "evt_1", "object": "event", "type": "customer.created", "created": int(time.time()), "data": {"object": {}}}
@@ -191,7 +208,8 @@ def suspected(server, staff):
 
 def main(into):
     given = os.environ
-    server, stripe, guarded = (Server(given[name]) for name in ("BASE", "STRIPE_BASE", "GUARDED_BASE"))
+    names = ("BASE", "STRIPE_BASE", "EXTERNAL_BASE", "GUARDED_BASE")
+    servers = server, stripe, external, guarded = [Server(given[name]) for name in names]
     walk = Walk(server, given["STAFF"], given["BUYER"])
     walk.browse()
     walk.people()
@@ -201,12 +219,12 @@ def main(into):
     spare = walk.run_a_house()
     key = walk.keys()
     webhook(stripe, given["STRIPE_SECRET"])
+    vendor(external, given["EXTERNAL_STAFF"], given["EXTERNAL_BUYER"])
     suspected(guarded, given["GUARDED_STAFF"])
     hold = walk.hold()
     known = {"eventId": walk.event, "venueId": walk.venue, "holdId": hold["holdId"], "keyId": key, "ticket": 1, **order}
     with open(into, "w", encoding="utf-8") as file:
         json.dump({"known": known, "spare": spare, "code": code, "seatIds": walk.take(50)}, file)
-    servers = (server, stripe, guarded)
     good, all_of_them = sum((each.good for each in servers), Counter()), set(server.document.operations)
     never = sorted(all_of_them - set(good))
     if never:

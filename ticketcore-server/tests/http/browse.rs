@@ -157,3 +157,24 @@ fn get_page_and_get_page_file() {
     server.anybody().with("if-none-match", &script.headers["etag"]).get("/page/app.js").ok(304);
     server.anybody().get("/page/nothing.js").ok(404).problem("not_found");
 }
+
+#[test]
+fn get_docs_and_get_docs_file() {
+    // There, whoever may come.
+    let server = Server::start();
+    let page = server.anybody().get("/docs").ok(200);
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert!(page.headers["content-security-policy"].starts_with("default-src 'none'; script-src 'self'"));
+    let text = String::from_utf8(page.body).unwrap();
+    for file in ["docs/docs.js", "docs/docs.css"] {
+        assert!(text.contains(file));
+        server.anybody().get(&format!("/{file}")).ok(200);
+    }
+    assert!(!text.contains("://"), "nothing is asked of anybody else");
+    let script = server.anybody().get("/docs/shapes.js").ok(200);
+    assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+    let tag = script.headers["etag"].clone();
+    assert!(server.anybody().with("if-none-match", &tag).get("/docs/docs.js").ok(304).body.is_empty());
+    server.anybody().get("/docs/index.html").ok(404).problem("not_found");
+    server.anybody().get("/docs/nothing.js").ok(404).problem("not_found");
+}

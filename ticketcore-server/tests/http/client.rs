@@ -89,6 +89,11 @@ impl Client {
 
     /// Sends a request; `application/json` if it has a body and nothing else is said.
     pub fn send(&self, method: &str, path: &str, body: Option<&[u8]>) -> Reply {
+        self.try_send(method, path, body).unwrap_or_else(|| panic!("no answer to {method} {path}"))
+    }
+
+    /// The same, with no answer if the server is gone or goes before all of it is there.
+    pub fn try_send(&self, method: &str, path: &str, body: Option<&[u8]>) -> Option<Reply> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n");
         if let Some(token) = &self.token {
             head.push_str(&format!("authorization: Bearer {token}\r\n"));
@@ -106,23 +111,34 @@ impl Client {
         }
         head.push_str("\r\n");
         let bytes = [head.as_bytes(), body.unwrap_or_default()].concat();
-        parse(&raw(self.address, &bytes)).unwrap_or_else(|| panic!("no answer to {method} {path}"))
+        let answer = parse(&try_raw(self.address, &bytes)?)?;
+        let whole = answer.headers.get("content-length").and_then(|length| length.parse().ok());
+        (method == "HEAD" || whole.is_none_or(|length: usize| length == answer.body.len())).then_some(answer)
     }
 }
 
 /// Sends bytes and reads whatever comes back until the server closes.
 pub fn raw(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).unwrap();
+    try_raw(address, bytes).unwrap()
+}
+
+fn try_raw(address: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     // The server may answer and close before it has read all.
     let _sent = stream.write_all(bytes);
     let mut answer = Vec::new();
     let _closed = stream.read_to_end(&mut answer);
-    answer
+    Some(answer)
 }
 
 /// Listens to a stream until the first change is heard, and returns all that was.
 pub fn first_event(address: SocketAddr, path: &str) -> String {
+    listen(address, path, |text| text.contains("event: change") && text.contains("\"seats\":[["))
+}
+
+/// Listens to a stream until enough is heard, and returns all that was.
+pub fn listen(address: SocketAddr, path: &str, enough: impl Fn(&str) -> bool) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n").as_bytes()).unwrap();
@@ -131,7 +147,7 @@ pub fn first_event(address: SocketAddr, path: &str) -> String {
         let count = stream.read(&mut some).unwrap();
         heard.extend(&some[..count]);
         let text = String::from_utf8_lossy(&heard);
-        if count == 0 || text.contains("event: change") && text.contains("\"seats\":[[") {
+        if count == 0 || enough(&text) {
             return text.into_owned();
         }
     }

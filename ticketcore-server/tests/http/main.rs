@@ -11,8 +11,22 @@ mod codes;
 mod coverage;
 mod door;
 #[cfg(test)]
+mod external;
+#[cfg(test)]
+mod faults;
+mod golden;
+#[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod server;
 mod staff;
 mod stopping;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod tokens;
+mod waiting_room;

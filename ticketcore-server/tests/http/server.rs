@@ -31,13 +31,21 @@ impl Server {
 
     /// The same with more on its command line.
     pub fn with(arguments: &[&str]) -> Self {
+        Self::under(arguments, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn under(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let own = !arguments.contains(&"--data");
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("ticketcore-http-{}-{number}", std::process::id());
         let folder = own.then(|| std::env::temp_dir().join(name));
+        let venues = if arguments.contains(&"--venues") { None } else { Some(["--venues", "theatre"]) };
         let mut child = Command::new(env!("CARGO_BIN_EXE_ticketcore-server"))
-            .args(["demo", "--listen", "127.0.0.1:0", "--venues", "theatre"])
+            .args(["demo", "--listen", "127.0.0.1:0"])
+            .args(venues.iter().flatten())
+            .envs(variables.iter().copied())
             .args(arguments)
             .args(folder.iter().flat_map(|folder| [OsStr::new("--data"), folder.as_os_str()]))
             .stdout(Stdio::piped())
@@ -47,8 +55,8 @@ impl Server {
         let (mut address, mut event, mut staff, mut buyer) = (None, None, None, None);
         for line in lines {
             let line = line.unwrap();
-            if let Some(rest) = line.strip_prefix("BASE=http://") {
-                address = rest.parse().ok();
+            if let Some(rest) = line.strip_prefix("BASE=http") {
+                address = rest.trim_start_matches(['s', ':', '/']).parse().ok();
             } else if let Some(rest) = line.strip_prefix("STAFF=") {
                 staff = Some(rest.to_owned());
             } else if let Some(rest) = line.strip_prefix("BUYER=") {
@@ -116,6 +124,19 @@ impl Server {
     pub fn sold(&self, buyer: &Client, seats: &[String]) -> Value {
         let hold = self.hold(buyer, seats);
         self.order(buyer, &hold, "pm_ok").ok(201).json()
+    }
+
+    /// A second event in the theatre, on sale, with more said about it than its name.
+    #[track_caller]
+    pub fn event_with(&self, more: Value) -> String {
+        let venue = self.anybody().get("/v1/venues").ok(200).json()["items"][0]["id"].clone();
+        let mut asked = json!({"venueId": venue, "name": "Lear", "startsAt": "2030-05-01T18:00:00Z"});
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let event =
+            self.staff().post("/v1/admin/events", &asked).ok(201).json()["id"].as_str().unwrap().to_owned();
+        let state = format!("/v1/admin/events/{event}/sale-state");
+        self.staff().post(&state, &json!({"state": "onsale"})).ok(200);
+        event
     }
 
     pub fn process(&mut self) -> &mut Child {

@@ -131,6 +131,16 @@ async function serve(request, response) {
       response.writeHead(200, { 'Content-Type': KINDS[name.split('.').at(-1)], 'Content-Security-Policy': CSP, 'Cache-Control': 'no-cache' });
       return response.end(bytes);
     }
+    if (url.pathname === '/openapi.json') {
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      return response.end(await readFile(new URL('../golden/openapi.json', import.meta.url)));
+    }
+    if (/^\/docs(\/[\w.]+)?$/.test(url.pathname)) {
+      const name = url.pathname.slice(6) || 'index.html';
+      const bytes = await readFile(new URL(`docs/${name}`, PAGE)).catch(() => refuse(404, 'not_found'));
+      response.writeHead(200, { 'Content-Type': KINDS[name.split('.').at(-1)], 'Content-Security-Policy': CSP, 'Cache-Control': 'no-cache' });
+      return response.end(bytes);
+    }
     const [status, body, headers] = await answer(request, url);
     const raw = Buffer.isBuffer(body) || typeof body === 'string';
     response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache', ...headers });

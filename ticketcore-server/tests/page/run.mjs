@@ -189,6 +189,33 @@ async function phone() {
   await small.context().close();
 }
 
+/** The page about the interface: everything that the document has, and links that lead there. */
+async function docs(one) {
+  const described = await (await fetch(new URL('openapi.json', base))).json();
+  const names = Object.values(described.paths).flatMap((methods) => Object.values(methods).map((each) => each.operationId));
+  const schemas = Object.keys(described.components.schemas);
+  const asked = [];
+  one.on('request', (request) => asked.push(request.url()));
+  await one.goto(new URL('docs', base).href);
+  await one.locator('.operation').first().waitFor();
+  const ids = (selector) => one.locator(selector).evaluateAll((all) => all.map((each) => each.id.replace(/^.*\//, '')));
+  check(JSON.stringify((await ids('.operation')).sort()) === JSON.stringify([...names].sort()), `${names.length} operations are described`);
+  check(JSON.stringify((await ids('.schema')).sort()) === JSON.stringify([...schemas].sort()), `${schemas.length} schemas are described`);
+  check(asked.every((url) => url.startsWith(new URL('.', base).href)), 'the page about the interface asks nobody else');
+  const dead = await one.locator('a[href^="#"]').evaluateAll((all) => all.map((each) => each.hash.slice(1)).filter((id) => id !== 'main' && !document.getElementById(decodeURIComponent(id))));
+  check(dead.length === 0, `every link leads somewhere${dead.join(' ')}`);
+  await one.shot('18-docs');
+  await one.locator('[id="operation/place_hold"] .example summary').first().click();
+  const example = JSON.parse(await one.locator('[id="operation/place_hold"] .example pre').first().textContent());
+  check('eventId' in example && Array.isArray(example.items), 'a body has an example');
+  check(/free/.test(await one.locator('[id="schema/OrderStatus"], [id="schema/SeatState"]').first().textContent()) || /confirmed/.test(await one.locator('[id="schema/OrderStatus"]').textContent()), 'closed sets list their words');
+  await one.fill('#find', 'waiting list');
+  const left = await one.locator('.operation:visible').count();
+  check(left > 0 && left < names.length, `what is looked for is found (${left} of ${names.length})`);
+  await one.fill('#find', '');
+  check((await one.locator('.operation:visible').count()) === names.length, 'and all is there again');
+}
+
 try {
   const [one, two] = [await person(), await person()];
   await open(two, base, 'Stadium');
@@ -197,6 +224,7 @@ try {
   await ways(two);
   await refused(one);
   await phone();
+  await docs(await person());
   check(errors.length === 0, `no console errors${errors.map((error) => `\n      ${error}`).join('')}`);
   console.log('passed');
 } catch (error) {

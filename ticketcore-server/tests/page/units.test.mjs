@@ -58,11 +58,35 @@ test('seats are found by place, and blocks count every seat once', () => {
 });
 
 test('the server embeds what is there, and nothing reaches outside', () => {
-  for (const name of readdirSync(page)) {
+  const docs = readdirSync(new URL('docs/', page)).map((name) => `docs/${name}`);
+  const files = [...readdirSync(page).filter((name) => name !== 'docs'), ...docs];
+  for (const name of files) {
     const source = readFileSync(new URL(name, page), 'utf8');
     assert.ok(source.split('\n').length <= 400, `${name} is too long`);
     assert.doesNotMatch(source.replaceAll('http://www.w3.org/', ''), /https?:\/\//, name);
     assert.doesNotMatch(source, /\beval\(|new Function|innerHTML|\sstyle="|\son\w+="/, name);
-    for (const [, from] of source.matchAll(/from '\.\/([\w.]+)'/g)) assert.ok(readdirSync(page).includes(from), `${name}: ${from}`);
+    for (const [, from] of source.matchAll(/from '\.\/([\w.]+)'/g)) assert.ok(readdirSync(new URL('.', new URL(name, page))).includes(from), `${name}: ${from}`);
   }
+});
+
+test('every shape of the interface has a type and an example', async () => {
+  const { callersOf, exampleOf, membersOf, operationsOf, typeOf } = await import(new URL('docs/shapes.js', page));
+  const described = JSON.parse(readFileSync(new URL('../golden/openapi.json', import.meta.url), 'utf8'));
+  const text = (schema) => typeOf(schema).map((piece) => piece.word ?? piece.name ?? piece).join('');
+  const operations = operationsOf(described);
+  assert.ok(operations.length > 40);
+  for (const { operation } of operations) assert.match(callersOf(operation), /^(Anybody|A buyer|An API key)/, operation.operationId);
+  for (const [name, schema] of Object.entries(described.components.schemas)) {
+    for (const member of membersOf(described, schema)) assert.ok(text(member.schema), `${name}.${member.name}`);
+    assert.notEqual(JSON.stringify(exampleOf(described, schema)), undefined, name);
+  }
+  assert.equal(text({ type: ['array', 'null'], items: { $ref: '#/components/schemas/Item' } }), 'list of Item');
+  assert.equal(text({ type: ['string', 'null'] }), 'string');
+  assert.equal(text({ type: 'integer', minimum: 1, maximum: 20 }), 'integer from 1 to 20');
+  assert.equal(text({ oneOf: [{ type: 'null' }, { enum: ['a', 'b'] }] }), 'a | b');
+  const hold = exampleOf(described, { $ref: '#/components/schemas/PlaceHold' });
+  assert.ok(Array.isArray(hold.items) && typeof hold.eventId === 'string');
+  // A shape that has itself in it ends.
+  const round = { components: { schemas: { Round: { type: 'object', properties: { more: { $ref: '#/components/schemas/Round' } } } } } };
+  assert.ok(JSON.stringify(exampleOf(round, { $ref: '#/components/schemas/Round' })).length < 500);
 });

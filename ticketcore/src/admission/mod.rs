@@ -24,7 +24,7 @@ mod tag;
 mod token;
 
 pub use config::{Entry, RoomConfig, RoomConfigError};
-pub use control::{Bound, ControlConfig, Controller, Health, Measured, Step, Stock};
+pub use control::{Bound, ControlConfig, Controller, Health, Measured, Meter, Step, Stock};
 pub use draw::{DrawError, DrawRecord, commitment};
 pub use estimate::{Wait, WaitEstimate};
 pub use fact::{RoomFact, RoomFactError};

@@ -11,7 +11,7 @@ use super::underway::Teller;
 use super::waits::take_turns;
 use crate::answer::{CommandError, OrderDetails, Stepped};
 use crate::id::OrderId;
-use crate::order::{Effect, News, ObserveRequest};
+use crate::order::{Effect, News, ObserveRequest, Word};
 use crate::refusal::Refusal;
 use crate::sync::Mutex;
 use crate::time::UtcMs;
@@ -30,6 +30,8 @@ pub(super) enum Fresh {
 pub(super) struct Join {
     pub fresh: Option<Fresh>,
     pub teller: Option<Teller<Progress>>,
+    /// Where the buyer of a payment attempt comes back to, if not where all do.
+    pub return_url: Option<(u32, Word)>,
     /// Try again as often as the options say; else once.
     pub patient: bool,
 }
@@ -44,6 +46,7 @@ pub(super) struct Drive {
 struct DriveState {
     fresh: Vec<Fresh>,
     tellers: Vec<Teller<Progress>>,
+    return_url: Option<(u32, Word)>,
     patient: bool,
     /// Somebody came: look again from the start.
     again: bool,
@@ -54,6 +57,7 @@ impl DriveState {
     fn join(&mut self, join: Join) {
         self.fresh.extend(join.fresh);
         self.tellers.extend(join.teller);
+        self.return_url = join.return_url.or(self.return_url.take());
         self.patient |= join.patient;
     }
 }
@@ -65,6 +69,12 @@ impl Drive {
         let before = state.fresh.len();
         state.fresh.retain(|known| *known != fresh);
         state.fresh.len() < before
+    }
+
+    /// Where the buyer of a payment attempt comes back to, if that was said to this drive.
+    pub fn return_url(&self, attempt: u32) -> Option<Word> {
+        let state = self.state.lock();
+        state.return_url.as_ref().filter(|(said, _)| *said == attempt).map(|(_, url)| url.clone())
     }
 
     pub fn note_fresh(&self, fresh: Fresh) {

@@ -79,6 +79,19 @@ impl Checkout {
     /// is in trouble or too much is under way; [`CommandError::Failed`] if this driver has no such gateway; else as
     /// [`BoxOffice::checkout`] and [`BoxOffice::pay`] are.
     pub fn buy(&self, request: CheckoutRequest, gateway: &str, method: &str) -> Underway<Progress> {
+        self.buy_returning(request, gateway, method, None)
+    }
+
+    /// As [`buy`](Self::buy); from a page of the gateway's the buyer comes back to `return_url` and not where the
+    /// [options](CheckoutOptions::return_url) say. That is kept until the payment has been sent: one that a crash kept from being sent, or
+    /// whose answer is lost for longer than the [`backoff`](CheckoutOptions::backoff) goes on, is sent again with the options' address.
+    pub fn buy_returning(
+        &self,
+        request: CheckoutRequest,
+        gateway: &str,
+        method: &str,
+        return_url: Option<Word>,
+    ) -> Underway<Progress> {
         let (gateway, method) = match self.may_begin(gateway, method) {
             Ok(named) => named,
             Err(error) => return Underway::ready(Err(error)),
@@ -92,7 +105,7 @@ impl Checkout {
                 Ok(order) => {
                     take_turns().await;
                     let request = PayRequest { order: order.id, user, key, gateway, method };
-                    inner.pay(request, teller).await;
+                    inner.pay(request, return_url, teller).await;
                 }
             }
         });
@@ -101,11 +114,16 @@ impl Checkout {
 
     /// Pays an open order, after a decline for example. Refused as [`buy`](Self::buy) is.
     pub fn pay_again(&self, request: PayRequest) -> Underway<Progress> {
+        self.pay_again_returning(request, None)
+    }
+
+    /// As [`pay_again`](Self::pay_again), with an address to come back to as in [`buy_returning`](Self::buy_returning).
+    pub fn pay_again_returning(&self, request: PayRequest, return_url: Option<Word>) -> Underway<Progress> {
         if let Err(error) = self.may_begin(request.gateway.as_str(), request.method.as_str()) {
             return Underway::ready(Err(error));
         }
         let (underway, teller) = Underway::begin(Err(stopped()));
-        self.inner.pool.spawn(Arc::clone(&self.inner).pay(request, teller));
+        self.inner.pool.spawn(Arc::clone(&self.inner).pay(request, return_url, teller));
         underway
     }
 
@@ -119,7 +137,7 @@ impl Checkout {
         let pending = Ok(Progress::Pending { order });
         let (underway, teller) = Underway::begin(pending.clone());
         self.inner.pool.after(self.inner.options.patience_ms, teller.unless_told(pending));
-        self.inner.start(order, Join { fresh: None, teller: Some(teller), patient: true });
+        self.inner.start(order, Join { teller: Some(teller), patient: true, ..Join::default() });
         underway
     }
 
@@ -254,7 +272,7 @@ impl Checkout {
         self.inner.pool.spawn(async move {
             let (outcome, fresh) = work.await;
             if outcome.is_ok() {
-                inner.start(order, Join { fresh, teller: None, patient: true });
+                inner.start(order, Join { fresh, patient: true, ..Join::default() });
             }
             teller.tell(outcome);
         });

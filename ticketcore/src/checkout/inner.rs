@@ -53,23 +53,31 @@ impl Inner {
     }
 
     /// Begins a payment of an order that is open, and drives it.
-    pub async fn pay(self: Arc<Self>, request: PayRequest, mut teller: Teller<Progress>) {
+    pub async fn pay(
+        self: Arc<Self>,
+        request: PayRequest,
+        return_url: Option<Word>,
+        mut teller: Teller<Progress>,
+    ) {
         let order = request.order;
         teller.otherwise(Ok(Progress::Pending { order }));
         let late = teller.unless_told(Ok(Progress::Pending { order }));
         self.pool.after(self.options.patience_ms, late);
-        let fresh = match self.office.pay(request).await {
-            Ok(Stepped { revision: Some(_), number, replayed: false, .. }) => Some(Fresh::Payment(number)),
+        let (fresh, attempt) = match self.office.pay(request).await {
+            Ok(Stepped { revision: Some(_), number, replayed: false, .. }) => {
+                (Some(Fresh::Payment(number)), Some(number))
+            }
             // It came again: another call of the same buyer began it.
-            Ok(_) => None,
+            Ok(Stepped { number, .. }) => (None, Some(number)),
             // It is further already, or costs nothing.
             Err(CommandError::Refused(Refusal::OrderState { .. } | Refusal::NotPaid { amount_minor: 0 })) => {
-                None
+                (None, None)
             }
-            Err(CommandError::Unknown { .. }) => None,
+            Err(CommandError::Unknown { .. }) => (None, None),
             Err(error) => return teller.tell(Err(error)),
         };
-        self.start(order, Join { fresh, teller: Some(teller), patient: true });
+        let return_url = attempt.zip(return_url);
+        self.start(order, Join { fresh, teller: Some(teller), return_url, patient: true });
     }
 
     /// Whether somebody must be called for an effect whom we do not know.

@@ -66,7 +66,7 @@ impl Hand<'_> {
             amount,
             method: charge.method.clone(),
             capture_now: false,
-            return_url: self.inner.options.return_url.clone(),
+            return_url: self.drive.return_url(charge.attempt).or(self.inner.options.return_url.clone()),
         };
         match line
             .call(&self.inner.pool, Asks::Deed, move |gateway, reply| gateway.authorize(call, reply))

@@ -44,11 +44,15 @@ pub struct AddEvent {
     pub prices: Option<BTreeMap<String, BTreeMap<String, i64>>>,
     /// Tickets one buyer may hold and own; 10 if absent.
     pub tickets_per_user_max: Option<u32>,
-    /// How long a hold lasts, in seconds; 480 if absent.
+    /// How long a hold lasts if nothing is said, in seconds; 480 if absent. What a hold may ask for reaches at least that far: from 300 to 600
+    /// seconds otherwise.
     pub hold_ttl_seconds: Option<u64>,
     /// Whether holds may not leave single seats over.
     #[serde(default)]
     pub orphan_rule: bool,
+    /// When money is taken that a gateway has reserved: `immediate` (if absent), before there are tickets, or `on_confirm`, right after.
+    #[schema(value_type = Option<crate::api::words::CaptureWord>)]
+    pub capture: Option<CaptureMode>,
     /// Places of areas, by their names in the plan.
     #[serde(default)]
     pub area_capacities: BTreeMap<String, u32>,
@@ -61,7 +65,7 @@ pub struct AddedEvent {
     /// Its id.
     pub id: String,
     /// Where its sale stands.
-    #[schema(value_type = String)]
+    #[schema(value_type = crate::api::words::SaleWord)]
     pub sale_state: SaleState,
 }
 
@@ -69,8 +73,8 @@ pub struct AddedEvent {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetSaleState {
-    /// `draft`, `scheduled`, `presale`, `onsale`, `paused`, `closed`, `cancelled`.
-    #[schema(value_type = String)]
+    /// What it is to be.
+    #[schema(value_type = crate::api::words::SaleWord)]
     pub state: SaleState,
 }
 
@@ -82,11 +86,15 @@ pub struct SetSaleState {
     responses((status = 201, body = AddedEvent), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn add(app: Arc<App>, mut call: Call) -> Outcome {
     let asked: AddEvent = read_json(&mut call, app.config.limits.body_bytes_max).await?;
+    let capture = asked.capture.unwrap_or_default();
+    if capture == CaptureMode::Manual {
+        return Err(Problem::invalid("/capture", "`immediate` or `on_confirm`"));
+    }
     let venue: VenueId = asked.venue_id.parse().map_err(|_| Problem::not_found("venue"))?;
     let id = off_reactor(&app, move |app| {
         let plan = super::venues::stored(app, venue)?;
         let definition = definition(&asked, &plan, venue)?;
-        define(app, &definition).map_err(|error| command_problem(error, &()))
+        define(app, &definition, capture).map_err(|error| command_problem(error, &()))
     });
     let id = id.await??;
     let path = format!("/v1/events/{id}");
@@ -110,17 +118,17 @@ pub async fn sale_state(app: Arc<App>, mut call: Call) -> Outcome {
     Answer::json(&AddedEvent { id: event.to_string(), sale_state: state })?.done()
 }
 
-/// Adds an event whose money is taken before its tickets exist. Waits for the store.
+/// Adds an event. Waits for the store.
 ///
 /// # Errors
 /// As [`BoxOffice::add_event`](ticketcore::BoxOffice::add_event).
-pub fn define(app: &App, definition: &Definition) -> Result<EventId, ticketcore::CommandError> {
+pub fn define(
+    app: &App,
+    definition: &Definition,
+    capture: CaptureMode,
+) -> Result<EventId, ticketcore::CommandError> {
     let event = app.office.add_event(definition)?;
-    let rules = PaymentRules {
-        capture: CaptureMode::Immediate,
-        on_decline: OnDecline::Keep,
-        ..PaymentRules::default()
-    };
+    let rules = PaymentRules { capture, on_decline: OnDecline::Keep, ..PaymentRules::default() };
     app.office.set_payment_rules(PaymentRulesRequest { event, rules }).wait()?;
     Ok(event)
 }
@@ -135,8 +143,13 @@ fn definition(asked: &AddEvent, plan: &SeatingPlan, venue: VenueId) -> Result<De
     }
     rules.currency = asked.currency.map_or(rules.currency, |currency| currency.0);
     rules.tickets_per_user_max = asked.tickets_per_user_max.unwrap_or(rules.tickets_per_user_max);
-    rules.hold_ttl_ms =
-        asked.hold_ttl_seconds.map_or(rules.hold_ttl_ms, |seconds| seconds.saturating_mul(1_000));
+    if let Some(seconds) = asked.hold_ttl_seconds {
+        rules.hold_ttl_ms = seconds.saturating_mul(1_000);
+        // Who wants short holds, or long ones, means it.
+        rules.hold_ttl_ms_min = rules.hold_ttl_ms_min.min(rules.hold_ttl_ms);
+        rules.hold_ttl_ms_max = rules.hold_ttl_ms_max.max(rules.hold_ttl_ms);
+        rules.hold_lifetime_ms_max = rules.hold_lifetime_ms_max.max(rules.hold_ttl_ms_max);
+    }
     let mut secret = [0; 16];
     getrandom::fill(&mut secret).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let half = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| secret[at + byte]));

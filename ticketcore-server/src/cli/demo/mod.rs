@@ -26,7 +26,7 @@ pub struct Demo {
     /// A folder to keep everything in; a temporary one that is removed at the end if absent.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Which gateway takes the money: sandbox, stripe.
+    /// Which gateway takes the money: sandbox, stripe, external (you: `/v1/gateway`).
     #[arg(long, value_name = "NAME", default_value = "sandbox")]
     gateway: String,
     /// Any option: `--set limits.body_bytes_max=65536`.
@@ -43,15 +43,18 @@ pub fn run(demo: &Demo) -> Result<ExitCode, StartError> {
     let kept = Folder::new(demo.data.clone());
     config.data.clone_from(&kept.path);
     super::serve::log(&config.log);
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let keeps = !kept.removed;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (buyers, wanted) = (demo.buyers, demo.venues.clone());
     let ended = runtime.block_on(super::serve::until_stopped(config, |app, address| {
+        let base = format!("{scheme}://{address}");
         let events = venues::open(app, &wanted)?;
         let scopes = Scope::ALL.to_vec();
         let key = NewKey { name: "demo staff".to_owned(), scopes, ..NewKey::default() };
         let (staff, _) = app.api_keys.make(key, app.now()).map_err(|problem| problem.to_string())?;
         let (_, buyer, _) = app.sessions.begin(app.now()).map_err(|problem| problem.to_string())?;
-        told::tell(address, &events, &staff, &buyer);
+        told::tell(&base, &events, &staff, &buyer, keeps);
         for number in 0..buyers {
             tokio::spawn(buyers::shop(address, events.iter().map(|event| event.id).collect(), number));
         }

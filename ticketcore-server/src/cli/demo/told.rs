@@ -1,7 +1,5 @@
 //! What the demo says when it is ready: lines that work as pasted.
 
-use std::net::SocketAddr;
-
 use super::venues::DemoEvent;
 
 /// Payment methods of the sandbox, and what happens with them.
@@ -20,8 +18,9 @@ const METHODS: [(&str, &str); 12] = [
     ("pm_refund_pending:5000", "refunds take 5 seconds"),
 ];
 
-pub fn tell(address: SocketAddr, events: &[DemoEvent], staff: &str, buyer: &str) {
-    println!("ticketcore demo: http://{address}/");
+/// Says it; `base` is the server's address as a URL, `kept` whether what is done is there after the end.
+pub fn tell(base: &str, events: &[DemoEvent], staff: &str, buyer: &str, kept: bool) {
+    println!("ticketcore demo: {base}/");
     println!();
     for event in events {
         println!("  {}  {:>6} seats  {}", event.id, event.seats, event.name);
@@ -34,7 +33,7 @@ pub fn tell(address: SocketAddr, events: &[DemoEvent], staff: &str, buyer: &str)
     println!();
     println!("Paste this, line by line:");
     println!();
-    println!("BASE=http://{address}");
+    println!("BASE={base}");
     println!("STAFF={staff}");
     println!("BUYER={buyer}");
     if let Some(event) = events.first() {
@@ -43,7 +42,7 @@ pub fn tell(address: SocketAddr, events: &[DemoEvent], staff: &str, buyer: &str)
         }
     }
     println!();
-    println!("Ctrl-C ends it; nothing is kept.");
+    println!("Ctrl-C ends it; {}.", if kept { "everything is kept" } else { "nothing is kept" });
 }
 
 /// From an event to a ticket that is verified and used.

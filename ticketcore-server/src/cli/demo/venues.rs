@@ -1,6 +1,7 @@
 //! The demo's venues.
 
 use ticketcore::manifest::TicketType;
+use ticketcore::order::CaptureMode;
 use ticketcore::plan::{PlanOptions, VenueKind, generate};
 use ticketcore::{EventId, SaleState};
 use ticketcore_server::api::admin::{events::define, venues::keep};
@@ -47,7 +48,7 @@ pub fn open(app: &App, wanted: &[String]) -> Result<Vec<DemoEvent>, StartError> 
                 options.rules.starts_at = app.now().plus_ms(days * 24 * 3_600_000);
                 options.ticket_types =
                     ["adult", "child"].map(|name| TicketType { name: name.to_owned() }).to_vec();
-                let id = define(app, &plan.to_definition(&options)?)?;
+                let id = define(app, &plan.to_definition(&options)?, CaptureMode::Immediate)?;
                 app.office.set_sale_state(id, SaleState::Onsale).wait()?;
                 id
             }

@@ -139,7 +139,7 @@ fn create(bank: &mut Bank, now: UtcMs, call: &Call) -> (Said, bool) {
         _ => None,
     };
     let status = match method.as_str() {
-        "pm_card_3ds" => "requires_action",
+        "pm_card_3ds" | "pm_card_3ds_far" => "requires_action",
         "pm_card_processing" => "processing",
         _ => "requires_payment_method",
     };

@@ -16,7 +16,10 @@ impl Intent {
             json!({ "type": "card_error", "code": "card_declined", "decline_code": code, "message": "No." })
         });
         let to = self.return_url.as_ref().map(|url| {
-            let at = format!("https://hooks.stripe.com/redirect/authenticate/{}", self.id);
+            let mut at = format!("https://hooks.stripe.com/redirect/authenticate/{}", self.id);
+            if self.method == "pm_card_3ds_far" {
+                at.push_str(&format!("?client_secret={}", "s".repeat(300)));
+            }
             json!({ "type": "redirect_to_url", "redirect_to_url": { "url": at, "return_url": url } })
         });
         let action = (self.status == "requires_action")

@@ -5,12 +5,14 @@
 
 mod config;
 mod measured;
+mod meter;
 mod sums;
 #[cfg(test)]
 mod tests;
 
 pub use config::ControlConfig;
 pub use measured::{Health, Measured, Stock};
+pub use meter::Meter;
 use serde::Serialize;
 use sums::Share;
 

@@ -1,9 +1,15 @@
 //! [`Till`]: the gateway that takes the money, as the server is set up.
 
+mod kept;
+
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+pub use kept::KeptSandbox;
 
 use ticketcore::Clock;
-use ticketcore::gateway::{PaymentGateway, SandboxGateway, SandboxOptions};
+use ticketcore::gateway::{PaymentGateway, SandboxOptions};
 use tokio::runtime::Handle;
 
 use crate::app::StartError;
@@ -11,10 +17,13 @@ use crate::auth::Secrets;
 use crate::config::{GatewayKind, Payments, StripeConfig};
 use crate::stripe::{Secret, StripeGateway, StripeOptions, Webhook, WebhookOptions};
 
+/// How long an order's answer waits for where its buyer must go.
+const NEXT_ACTION: Duration = Duration::from_secs(3);
+
 /// The gateway that takes the money.
 pub enum Till {
-    /// One in memory.
-    Sandbox(Arc<SandboxGateway>),
+    /// One to try things with. No money moves.
+    Sandbox(Arc<KeptSandbox>),
     /// Stripe, and what it reports.
     Stripe(Arc<StripeGateway>, Webhook),
     /// The operator's own.
@@ -22,16 +31,22 @@ pub enum Till {
 }
 
 impl Till {
-    /// The gateway of a configuration. Must be called on a runtime's thread.
+    /// The gateway of a configuration; `data` is the server's folder. Must be called on a runtime's thread.
     ///
     /// # Errors
     /// If a secret can't be read, or an option can't be meant.
-    pub fn open(payments: &Payments, secrets: &Secrets, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
+    pub fn open(
+        payments: &Payments,
+        data: &Path,
+        secrets: &Secrets,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
         match payments.gateway {
             GatewayKind::External => Ok(Self::External),
             GatewayKind::Sandbox => {
                 let options = SandboxOptions { timer: true, ..SandboxOptions::default() };
-                Ok(Self::Sandbox(Arc::new(SandboxGateway::new(options, Arc::clone(clock)))))
+                let kept = KeptSandbox::open(&data.join("sandbox.jsonl"), options, Arc::clone(clock))?;
+                Ok(Self::Sandbox(Arc::new(kept)))
             }
             GatewayKind::Stripe => {
                 let config = payments.stripe.as_ref().ok_or("`payments.stripe` is missing")?;
@@ -66,6 +81,18 @@ impl Till {
             Self::Sandbox(gateway) => vec![Arc::clone(gateway) as _],
             Self::Stripe(gateway, _) => vec![Arc::clone(gateway) as _],
             Self::External => Vec::new(),
+        }
+    }
+
+    /// What a buyer must do at the gateway, as he can do it: an address to go to, or a token for its page. Nothing if that can't be learnt
+    /// now, or if there is nothing to be done any more.
+    pub async fn next_action(&self, said: &str) -> Option<String> {
+        match self {
+            Self::Stripe(gateway, _) => {
+                let asked = tokio::time::timeout(NEXT_ACTION, gateway.next_action_url(said)).await;
+                asked.ok()?.yes().flatten()
+            }
+            Self::Sandbox(_) | Self::External => Some(said.to_owned()),
         }
     }
 

@@ -1,0 +1,138 @@
+//! [`Leases`]: what was handed out, and until when nobody else gets it.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use ticketcore::{OrderId, UtcMs};
+
+use super::effect::EffectId;
+
+/// Orders that are remembered as handed out at most. What is over goes first; then everything counts as what may have been handed out.
+const REMEMBERED_MAX: usize = 100_000;
+
+/// What was handed out.
+pub struct Leases {
+    state: Mutex<State>,
+    remembered_max: usize,
+}
+
+struct State {
+    given: HashMap<OrderId, Given>,
+    /// Of intents that are younger it is known whether they were handed out.
+    known_since: UtcMs,
+}
+
+#[derive(Clone, Copy)]
+struct Given {
+    id: EffectId,
+    until: UtcMs,
+}
+
+/// What was just handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handed {
+    /// Whether it may have been handed out before, here or before a restart.
+    pub again: bool,
+}
+
+impl Leases {
+    /// Nothing is handed out; of what was intended before `now` nobody knows.
+    #[must_use]
+    pub fn new(now: UtcMs) -> Self {
+        Self::remembering(now, REMEMBERED_MAX)
+    }
+
+    fn remembering(now: UtcMs, remembered_max: usize) -> Self {
+        let state = State { given: HashMap::new(), known_since: now };
+        Self { state: Mutex::new(state), remembered_max }
+    }
+
+    /// Hands an effect out until `until`; `None` if somebody has it.
+    pub fn hand(&self, id: EffectId, intended_at: UtcMs, now: UtcMs, until: UtcMs) -> Option<Handed> {
+        let mut state = self.state.lock();
+        let before = state.given.get(&id.key.order).filter(|given| given.id == id).copied();
+        if before.is_some_and(|given| given.until > now) {
+            return None;
+        }
+        if state.given.len() >= self.remembered_max && !state.given.contains_key(&id.key.order) {
+            state.given.retain(|_, given| given.until > now);
+            state.known_since = now;
+            if state.given.len() >= self.remembered_max {
+                return None;
+            }
+        }
+        // The same instant is not younger: whoever ran before may have been that fast.
+        let again = before.is_some() || intended_at <= state.known_since;
+        state.given.insert(id.key.order, Given { id, until });
+        Some(Handed { again })
+    }
+
+    /// Whoever has an effect of an order lets it go, for others from `at` on.
+    pub fn give_back(&self, order: OrderId, at: UtcMs) {
+        if let Some(given) = self.state.lock().given.get_mut(&order) {
+            given.until = given.until.min(at);
+        }
+    }
+
+    /// What is due of an order now: what was handed out and is not that has been seen to.
+    pub fn settle(&self, order: OrderId, due: Option<EffectId>) {
+        let mut state = self.state.lock();
+        if state.given.get(&order).is_some_and(|given| Some(given.id) != due) {
+            state.given.remove(&order);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ticketcore::gateway::{GatewayAction, GatewayKey};
+    use ticketcore::{EventId, HoldNumber, Revision};
+
+    use super::super::EffectKind;
+    use super::*;
+
+    fn effect(order: u64, kind: EffectKind) -> EffectId {
+        let order = OrderId { event: EventId(1), number: HoldNumber::new(Revision(order), 0) };
+        EffectId { kind, key: GatewayKey::new(order, GatewayAction::Authorize, 1) }
+    }
+
+    #[test]
+    fn what_is_handed_out_is_nobody_elses_until_its_time_is_over() {
+        let leases = Leases::new(UtcMs(100));
+        let (pay, look) = (effect(1, EffectKind::Authorize), effect(1, EffectKind::LookUp));
+        assert_eq!(leases.hand(pay, UtcMs(101), UtcMs(110), UtcMs(200)), Some(Handed { again: false }));
+        assert_eq!(leases.hand(pay, UtcMs(101), UtcMs(199), UtcMs(300)), None);
+        assert_eq!(leases.hand(pay, UtcMs(101), UtcMs(200), UtcMs(300)), Some(Handed { again: true }));
+        // Another effect of the order is not what was handed out.
+        assert_eq!(leases.hand(look, UtcMs(101), UtcMs(210), UtcMs(300)), Some(Handed { again: false }));
+        leases.give_back(look.key.order, UtcMs(220));
+        assert_eq!(leases.hand(look, UtcMs(101), UtcMs(219), UtcMs(300)), None);
+        assert_eq!(leases.hand(look, UtcMs(101), UtcMs(220), UtcMs(300)), Some(Handed { again: true }));
+        leases.settle(look.key.order, Some(look));
+        assert_eq!(leases.hand(look, UtcMs(101), UtcMs(230), UtcMs(300)), None);
+        leases.settle(look.key.order, None);
+        assert_eq!(leases.hand(pay, UtcMs(101), UtcMs(230), UtcMs(300)), Some(Handed { again: false }));
+    }
+
+    #[test]
+    fn what_was_intended_before_this_process_may_have_been_done() {
+        let leases = Leases::new(UtcMs(100));
+        let pay = effect(1, EffectKind::Authorize);
+        assert_eq!(leases.hand(pay, UtcMs(100), UtcMs(100), UtcMs(200)), Some(Handed { again: true }));
+    }
+
+    #[test]
+    fn what_is_forgotten_for_want_of_room_may_have_been_done() {
+        let leases = Leases::remembering(UtcMs(100), 2);
+        for order in [1, 2] {
+            let handed =
+                leases.hand(effect(order, EffectKind::Authorize), UtcMs(101), UtcMs(110), UtcMs(200));
+            assert_eq!(handed, Some(Handed { again: false }));
+        }
+        let third = effect(3, EffectKind::Authorize);
+        assert_eq!(leases.hand(third, UtcMs(102), UtcMs(120), UtcMs(200)), None);
+        assert_eq!(leases.hand(third, UtcMs(102), UtcMs(200), UtcMs(300)), Some(Handed { again: true }));
+        let first = effect(1, EffectKind::Authorize);
+        assert_eq!(leases.hand(first, UtcMs(101), UtcMs(201), UtcMs(300)), Some(Handed { again: true }));
+    }
+}

@@ -106,7 +106,7 @@ mod request;
 mod sale;
 pub mod store;
 mod sync;
-#[cfg(feature = "testkit")]
+#[cfg(feature = "audit")]
 pub mod testkit;
 pub mod ticket;
 mod time;
@@ -129,7 +129,7 @@ pub use key::{IdempotencyKey, Operation};
 pub use money::{BadCurrency, Currency, Money};
 pub use office::{
     BoxOffice, Changes, CodeError, DueOrder, EventEntry, HeldTicket, Maintained, Moment, MoneyReport,
-    OpenError, Options, Past, Pending, Scan, SeatInfo, SeatMoment, VenueEntry,
+    OpenError, Options, Past, PastOrder, Pending, Scan, SeatInfo, SeatMoment, VenueEntry,
 };
 pub use order::{OrderState, Word};
 pub use refusal::{NotAdmitted, Refusal, SeatConflict, SeatMismatch, SeatState};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use ticketcore::admission::{
-    Controller, Joined, Meter, Phase, Place, Room, RoomConfig, RoomFact, Tagger, WaitEstimate,
+    Bound, Controller, Joined, Meter, Phase, Place, Room, RoomConfig, RoomFact, Tagger, WaitEstimate,
 };
 use ticketcore::{EventId, UserId, UtcMs};
 
@@ -17,6 +17,17 @@ pub struct Point {
     pub free: u32,
     pub sold: u32,
     pub call: u64,
+    pub bound: Bound,
+}
+
+impl Point {
+    /// As a line for people.
+    pub fn line(&self) -> String {
+        let Self { called, active, limit, free, sold, call, bound } = self;
+        format!(
+            "{called} called ({call} now, {bound:?}), {active} inside of {limit}, {free} free, {sold} sold"
+        )
+    }
 }
 
 /// What came of a run.
@@ -94,6 +105,7 @@ pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
             free: shop.free,
             sold: shop.counts.sold,
             call: step.call,
+            bound: step.bound,
         });
     }
     let calls = |from: u64, until: u64| {

@@ -31,6 +31,9 @@ struct Args {
     /// Draws into this folder.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+    /// Prints what happened every so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    every: Option<usize>,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -48,6 +51,11 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         chosen.into_iter().map(|scenario| (scenario, run(scenario, args.seed))).collect();
     let mut good = true;
     for (scenario, outcome) in &outcomes {
+        for (second, point) in outcome.points.iter().enumerate() {
+            if args.every.is_some_and(|every| (second + 1).is_multiple_of(every.max(1))) {
+                println!("{} s: {}", second + 1, point.line());
+            }
+        }
         let wrong = outcome.wrong(scenario);
         good &= wrong.is_empty();
         if args.json {

@@ -36,8 +36,6 @@ pub enum Act {
     Pay(u32),
     /// Gives so many back, and goes.
     GiveBack(u32),
-    /// Goes.
-    Leave,
 }
 
 /// What has become of people.
@@ -58,8 +56,8 @@ pub struct Shop {
     /// Who waits for a checkout, since when, with how many tickets.
     paying: VecDeque<(u64, u32, u32)>,
     credit: f64,
-    /// How long checkouts of late took, in milliseconds.
-    took: VecDeque<u64>,
+    /// When checkouts of the last ten seconds ended, and how long they took, in milliseconds.
+    took: VecDeque<(u64, u64)>,
 }
 
 /// How long a hold lasts, in seconds.
@@ -122,7 +120,6 @@ impl Shop {
                     self.free += tickets;
                     leaves.push(number);
                 }
-                Act::Leave => leaves.push(number),
             }
         }
         self.credit = (self.credit + capacity / slower).min(capacity);
@@ -132,15 +129,12 @@ impl Shop {
             self.held -= tickets;
             self.counts.sold += tickets;
             self.counts.bought += 1;
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "milliseconds of a checkout"
-            )]
-            self.took.push_back((second - since) * 1_000 + (300.0 * slower) as u64);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds")]
+            let gateway_ms = (300.0 * slower) as u64;
+            self.took.push_back((second, (second - since) * 1_000 + gateway_ms));
             leaves.push(number);
         }
-        while self.took.len() > 500 {
+        while self.took.front().is_some_and(|(ended, _)| second - ended > 10) {
             self.took.pop_front();
         }
         (holds, leaves)
@@ -148,7 +142,7 @@ impl Shop {
 
     /// How it is doing.
     pub fn health(&self, at: UtcMs, slower: f64) -> Health {
-        let mut took: Vec<u64> = self.took.iter().copied().collect();
+        let mut took: Vec<u64> = self.took.iter().map(|(_, took)| *took).collect();
         // Who still waits is as slow as he has waited.
         took.extend(self.paying.front().map(|(since, ..)| at.0.saturating_sub(since * 1_000)));
         took.sort_unstable();

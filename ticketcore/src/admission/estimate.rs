@@ -1,9 +1,10 @@
 //! [`WaitEstimate`]: how long somebody will wait, and how sure that is.
 //!
-//! What is ahead of him, divided by how fast it went lately; made honest by what such estimates were worth before: the places called by
-//! now were estimated some time ago, so that it is known how long it really took. The quantiles of these ratios, by how far ahead the estimate
+//! What is ahead of him, divided by how fast it went lately; made honest by what such estimates were worth before: some are noted, and judged
+//! when their places are called. The quantiles of the ratios, by how far ahead the estimate
 //! looked, turn the next estimate into a median and a 90th percentile (split conformal prediction; V. Vovk, A. Gammerman, G. Shafer,
-//! *Algorithmic Learning in a Random World*, 2005).
+//! *Algorithmic Learning in a Random World*, 2005), and which quantiles are taken follows how often they were kept (I. Gibbs, E. Candes, *Adaptive
+//! Conformal Inference Under Distribution Shift*, 2021).
 
 use std::collections::VecDeque;
 
@@ -16,12 +17,18 @@ const RECORD_MS: u64 = 1_000;
 /// How far ahead estimates are judged, in milliseconds; each is twice the one before.
 const HORIZONS_MS: [u64; 11] =
     [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 512_000, 1_024_000];
+/// In the time of a horizon so many estimates that look so far ahead are noted, to be judged.
+const TOLD_MAX: u64 = 12;
+/// Estimates of a horizon that may wait to be judged.
+const OPEN_MAX: usize = 1_024;
 /// Ratios that are kept of each horizon.
 const RATIOS: usize = 512;
 /// Fewer ratios than this are not believed.
 const RATIOS_MIN: usize = 8;
-/// The quantiles that are told, in thousandths: a little over what they are called, since queues change their speed.
-const QUANTILES: [usize; 2] = [530, 930];
+/// The quantiles that are told.
+const QUANTILES: [f64; 2] = [0.5, 0.9];
+/// How fast the quantiles that are looked up move, so that what is told keeps what it promises though queues change their speed.
+const LEARNING: f64 = 0.02;
 
 /// How long somebody will wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +39,28 @@ pub struct Wait {
     pub p90_ms: u64,
 }
 
+/// What somebody would have been told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    at: UtcMs,
+    position: u64,
+    ms: f64,
+}
+
 /// What estimates that look so far ahead were worth.
 #[derive(Clone, Debug, Default)]
 struct Judged {
+    /// What was told and has not come true yet.
+    open: VecDeque<Told>,
     /// How long it took, of how long it was said to take; oldest first.
     ratios: VecDeque<f32>,
     /// Their quantiles, if there are enough.
     quantiles: Option<[f64; 2]>,
+    /// Which quantiles of the ratios have turned out to be those of the waits, as differences from these.
+    shifts: [f64; 2],
 }
 
-/// Learns how fast a queue moves. A thousand records and 5,632 ratios at most.
+/// Learns how fast a queue moves. A thousand records and ratios of each of eleven horizons at most: some 200 KB.
 #[derive(Clone, Debug, Default)]
 pub struct WaitEstimate {
     seen: VecDeque<(UtcMs, u64)>,
@@ -55,18 +74,20 @@ impl WaitEstimate {
             return;
         }
         self.seen.push_back((now, called));
-        for (horizon, judged) in HORIZONS_MS.iter().zip(&mut self.judged) {
-            let Some(then) = before(&self.seen, now, *horizon) else { break };
-            let (at, called_then) = self.seen[then];
-            // What was told then to whom is called now, and how long it took.
-            let told = plain(called.saturating_sub(called_then), rate(&self.seen, then, *horizon));
-            if let Some(told) = told.filter(|_| called > called_then) {
-                judged.learn(number(now.since_ms(at)) / told);
-            }
-        }
         let longest = HORIZONS_MS[HORIZONS_MS.len() - 1];
-        while self.seen.len() > 2 && now.since_ms(self.seen[1].0) > 2 * longest {
+        while self.seen.len() > 2 && now.since_ms(self.seen[1].0) > longest {
             self.seen.pop_front();
+        }
+        let last = self.seen.len() - 1;
+        for (horizon, judged) in HORIZONS_MS.iter().zip(&mut self.judged) {
+            judged.settle(now, called);
+            // As if somebody asked who is so far back that he would be told about this wait.
+            let rate = rate(&self.seen, last, *horizon);
+            let ahead = whole(rate * number(horizon.saturating_sub(RECORD_MS)));
+            let due = judged.open.back().is_none_or(|told| now.since_ms(told.at) >= horizon / TOLD_MAX);
+            if let Some(ms) = plain(ahead + 1, rate).filter(|_| due) {
+                judged.open.push_back(Told { at: now, position: called + ahead, ms });
+            }
         }
     }
 
@@ -103,7 +124,30 @@ impl WaitEstimate {
 }
 
 impl Judged {
+    /// Learns from what has come true.
+    fn settle(&mut self, now: UtcMs, called: u64) {
+        let mut came = Vec::new();
+        self.open.retain(|told| {
+            let comes = told.position >= called;
+            if !comes {
+                came.push(number(now.since_ms(told.at)) / told.ms);
+            }
+            comes
+        });
+        came.into_iter().for_each(|ratio| self.learn(ratio));
+        // A queue that has stopped for very long.
+        if self.open.len() > OPEN_MAX {
+            self.open.pop_front();
+        }
+    }
+
     fn learn(&mut self, ratio: f64) {
+        for (shift, (part, told)) in
+            self.shifts.iter_mut().zip(QUANTILES.iter().zip(self.quantiles.iter().flatten()))
+        {
+            let kept = if ratio <= *told { 1.0 } else { 0.0 };
+            *shift = (*shift + LEARNING * (part - kept)).clamp(-part, 1.0 - part);
+        }
         #[expect(clippy::cast_possible_truncation, reason = "a ratio needs no more digits")]
         self.ratios.push_back(ratio as f32);
         if self.ratios.len() > RATIOS {
@@ -112,7 +156,11 @@ impl Judged {
         if self.ratios.len() >= RATIOS_MIN {
             let mut sorted: Vec<f32> = self.ratios.iter().copied().collect();
             sorted.sort_by(f32::total_cmp);
-            self.quantiles = Some(QUANTILES.map(|part| f64::from(sorted[(sorted.len() - 1) * part / 1_000])));
+            let at = |part: usize| {
+                let place = number(sorted.len() as u64 - 1) * (QUANTILES[part] + self.shifts[part]);
+                f64::from(sorted[usize::try_from(whole(place)).unwrap_or(0)])
+            };
+            self.quantiles = Some([at(0), at(1)]);
         }
     }
 }

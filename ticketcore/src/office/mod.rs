@@ -7,6 +7,7 @@ mod maintenance;
 mod many;
 mod orders;
 mod past;
+mod past_orders;
 mod pending;
 mod people;
 mod queries;
@@ -26,7 +27,7 @@ use hashbrown::HashMap;
 pub use catalogue::{EventEntry, VenueEntry};
 pub use maintenance::Maintained;
 pub use orders::DueOrder;
-pub use past::{Moment, Past, SeatMoment};
+pub use past::{Moment, Past, PastOrder, SeatMoment};
 pub use pending::Pending;
 pub use queries::{Changes, SeatInfo};
 pub use reports::{HeldTicket, MoneyReport};
@@ -65,7 +66,10 @@ pub struct Options {
     pub pending_bytes_max: usize,
     /// Time that who gives a wrong code must wait before the next, in milliseconds; doubles with every further one. 0: none.
     pub guess_delay_ms: u64,
-    /// The name of this writer among those of a shared store; random if absent.
+    /// What names the batches of this box office; random if absent, as it always is without this feature. On one store it must never come
+    /// twice, not after a restart either: a shared store takes a batch of an earlier life that lands late for a new one of the same name,
+    /// and what was acknowledged is not there.
+    #[cfg(feature = "testkit")]
     pub node: Option<u64>,
     /// A deliberate fault, to prove that it is caught.
     #[cfg(feature = "testkit")]
@@ -81,6 +85,7 @@ impl Default for Options {
             close_idle_after_ms: 15 * 60_000,
             pending_bytes_max: PENDING_BYTES_MAX,
             guess_delay_ms: GUESS_DELAY_MS,
+            #[cfg(feature = "testkit")]
             node: None,
             #[cfg(feature = "testkit")]
             canary: None,
@@ -148,7 +153,9 @@ impl BoxOffice {
     /// # Errors
     /// If the catalogue can't be read, or the maintenance thread can't be started.
     pub fn open_shared(store: Arc<dyn Store>, options: Options) -> Result<Self, CommandError> {
-        let node = options.node.unwrap_or_else(|| RandomState::new().hash_one(std::process::id()));
+        let node = RandomState::new().hash_one(std::process::id());
+        #[cfg(feature = "testkit")]
+        let node = options.node.unwrap_or(node);
         #[cfg(feature = "testkit")]
         let canaries = options.canary.map_or(Canaries::default(), Canaries::only);
         #[cfg(not(feature = "testkit"))]

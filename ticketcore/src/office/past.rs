@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::BoxOffice;
+use super::past_orders::PastOrders;
 use crate::answer::CommandError;
 use crate::fact::{Fact, Lines, SeatChange, Stamp};
 use crate::id::{EventId, HoldNumber, OrderId, Revision, SeatIndex, UserId};
 use crate::manifest::Manifest;
-use crate::order::Move;
+use crate::order::{Move, OrderState};
 use crate::refusal::SeatState;
 use crate::store::{Record, StreamId};
 use crate::time::UtcMs;
@@ -43,6 +44,23 @@ pub struct Past {
     pub map: Vec<u64>,
     /// What was for sale.
     pub manifest: Arc<Manifest>,
+    /// Every order there had been, by number, those that had ended among them.
+    pub orders: Vec<PastOrder>,
+}
+
+/// An order as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastOrder {
+    /// Its id.
+    pub id: OrderId,
+    /// Whose it was.
+    pub user: UserId,
+    /// Where it stood.
+    pub state: OrderState,
+    /// What was ordered: while it was live what it kept, once confirmed what its first tickets were for.
+    pub lines: Lines,
+    /// What its living tickets were for; nothing unless it was confirmed.
+    pub owned: Lines,
 }
 
 /// Something that happened to a seat.
@@ -59,12 +77,13 @@ pub struct SeatMoment {
 }
 
 impl BoxOffice {
-    /// An event as it was at a moment, by replay of its journal. O(facts before it).
+    /// An event as it was at a moment, by replay of its journal. O(facts before it); takes memory for every order there had been.
     ///
     /// # Errors
     /// If the event is unknown, was not there yet, or its journal can't be read from its first fact on.
     pub fn past(&self, event: EventId, moment: Moment) -> Result<Past, CommandError> {
         let mut view: Option<View> = None;
+        let mut orders = PastOrders::default();
         self.replay(event, |record| {
             if moment.is_past(record.stamp) {
                 return Ok(ControlFlow::Break(()));
@@ -73,6 +92,7 @@ impl BoxOffice {
                 Some(view) => {
                     let fact = Fact::decode(record.body).map_err(|error| error.to_string())?;
                     view.fold_one(record.stamp, &fact).map_err(|violation| violation.to_string())?;
+                    orders.fold(record.stamp, &fact)?;
                 }
                 None => view = Some(first_view(record)?),
             }
@@ -81,7 +101,7 @@ impl BoxOffice {
         let view = view.ok_or_else(|| failed("the event was not there yet".to_owned()))?;
         let mut map = Vec::new();
         let (_, manifest) = view.copy_map(&mut map);
-        Ok(Past { availability: view.availability(), map, manifest })
+        Ok(Past { availability: view.availability(), map, manifest, orders: orders.end(event) })
     }
 
     /// All that happened to a seat, in order: who had it when. O(facts).

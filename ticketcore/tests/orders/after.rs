@@ -1,8 +1,11 @@
 //! What can be asked afterwards: who had a seat when, what an event looked like, what the money adds up to.
 
+use ticketcore::fact::Lines;
 use ticketcore::order::RefundWhat;
 use ticketcore::testkit::START;
-use ticketcore::{Moment, MoneyReport, Refusal, Revision, SeatIndex, SeatState};
+use ticketcore::{
+    Moment, MoneyReport, OrderId, OrderState, PastOrder, Refusal, Revision, SeatIndex, SeatState, UserId,
+};
 
 use crate::bank::Bank;
 use crate::desk::{Desk, PRICE, authorized, captured, failed, refused, user};
@@ -62,6 +65,49 @@ fn the_past_at_every_revision_is_what_was_there_then() {
     let future = office.past(desk.sale.event, Moment::Revision(Revision(1_000))).unwrap();
     assert_eq!(future.availability, seen[3].0);
     assert!(office.past(desk.sale.event, Moment::Time(ticketcore::UtcMs(START.0 - 1))).is_err());
+}
+
+/// What is told of an order, live and later.
+type Told = (OrderId, UserId, OrderState, Lines);
+
+#[test]
+fn the_orders_of_the_past_are_those_that_were_there_then() {
+    let desk = Desk::new();
+    let office = &desk.sale.office;
+    let mut seen: Vec<(Revision, Vec<Told>)> = Vec::new();
+    let mut look = |orders: &[OrderId]| {
+        let told = |id: &OrderId| {
+            let found = office.order_details(*id).unwrap().order;
+            (found.id, found.user, found.state, found.lines)
+        };
+        seen.push((
+            office.availability(desk.sale.event).unwrap().revision,
+            orders.iter().map(told).collect(),
+        ));
+    };
+    let kept = desk.sold(1, &[0, 1]);
+    look(&[kept]);
+    let open = desk.open(2, &[2]);
+    look(&[kept, open]);
+    desk.pay(open).unwrap();
+    look(&[kept, open]);
+    desk.refund(kept, RefundWhat::Tickets(vec![0])).unwrap();
+    desk.seen(open, 1, authorized()).unwrap();
+    look(&[kept, open]);
+    let gone = desk.open(3, &[3]);
+    desk.sale.clock.advance(3 * 3_600_000);
+    office.maintain();
+    look(&[kept, open, gone]);
+    for (revision, orders) in &seen {
+        let past = office.past(desk.sale.event, Moment::Revision(*revision)).unwrap().orders;
+        let told = |order: &PastOrder| (order.id, order.user, order.state, order.lines.clone());
+        assert_eq!(past.iter().map(told).collect::<Vec<_>>(), *orders, "at {revision}");
+    }
+    let owned = |at: usize| {
+        let past = office.past(desk.sale.event, Moment::Revision(seen[at].0)).unwrap();
+        past.orders[0].owned.seats.iter().map(|line| line.seat.0).collect::<Vec<_>>()
+    };
+    assert_eq!((owned(2), owned(3)), (vec![0, 1], vec![1]), "a ticket went back");
 }
 
 #[test]

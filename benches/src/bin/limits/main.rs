@@ -20,6 +20,7 @@ mod process;
 mod refusals;
 mod replay;
 mod rounds;
+mod tickets;
 
 use clap::Parser;
 
@@ -44,7 +45,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 /// Figures that are measured together, by their names.
 type Group = (&'static [&'static str], fn() -> Outcome<Vec<Figure>>);
 
-const GROUPS: [Group; 15] = [
+const GROUPS: [Group; 16] = [
     (pairs::NAMES, pairs::measure),
     (contended::NAMES, contended::measure),
     (best::NAMES, best::measure),
@@ -55,6 +56,7 @@ const GROUPS: [Group; 15] = [
     (expiry::NAMES, expiry::measure),
     (orders::NAMES, orders::measure),
     (replay::NAMES, replay::measure),
+    (tickets::NAMES, tickets::measure),
     (durable::THROUGHPUT, durable::throughput),
     (durable::LATENCY, durable::latency),
     (durable::CROWD, durable::crowd),

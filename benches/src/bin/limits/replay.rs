@@ -1,5 +1,5 @@
 //! Opening an event whose journal has 1,000,000 facts and no snapshot, beside decoding the same bytes. 80,000 seats are sold in orders of
-//! two; all other facts are pairs held and released.
+//! two; all other facts are pairs held and released. And the same event as it was at its last fact, by replay of all of them.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use ticketcore::fact::Fact;
 use ticketcore::store::{MemoryStore, Store, StreamId};
-use ticketcore::{BoxOffice, CloseOrderRequest, EventId, OpenOrderRequest, Revision};
+use ticketcore::{BoxOffice, CloseOrderRequest, EventId, Moment, OpenOrderRequest, Revision};
 use ticketcore_benches::{Random, SEATS, key, open, user};
 
 use crate::Outcome;
@@ -15,7 +15,7 @@ use crate::rounds::{ROUNDS, options, usual};
 use ticketcore_benches::guard::Watch;
 use ticketcore_benches::report::{Figure, Goal, median};
 
-pub const NAMES: &[&str] = &["replay_1m"];
+pub const NAMES: &[&str] = &["replay_1m", "past_1m"];
 
 const FACTS: u64 = 1_000_000;
 const ORDERS: u64 = SEATS as u64 / 2;
@@ -63,7 +63,7 @@ fn decode(store: &Arc<dyn Store>, event: EventId) -> Outcome<f64> {
 pub fn measure() -> Outcome<Vec<Figure>> {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let event = fill(&store)?;
-    let mut rounds: [Vec<f64>; 2] = Default::default();
+    let mut rounds: [Vec<f64>; 3] = Default::default();
     let mut others = Vec::new();
     for _ in 0..ROUNDS {
         let watch = Watch::when_quiet();
@@ -73,11 +73,16 @@ pub fn measure() -> Outcome<Vec<Figure>> {
         let availability = office.availability(event)?;
         rounds[0].push(start.elapsed().as_secs_f64());
         assert_eq!(availability.revision, Revision(FACTS), "all facts were read");
+        let start = Instant::now();
+        let past = office.past(event, Moment::Revision(Revision(FACTS)))?;
+        rounds[2].push(start.elapsed().as_secs_f64());
+        let there = (past.availability.revision, past.orders.len() as u64);
+        assert_eq!(there, (Revision(FACTS), ORDERS), "every order was followed");
         others.push(watch.others_percent());
     }
-    Ok(vec![Figure::new(NAMES[0], "s").goal(Goal::AtMost(1.5)).rounds(
-        &rounds[0],
-        &rounds[1],
-        median(&others),
-    )])
+    let [opened, decoded, past] = rounds;
+    let row = |name, most, of: &[f64]| {
+        Figure::new(name, "s").goal(Goal::AtMost(most)).rounds(of, &decoded, median(&others))
+    };
+    Ok(vec![row(NAMES[0], 1.5, &opened), row(NAMES[1], 2.0, &past)])
 }

@@ -31,7 +31,8 @@ pub struct Measured {
     pub stock: Option<Stock>,
 }
 
-/// How the shop is doing. What is absent did not happen lately.
+/// How the shop is doing, by the last ten seconds or so: what is older says nothing of now, and a mean over so many requests, rather than so much
+/// time, would stand still when few are let in. What is absent did not happen lately.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Health {
     /// When it was measured.

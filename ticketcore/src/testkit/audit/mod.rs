@@ -20,7 +20,7 @@ mod staff;
 mod stepped;
 mod steps;
 mod summary;
-#[cfg(test)]
+#[cfg(all(test, feature = "testkit"))]
 mod tests;
 mod tickets;
 mod till;

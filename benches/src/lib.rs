@@ -9,6 +9,7 @@ pub mod report;
 mod resident;
 mod sink;
 mod venue;
+pub mod wire;
 
 pub use clock::StillClock;
 pub use folder::Folder;

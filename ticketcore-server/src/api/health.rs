@@ -76,6 +76,7 @@ fn readiness(
 /// # Errors
 /// None.
 pub async fn metrics(app: Arc<App>, call: Call) -> Outcome {
+    app.metrics.rooms.note(&app.rooms);
     let like = |family, kind| media(&call.headers, family, kind);
     let (kind, text) = if like("application", "openmetrics-text") > like("text", "plain") {
         ("application/openmetrics-text; version=1.0.0; charset=utf-8", app.metrics.text())

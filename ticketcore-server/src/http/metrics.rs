@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::room::RoomMetrics;
+
 /// Which operation, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Answered {
@@ -47,6 +49,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections that were closed because there were too many.
     pub connections_refused: Counter,
+    /// How waiting rooms stand.
+    pub rooms: RoomMetrics,
     /// Requests that panicked.
     pub panics: Counter<u64, AtomicU64>,
 }
@@ -80,7 +84,18 @@ impl Metrics {
             connections_refused.clone(),
         );
         registry.register("http_panics", "Requests that panicked", panics.clone());
-        Self { registry, requests, seconds, problems, in_flight, connections, connections_refused, panics }
+        let rooms = RoomMetrics::new(&mut registry);
+        Self {
+            rooms,
+            registry,
+            requests,
+            seconds,
+            problems,
+            in_flight,
+            connections,
+            connections_refused,
+            panics,
+        }
     }
 
     /// Has others show what they count.

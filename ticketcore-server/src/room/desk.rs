@@ -20,8 +20,7 @@ pub struct Desk {
     journal: ArcSwap<RoomJournal>,
     run: Mutex<Run>,
     status: watch::Sender<Arc<Status>>,
-    /// The last step, for the metrics.
-    last: Mutex<Option<(Step, u32, u64)>>,
+    last: Mutex<Option<Step>>,
 }
 
 struct Run {
@@ -80,9 +79,9 @@ impl Desk {
         self.status.subscribe()
     }
 
-    /// The last step, people inside and people who wait.
+    /// What the last step said.
     #[must_use]
-    pub fn last(&self) -> Option<(Step, u32, u64)> {
+    pub fn last(&self) -> Option<Step> {
         *self.last.lock()
     }
 
@@ -123,7 +122,7 @@ impl Desk {
             } else {
                 idle(controller, &measured)
             };
-            told = Some((step, measured.active, measured.waiting));
+            told = Some(step);
             let call = if room.phase() == Phase::Open { room.call(step.call)? } else { None };
             Ok((false, call))
         })?;
@@ -132,7 +131,7 @@ impl Desk {
             drop(run);
             return self.step(store, office, health, (now, node));
         }
-        let Some((step, ..)) = told else { return Ok(()) };
+        let Some(step) = told else { return Ok(()) };
         *self.last.lock() = told;
         run.number += 1;
         let (number, pace) = (run.number, &mut run.pace);

@@ -3,6 +3,7 @@
 mod desk;
 mod guard;
 mod measure;
+mod metrics;
 mod pulse;
 mod rooms;
 mod status;
@@ -11,6 +12,7 @@ mod stream;
 pub use desk::Desk;
 pub use guard::{Passed, admission};
 pub(crate) use guard::{belongs, holder};
+pub use metrics::RoomMetrics;
 pub use pulse::Pulse;
 pub use rooms::Rooms;
 pub(crate) use status::hex;

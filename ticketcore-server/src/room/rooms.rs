@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use ticketcore::admission::{RoomConfig, RoomError, RoomFact, RoomKeys};
 use ticketcore::checkout::Checkout;
 use ticketcore::store::{Store, StoreFailure, StreamId};
-use ticketcore::{BoxOffice, Clock, EventId};
+use ticketcore::{BoxOffice, Clock, EventId, UtcMs};
 
 use super::desk::Desk;
 use super::pulse::Pulse;
@@ -137,6 +137,12 @@ impl Rooms {
     /// [`Code::NoWaitingRoom`].
     pub fn named(&self, event: EventId) -> Result<Arc<Desk>, Problem> {
         self.find(event).ok_or_else(|| Problem::new(Code::NoWaitingRoom, Code::NoWaitingRoom.title()))
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> UtcMs {
+        self.clock.now()
     }
 
     /// All of them.

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::Outcome;
 use crate::child::{Child, Ready, ready};
-use crate::wire::Answer;
+use ticketcore_benches::wire::Answer;
 
 const FILE: &str = "answers.json";
 

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use crate::load::{Shopper, Timing, Verdict, run};
 use crate::shop::{Desk, Pair, Shop};
-use crate::wire::{Answer, after, number, text_after};
 use crate::{CONNECTIONS, Outcome};
+use ticketcore_benches::wire::{Answer, after, number, text_after};
 
 /// A hold somebody has.
 pub struct Held {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::Outcome;
 use crate::child::Child;
-use crate::wire::{Answer, Connection};
+use ticketcore_benches::wire::{Answer, Connection};
 
 /// No round waits longer than this for its last answers.
 const PATIENCE: Duration = Duration::from_secs(60);

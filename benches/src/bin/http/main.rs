@@ -19,7 +19,6 @@ mod serving;
 mod shop;
 mod stream;
 mod visible;
-mod wire;
 
 use std::path::PathBuf;
 use std::pin::Pin;

@@ -7,8 +7,8 @@ use ticketcore_benches::report::{Figure, Goal, median};
 
 use crate::load::{Seen, Shopper, Timing, Verdict, run};
 use crate::shop::{Shop, get};
-use crate::wire::{Answer, Connection, text_after};
 use crate::{CONNECTIONS, Outcome, ROUNDS, bare};
+use ticketcore_benches::wire::{Answer, Connection, text_after};
 
 pub const NAMES: &[&str] = &[
     "read_sections",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ticketcore::SaleState;
 use ticketcore::manifest::TicketType;
+use ticketcore::order::CaptureMode;
 use ticketcore::plan::{PlanOptions, VenueKind, generate};
 use ticketcore_server::api::admin::events::define;
 use ticketcore_server::api::routes;
@@ -59,7 +60,7 @@ fn open(app: &App) -> Outcome<String> {
     let mut options = PlanOptions::new("Cup Final");
     options.rules.starts_at = app.now().plus_ms(DAYS * 24 * 3_600_000);
     options.ticket_types = ["adult", "child"].map(|name| TicketType { name: name.to_owned() }).to_vec();
-    let event = define(app, &generate(VenueKind::Stadium).to_definition(&options)?)?;
+    let event = define(app, &generate(VenueKind::Stadium).to_definition(&options)?, CaptureMode::Immediate)?;
     app.office.set_sale_state(event, SaleState::Onsale).wait()?;
     Ok(event.to_string())
 }

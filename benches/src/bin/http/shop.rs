@@ -11,7 +11,7 @@ use ticketcore::plan::{VenueKind, generate};
 use crate::Outcome;
 use crate::bare::Heard;
 use crate::child::Child;
-use crate::wire::Connection;
+use ticketcore_benches::wire::Connection;
 
 /// Two seats side by side, of one of the stadiums.
 #[derive(Clone, Copy)]

@@ -18,7 +18,7 @@ use crate::Outcome;
 use crate::buying::{Acknowledged, Holder};
 use crate::load::{Timing, run};
 use crate::shop::{Shop, get};
-use crate::wire::{after, find, number};
+use ticketcore_benches::wire::{after, find, number};
 
 pub const NAMES: &[&str] =
     &["stream_subscribers", "stream_changes", "stream_p50", "stream_p99", "stream_slowest", "stream_memory"];

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use crate::buying::Buyer;
 use crate::load::{Timing, run};
 use crate::shop::{Desk, Shop, get};
-use crate::wire::{Connection, after, number};
 use crate::{Outcome, ROUNDS};
+use ticketcore_benches::wire::{Connection, after, number};
 
 pub const NAMES: &[&str] = &["visible_p50", "visible_p99", "visible_purchases"];
 

@@ -1,0 +1,148 @@
+//! The server's process: what `ticketcore-server serve` does, on a store of its own with one event.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use ticketcore::SaleState;
+use ticketcore::order::CaptureMode;
+use ticketcore::plan::{PlanOptions, SeatingPlan, VenueKind, generate};
+use ticketcore_benches::Folder;
+use ticketcore_server::api::admin::events::define;
+use ticketcore_server::api::routes;
+use ticketcore_server::app::App;
+use ticketcore_server::auth::{NewKey, Scope};
+use ticketcore_server::config::{Config, GatewayKind};
+use ticketcore_server::http::{Service, listen, serve};
+use tokio::sync::watch;
+
+use crate::{Args, Fault, Outcome};
+
+/// Holds last so long: short, as everything here is.
+const HOLD_MS: u64 = 20_000;
+
+/// What the server says when it is ready, as one line of JSON.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Ready {
+    pub address: SocketAddr,
+    /// A key of staff's.
+    pub staff: String,
+    /// A key of the shop's, which acts for buyers and passes no room.
+    pub shop: String,
+    pub event: String,
+}
+
+/// The server in a process of its own. It ends with this value, or when this process is gone.
+pub struct Child {
+    process: std::process::Child,
+    pub ready: Ready,
+    folder: Option<Folder>,
+}
+
+impl Child {
+    pub fn start(args: &Args) -> Outcome<Self> {
+        let folder = Folder::new()?;
+        let mut process = Command::new(std::env::current_exe()?)
+            .args(["--server", "--seats", &args.seats.to_string(), "--controls"])
+            .arg(if args.controls == crate::Controls::On { "on" } else { "off" })
+            .arg("--folder")
+            .arg(&folder.0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        if let Some(said) = process.stdout.take() {
+            BufReader::new(said).read_line(&mut line)?;
+        }
+        let ready = serde_json::from_str(&line).map_err(|error| {
+            let _ended = process.kill().and_then(|()| process.wait());
+            format!("the server is not ready: {error}")
+        })?;
+        Ok(Self { process, ready, folder: Some(folder) })
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills it; its folder stays.
+    pub fn kill(mut self) -> Folder {
+        let folder = self.folder.take();
+        drop(self);
+        folder.expect("it is taken once")
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ended = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+/// Serves until whoever started it is gone.
+pub fn run(folder: &Path, args: &Args) -> Outcome<()> {
+    let mut config = Config { listen: "127.0.0.1:0".to_owned(), data: folder.into(), ..Config::default() };
+    config.payments.gateway = GatewayKind::Sandbox;
+    let filter = tracing_subscriber::EnvFilter::new("error");
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(until_alone(config, args.seats));
+    runtime.shutdown_background();
+    ended
+}
+
+async fn until_alone(config: Config, seats: u32) -> Outcome<()> {
+    let listener = listen(config.listen.parse()?)?;
+    let address = listener.local_addr()?;
+    let (_stop, stopping) = watch::channel(false);
+    let limits = config.limits.clone();
+    let for_app = stopping.clone();
+    let app = Arc::new(tokio::task::spawn_blocking(move || App::open(config, for_app)).await??);
+    let service = Arc::new(Service::new(Arc::clone(&app), &routes())?);
+    let opening = tokio::task::spawn_blocking(move || {
+        let key = |name: &str, scopes: &[Scope]| {
+            let key = NewKey { name: name.to_owned(), scopes: scopes.to_vec(), ..NewKey::default() };
+            let made = app.api_keys.make(key, app.now());
+            made.map(|(key, _)| key).map_err(|problem| problem.to_string())
+        };
+        let (staff, shop) = (key("staff", &Scope::ALL)?, key("shop", &[Scope::Sell])?);
+        let event = open(&app, seats)?;
+        Ok::<_, Fault>(Ready { address, staff, shop, event })
+    });
+    println!("{}", serde_json::to_string(&opening.await??)?);
+    let alone = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+    tokio::select! {
+        () = serve(listener, None, service, limits, stopping) => Ok(()),
+        _ = alone => Ok(()),
+    }
+}
+
+/// An event of so many seats, announced.
+fn open(app: &App, seats: u32) -> Outcome<String> {
+    let mut options = PlanOptions::new("Cup Final");
+    options.rules.starts_at = app.now().plus_ms(60 * 86_400_000);
+    options.rules.hold_ttl_ms = HOLD_MS;
+    let plan = first_seats(generate(VenueKind::Stadium), seats as usize);
+    let event = define(app, &plan.to_definition(&options)?, CaptureMode::Immediate)?;
+    app.office.set_sale_state(event, SaleState::Scheduled).wait()?;
+    Ok(event.to_string())
+}
+
+/// The plan with its first seats alone.
+fn first_seats(mut plan: SeatingPlan, seats: usize) -> SeatingPlan {
+    let mut left = seats;
+    for zone in &mut plan.zones {
+        for row in &mut zone.rows {
+            row.seats.truncate(left);
+            left -= row.seats.len();
+        }
+        zone.rows.retain(|row| !row.seats.is_empty());
+    }
+    plan.zones.retain(|zone| !zone.rows.is_empty());
+    plan
+}

@@ -16,6 +16,7 @@ const FILES: &[Asset] = &[
     asset!("" "api.js" "text/javascript; charset=utf-8"),
     asset!("" "app.js" "text/javascript; charset=utf-8"),
     asset!("" "camera.js" "text/javascript; charset=utf-8"),
+    asset!("" "challenge.js" "text/javascript; charset=utf-8"),
     asset!("" "choose.js" "text/javascript; charset=utf-8"),
     asset!("" "countdown.js" "text/javascript; charset=utf-8"),
     asset!("" "dom.js" "text/javascript; charset=utf-8"),

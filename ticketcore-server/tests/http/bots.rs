@@ -34,7 +34,7 @@ fn place(server: &Server, buyer: &Client, key: &str, seat: usize) -> Reply {
 }
 
 /// A challenge for a caller, solved as a widget does.
-fn solution(client: &Client) -> String {
+pub fn solution(client: &Client) -> String {
     let challenge: Challenge = serde_json::from_value(client.get("/v1/challenge").ok(200).json()).unwrap();
     solved(challenge)
 }

@@ -20,7 +20,7 @@ pub use clock::ManualClock;
 pub use disk::{Left, MemoryDisk, SECTOR, Trouble, decode_store_file};
 pub use fault::{Call, Fault, FaultOdds};
 pub use faulty::FaultyStore;
-pub use model::{Command, Generator, Model, ModelAnswer};
+pub use model::{BesideCommand, Command, Generator, Model, ModelAnswer};
 pub use outcomes::{held, refused};
 pub use rng::Rng;
 pub use small_sale::{ADULT, FLOOR, START, SmallSale, key};

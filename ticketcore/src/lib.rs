@@ -84,6 +84,7 @@ mod answer;
 mod canary;
 pub mod checkout;
 mod command;
+mod encoding;
 mod event;
 pub mod fact;
 pub mod gateway;

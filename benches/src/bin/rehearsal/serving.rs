@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ticketcore::SaleState;
-use ticketcore::order::CaptureMode;
 use ticketcore::guard::{Counted, Limit, Subject, VelocityRule};
+use ticketcore::order::CaptureMode;
 use ticketcore::plan::{PlanOptions, SeatingPlan, VenueKind, generate};
 use ticketcore_benches::Folder;
 use ticketcore_server::api::admin::events::define;

@@ -40,6 +40,7 @@ pub use fault::{Call, Fault, FaultOdds};
 pub use faulty::FaultyStore;
 #[cfg(feature = "testkit")]
 pub use model::{BesideCommand, Command, Generator, Model, ModelAnswer};
+#[cfg(feature = "testkit")]
 pub use outcomes::{held, refused};
 #[cfg(feature = "testkit")]
 pub use rng::Rng;

@@ -29,6 +29,10 @@ export const get = async (path, options = {}) => (await fetchAgain('GET', path, 
 export const getRaw = (path, options = {}) => fetchAgain('GET', path, options);
 
 const keys = new Map();
+let pass = null;
+
+/** The admission that holds and orders carry from now on; none if null. */
+export const setPass = (token) => { pass = token; };
 
 /**
  * Writes. What a user does once has one idempotency key, however often it must be sent: the key is kept until
@@ -116,6 +120,7 @@ async function once(method, path, { auth, body, key, ifMatch, accept, signal, ca
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (key !== undefined) headers['Idempotency-Key'] = key;
   if (ifMatch !== undefined) headers['If-Match'] = ifMatch;
+  if (pass !== null && /^v1\/(holds|orders)/.test(path)) headers['Admission-Token'] = pass;
   return fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal, cache });
 }
 

@@ -3,7 +3,7 @@
 Reads BASE, STAFF and BUYER from the environment, STRIPE_BASE and STRIPE_SECRET of a server that Stripe reports to, EXTERNAL_BASE,
 EXTERNAL_STAFF and EXTERNAL_BUYER of one whose vendor takes the money himself, and GUARDED_BASE and GUARDED_STAFF of one that suspects
 everybody.
-Writes to the file that is named what `hooks.py` puts into generated requests. Fails if an operation never succeeded, or an answer is not as
+Writes to the file that is named what `hooks.py` puts into generated requests, and beside it what `verify-draw` reads. Fails if an operation never succeeded, or an answer is not as
 the document says.
 """
 
@@ -17,6 +17,7 @@ import time
 from collections import Counter
 
 from client import Server
+from crowd import waiting_room
 
 CUSTOMER = {"email": "ann@example.org", "name": "Ann", "locale": "en"}
 
@@ -218,13 +219,14 @@ def main(into):
     code = walk.tickets(order)
     spare = walk.run_a_house()
     key = walk.keys()
+    room = waiting_room(server, given["STAFF"], walk.venue, os.path.dirname(into))
     webhook(stripe, given["STRIPE_SECRET"])
     vendor(external, given["EXTERNAL_STAFF"], given["EXTERNAL_BUYER"])
     suspected(guarded, given["GUARDED_STAFF"])
     hold = walk.hold()
     known = {"eventId": walk.event, "venueId": walk.venue, "holdId": hold["holdId"], "keyId": key, "ticket": 1, **order}
     with open(into, "w", encoding="utf-8") as file:
-        json.dump({"known": known, "spare": spare, "code": code, "seatIds": walk.take(50)}, file)
+        json.dump({"known": known, "spare": spare, "room": room, "code": code, "seatIds": walk.take(50)}, file)
     good, all_of_them = sum((each.good for each in servers), Counter()), set(server.document.operations)
     never = sorted(all_of_them - set(good))
     if never:

@@ -10,6 +10,7 @@ globalThis.navigator ??= { language: 'en-GB' };
 const page = new URL('../../page/', import.meta.url);
 const { CODES, conflicts, words } = await import(new URL('problems.js', page));
 const { solve } = await import(new URL('challenge.js', page));
+const { checkDraw, eventNumber } = await import(new URL('drawn.js', page));
 const { Geometry } = await import(new URL('geometry.js', page));
 const { columnsOf } = await import(new URL('seatmap.js', page));
 const { hall, stadium } = await import('./stadium.mjs');
@@ -28,6 +29,20 @@ test('a challenge is solved as the protocol has it', async () => {
   const key = pbkdf2Sync(password, Buffer.from(parameters.salt, 'hex'), 3, 32, 'sha256').toString('hex');
   assert.equal(solution.derivedKey, key);
   assert.ok(key.startsWith('00'));
+});
+
+// The same that `DrawRecord` says, for an event with one entrant and one with five.
+test('a draw is checked as the documentation has it', async () => {
+  const draws = JSON.parse(readFileSync(new URL('../golden/draws.json', import.meta.url), 'utf8'));
+  assert.equal(eventNumber('evt_000000000001a'), 42n);
+  for (const { draw, proofs } of draws) {
+    for (const { proof, place } of proofs) {
+      assert.deepEqual(await checkDraw(draw, proof), { place });
+      assert.ok((await checkDraw({ ...draw, entrants: draw.entrants + 1 }, proof)).fault);
+      assert.ok((await checkDraw({ ...draw, key: '00'.repeat(32) }, proof)).fault);
+      assert.ok((await checkDraw(draw, { ...proof, entrant: '00'.repeat(16) })).fault);
+    }
+  }
 });
 
 test('every problem code of the server has a message', () => {

@@ -45,6 +45,9 @@ pub struct RoomJournal {
     state: Mutex<State>,
 }
 
+/// Where somebody waits for a fact to be durable.
+type Heard = Arc<Slot<Result<(), RoomError>>>;
+
 struct State {
     room: Option<Room>,
     logged: UtcMs,
@@ -54,7 +57,7 @@ struct State {
     batches: u64,
     pending: Records,
     in_flight: bool,
-    waiting: Vec<(Revision, Arc<Slot<Result<(), RoomError>>>)>,
+    waiting: Vec<(Revision, Heard)>,
     stopped: Option<String>,
 }
 
@@ -62,7 +65,7 @@ struct State {
 #[must_use = "it may not be told before it is durable"]
 pub struct Written<T> {
     value: T,
-    slot: Option<Arc<Slot<Result<(), RoomError>>>>,
+    slot: Option<Heard>,
 }
 
 impl<T> Written<T> {

@@ -15,6 +15,7 @@ mod load;
 mod overload;
 mod purchases;
 mod reads;
+mod rooms;
 mod serving;
 mod shop;
 mod stream;
@@ -61,11 +62,12 @@ const ROUNDS: usize = 5;
 /// Connections of the figures that do not say otherwise.
 const CONNECTIONS: usize = 64;
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     (reads::NAMES, |time| Box::pin(reads::measure(time))),
     (holds::ACCEPTED, |time| Box::pin(holds::accepted(time))),
     (holds::REFUSED, |time| Box::pin(holds::refused(time))),
     (purchases::NAMES, |time| Box::pin(purchases::measure(time))),
+    (rooms::NAMES, |time| Box::pin(rooms::measure(time))),
     (visible::NAMES, |time| Box::pin(visible::measure(time))),
     (stream::NAMES, |time| Box::pin(stream::measure(time))),
     (overload::NAMES, |time| Box::pin(overload::measure(time))),

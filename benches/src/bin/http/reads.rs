@@ -21,9 +21,9 @@ pub const NAMES: &[&str] = &[
 
 /// Asks for the same again and again.
 #[derive(Clone)]
-struct Reader {
-    request: Vec<u8>,
-    status: u16,
+pub struct Reader {
+    pub request: Vec<u8>,
+    pub status: u16,
 }
 
 impl Shopper for Reader {

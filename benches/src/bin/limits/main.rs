@@ -10,6 +10,7 @@ mod bare;
 mod best;
 mod churn;
 mod contended;
+mod crowd;
 mod durable;
 mod expiry;
 mod limiter;
@@ -46,7 +47,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 /// Figures that are measured together, by their names.
 type Group = (&'static [&'static str], fn() -> Outcome<Vec<Figure>>);
 
-const GROUPS: [Group; 17] = [
+const GROUPS: [Group; 18] = [
     (pairs::NAMES, pairs::measure),
     (contended::NAMES, contended::measure),
     (best::NAMES, best::measure),
@@ -59,6 +60,7 @@ const GROUPS: [Group; 17] = [
     (orders::NAMES, orders::measure),
     (replay::NAMES, replay::measure),
     (tickets::NAMES, tickets::measure),
+    (crowd::NAMES, crowd::measure),
     (durable::THROUGHPUT, durable::throughput),
     (durable::LATENCY, durable::latency),
     (durable::CROWD, durable::crowd),

@@ -33,14 +33,20 @@ impl Pool {
         Self { address, idle: Mutex::default(), room: Semaphore::new(connections) }
     }
 
-    /// Sends a request and reads the answer, on a connection that is free.
+    /// Sends a request and reads the answer, on a connection that is free. The server closes those that idle: then on a new one. Whatever is
+    /// asked here may be asked twice.
     pub async fn ask(&self, request: &[u8]) -> Outcome<Reply> {
         let _room = self.room.acquire().await?;
         let idle = self.idle.lock().pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => Connection::open(self.address).await?,
-        };
+        if let Some(connection) = idle
+            && let Ok(reply) = self.ask_on(connection, request).await
+        {
+            return Ok(reply);
+        }
+        Ok(self.ask_on(Connection::open(self.address).await?, request).await?)
+    }
+
+    async fn ask_on(&self, mut connection: Connection, request: &[u8]) -> std::io::Result<Reply> {
         let answer = connection.ask(request).await?;
         let reply = Reply { status: answer.status, body: answer.body.to_vec() };
         self.idle.lock().push(connection);

@@ -23,8 +23,8 @@ use tokio::sync::watch;
 
 use crate::{Args, Controls, Fault, Outcome};
 
-/// Holds last so long: short, as everything here is.
-const HOLD_MS: u64 = 20_000;
+/// Holds last so long: the shortest there is.
+const HOLD_MS: u64 = 300_000;
 
 /// What the server says when it is ready, as one line of JSON.
 #[derive(Clone, Serialize, Deserialize)]

@@ -39,6 +39,7 @@ pub fn give(office: &BoxOffice, event: EventId, command: Command) -> Waiting {
         Command::ReleaseAllocation(allocation) => Waiting::Done(office.release_allocation(event, allocation)),
         Command::SaleState(request) => Waiting::Done(office.set_sale_state(event, request.to)),
         Command::ChangeManifest(request) => Waiting::Change(office.change_manifest(*request)),
+        Command::Beside(_) => panic!("the fuzzers have no words for it"),
         Command::Expire(_) => panic!("maintenance expires"),
     }
 }

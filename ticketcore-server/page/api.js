@@ -1,8 +1,12 @@
 // The public API: a session, requests, retries that never do a thing twice.
 
+import { solve } from './challenge.js';
+
 const STORED_SESSION = 'ticketcore.session';
 const TRIES_MAX = 6;
 const WAIT_MS_MAX = 15_000;
+/** A second one, if the first was made for less suspicion. */
+const CHALLENGES_MAX = 2;
 const waiting = new Set();
 
 /** An answer that is not a success: `problem` is its body, `code` its name. */
@@ -25,6 +29,10 @@ export const get = async (path, options = {}) => (await fetchAgain('GET', path, 
 export const getRaw = (path, options = {}) => fetchAgain('GET', path, options);
 
 const keys = new Map();
+let pass = null;
+
+/** The admission that holds and orders carry from now on; none if null. */
+export const setPass = (token) => { pass = token; };
 
 /**
  * Writes. What a user does once has one idempotency key, however often it must be sent: the key is kept until
@@ -52,10 +60,11 @@ function newKey() {
 
 async function fetchAgain(method, path, options) {
   let renewed = false;
+  let [solved, solution] = [0, undefined];
   for (let tried = 1; ; tried += 1) {
     let failure;
     try {
-      const response = await once(method, path, options);
+      const response = await once(method, path, { ...options, solution });
       if (response.ok || response.status === 304) return response;
       failure = new ProblemError(response.status, await problemOf(response));
     } catch (error) {
@@ -66,6 +75,14 @@ async function fetchAgain(method, path, options) {
       renewed = true;
       forgetSession();
       continue;
+    }
+    if (failure.code === 'challenge_required' && failure.problem.challenge && solved < CHALLENGES_MAX) {
+      solved += 1;
+      const given = await once('GET', failure.problem.challenge.url.slice(1), { auth: options.auth, signal: options.signal });
+      if (given.ok) {
+        solution = { [failure.problem.challenge.header]: await solve(await given.json()) };
+        continue;
+      }
     }
     const repeatable = method === 'GET' || method === 'DELETE' || options.key !== undefined;
     if (!repeatable || !passing(failure) || tried >= TRIES_MAX) throw failure;
@@ -97,12 +114,13 @@ async function pause(ms, signal) {
   }
 }
 
-async function once(method, path, { auth, body, key, ifMatch, accept, signal, cache }) {
-  const headers = { Accept: accept ?? 'application/json, application/problem+json' };
+async function once(method, path, { auth, body, key, ifMatch, accept, signal, cache, solution }) {
+  const headers = { Accept: accept ?? 'application/json, application/problem+json', ...solution };
   if (auth) headers.Authorization = `Bearer ${(await session()).token}`;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (key !== undefined) headers['Idempotency-Key'] = key;
   if (ifMatch !== undefined) headers['If-Match'] = ifMatch;
+  if (pass !== null && /^v1\/(holds|orders)/.test(path)) headers['Admission-Token'] = pass;
   return fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal, cache });
 }
 

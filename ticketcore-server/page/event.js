@@ -9,6 +9,7 @@ import { SeatMap } from './map.js';
 import { Panel } from './panel.js';
 import { words } from './problems.js';
 import { Purchase } from './purchase.js';
+import { standBefore } from './room.js';
 import { ACCESSIBLE, COMPANION, RESTRICTED, columnsOf } from './seatmap.js';
 
 const KIND_WORDS = ['Free', 'Held by somebody', 'Sold', 'Not for sale', 'Chosen by you', 'Yours'];
@@ -137,7 +138,7 @@ export async function eventScreen(root, signal, id) {
     purchase.close();
   });
   panel.render();
-  await Promise.all([live.start(), purchase.resume()]);
+  await Promise.all([live.start(), purchase.resume(), standBefore(stage.element, id, signal)]);
 }
 
 function heading(event, venue) {

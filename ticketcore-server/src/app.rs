@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::auth::{ApiKeys, Issuers, Secrets, Sessions};
 use crate::config::Config;
 use crate::external::External;
+use crate::guard::Guard;
 use crate::http::Metrics;
 
 /// What a server can't start for.
@@ -39,6 +40,8 @@ pub struct App {
     pub issuers: Issuers,
     /// Signs tickets.
     pub ticket_keys: TicketKeys,
+    /// Who asks too often, who behaves like a bot.
+    pub guard: Arc<Guard>,
     /// The gateway that takes the money.
     pub till: Till,
     /// What is handed out of payments that the vendor takes himself.
@@ -76,6 +79,10 @@ impl App {
         };
         let checkout = Arc::new(Checkout::new(Arc::clone(&office), till.gateways(), checkout)?);
         let published = Published::start(Arc::clone(&office), config.publish.clone(), stopping.clone());
+        let around = (&secrets, config.data.as_path(), config.tls.is_some());
+        let guard = Guard::start(&config.guard, around, &office, Arc::clone(&clock), stopping.clone())?;
+        let mut metrics = Metrics::new();
+        metrics.register(|registry| guard.metrics().register(registry));
         let room_key = secrets.get("room")?;
         let rooms = Rooms::open(Arc::clone(&store) as _, Arc::clone(&office), Arc::clone(&clock), &room_key)?;
         rooms.start(&checkout)?;
@@ -90,7 +97,8 @@ impl App {
             store,
             till,
             external: External::new(clock.now(), secrets.get("fingerprint")?),
-            metrics: Metrics::new(),
+            metrics,
+            guard,
             published,
             rooms,
             stopping,

@@ -7,6 +7,7 @@
 //! * [`app`]: what all requests share. [`config`]: how a server is set up.
 //! * [`http`]: from the socket to a [`Call`](http::Call) and from an answer or a [`Problem`](http::Problem) back.
 //! * [`auth`]: who is calling, and what that allows.
+//! * [`guard`]: who asks too often, who behaves like a bot.
 //! * [`publish`]: what everybody reads, prebuilt.
 //! * [`return_urls`]: where buyers may come back to. [`room`]: waiting rooms at work: clock, keys, measurements.
 //! * [`till`]: the gateway that takes the money. [`stripe`]: one of them. [`external`]: the vendor takes it himself.
@@ -18,6 +19,7 @@ pub mod app;
 pub mod auth;
 pub mod config;
 pub mod external;
+pub mod guard;
 pub mod http;
 pub mod publish;
 pub mod return_urls;

@@ -167,6 +167,7 @@ pub(crate) enum Answer {
     Order(Box<Order>),
     Done(Done),
     Change(Box<ManifestChange>),
+    Waiting(WaitingEntry),
 }
 
 /// Makes the answer a command promises.

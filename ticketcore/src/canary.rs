@@ -22,6 +22,14 @@ pub enum Canary {
     StaleRefusal,
     /// Rebase does not put seats back before it decides again (I8).
     LostUndo,
+    /// A voucher is used more often than its terms allow (I2).
+    OverdrawVoucher,
+    /// Tickets of an identity are counted, and no limit is kept (I10).
+    ForgetIdentity,
+    /// Who pays is not counted when the gateway tells it (I10).
+    ForgetCard,
+    /// What comes back is not offered before others may take it (I11).
+    JumpQueue,
     /// Of drivers: a reservation is said to be given back, and is not (I7).
     #[cfg(feature = "testkit")]
     SkipVoid,
@@ -42,7 +50,7 @@ pub enum Canary {
 #[cfg(feature = "testkit")]
 impl Canary {
     /// Every canary.
-    pub const ALL: [Canary; 12] = [
+    pub const ALL: [Canary; 16] = [
         Canary::SkipVersionCheck,
         Canary::LateExpiry,
         Canary::ForgetIdempotency,
@@ -50,6 +58,10 @@ impl Canary {
         Canary::AckEarly,
         Canary::StaleRefusal,
         Canary::LostUndo,
+        Canary::OverdrawVoucher,
+        Canary::ForgetIdentity,
+        Canary::ForgetCard,
+        Canary::JumpQueue,
         Canary::SkipVoid,
         Canary::ForgetRefund,
         Canary::DoubleCapture,
@@ -68,6 +80,10 @@ impl Canary {
             Canary::AckEarly => "ack_early",
             Canary::StaleRefusal => "stale_refusal",
             Canary::LostUndo => "lost_undo",
+            Canary::OverdrawVoucher => "overdraw_voucher",
+            Canary::ForgetIdentity => "forget_identity",
+            Canary::ForgetCard => "forget_card",
+            Canary::JumpQueue => "jump_queue",
             Canary::SkipVoid => "skip_void",
             Canary::ForgetRefund => "forget_refund",
             Canary::DoubleCapture => "double_capture",
@@ -90,6 +106,11 @@ impl Canary {
             Canary::AckEarly => &[I::I5Durable, I::I3OneAnswer, I::I6NoGhosts],
             Canary::StaleRefusal => &[I::I6NoGhosts],
             Canary::LostUndo => &[I::I8SameFacts, I::I1OneOwner, I::I6NoGhosts],
+            // Whoever reads the journal counts the uses, too; and a refusal that should have come is missing, or another comes.
+            Canary::OverdrawVoucher => &[I::I2Conservation, I::I10Limits, I::I8SameFacts, I::I6NoGhosts],
+            Canary::ForgetIdentity => &[I::I10Limits, I::I8SameFacts, I::I6NoGhosts],
+            Canary::ForgetCard => &[I::I10Limits],
+            Canary::JumpQueue => &[I::I11Fair],
             Canary::SkipVoid
             | Canary::ForgetRefund
             | Canary::DoubleCapture

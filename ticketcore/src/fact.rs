@@ -6,6 +6,8 @@
 //!
 //! Encoding: one format byte, then postcard. New kinds are added at the end; a kind's members never change.
 
+use crate::encoding::append_small;
+pub(crate) use crate::encoding::{append_encoded, decode_versioned, encode_versioned, with_encoded};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, Revision, SeatIndex, UserId};
 use crate::key::IdempotencyKey;
 pub use crate::lines::{AreaLine, Lines, SeatLine};
@@ -290,9 +292,10 @@ impl Fact {
     pub(crate) fn encoded<R>(&self, then: impl FnOnce(&[u8]) -> R) -> R {
         let mut small = Small::new();
         small.byte(FACT_FORMAT);
-        if append_fact(self, &mut small)
-            && let Some(body) = small.done()
-        {
+        if !append_fact(self, &mut small) {
+            append_small(self, &mut small);
+        }
+        if let Some(body) = small.done() {
             return then(body);
         }
         let mut body = Vec::new();
@@ -318,61 +321,5 @@ impl Fact {
     /// [`DecodeError`]; never panics, whatever the bytes.
     pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
         decode_versioned(FACT_FORMAT, bytes)
-    }
-}
-
-/// Replaces `into` with a format byte and the postcard form of `value`. Reuses the room `into` has.
-pub(crate) fn encode_versioned<T: Serialize>(format: u8, value: &T, into: &mut Vec<u8>) {
-    into.clear();
-    into.push(format);
-    append_encoded(value, into);
-}
-
-/// Appends the postcard form of `value`.
-pub(crate) fn append_encoded<T: Serialize>(value: &T, into: &mut Vec<u8>) {
-    let encoded = postcard::serialize_with_flavor(value, Growing(into));
-    debug_assert!(encoded.is_ok(), "stored types have no maps or sequences of unknown length");
-}
-
-/// Appends to a buffer that grows. Postcard hands over numbers of 1 to 10 bytes: pushed one by one, as a call to copy them costs more.
-struct Growing<'a>(&'a mut Vec<u8>);
-
-impl postcard::ser_flavors::Flavor for Growing<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        if bytes.len() <= 10 {
-            self.0.extend(bytes.iter().copied());
-        } else {
-            self.0.extend_from_slice(bytes);
-        }
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
-
-/// Reads what [`encode_versioned`] wrote.
-pub(crate) fn decode_versioned<T: serde::de::DeserializeOwned>(
-    format: u8,
-    bytes: &[u8],
-) -> Result<T, DecodeError> {
-    match bytes.split_first() {
-        Some((&found, body)) if found == format => match postcard::take_from_bytes(body) {
-            Ok((value, [])) => Ok(value),
-            Ok((_, rest)) => Err(DecodeError::Trailing(rest.len())),
-            Err(error) => Err(DecodeError::Body(error.to_string())),
-        },
-        Some((&found, _)) => Err(DecodeError::Format { found }),
-        None => Err(DecodeError::Body("empty".to_owned())),
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use siphasher::sip::{SipHasher13, SipHasher24};
 use smallvec::SmallVec;
 
-use crate::fact::append_encoded;
+use crate::fact::with_encoded;
 use crate::id::UserId;
 use crate::limits::{KEY_BYTES_MAX, LimitExceeded, within};
 use crate::order::{
@@ -210,9 +210,7 @@ pub(crate) fn fingerprint(body: &[u8]) -> u64 {
 
 /// That of a request's encoding, the key included (two requests are compared only under the same key).
 fn encoding_fingerprint<T: Serialize>(request: &T) -> u64 {
-    let mut body = Vec::new();
-    append_encoded(request, &mut body);
-    fingerprint(&body)
+    with_encoded(request, fingerprint)
 }
 
 #[cfg(test)]

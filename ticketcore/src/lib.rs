@@ -60,6 +60,7 @@
 //!   journal consists of.
 //! * [`checkout`] takes orders from the hold to the tickets through gateways, and reconciles what a crash or an outage left.
 //! * [`gateway`] is what a payment provider must do, with one in memory to try things with.
+//! * [`guard`] limits how often somebody may ask, and judges who behaves like a bot; the engine itself does not use it.
 //! * [`ticket`] signs what a ticket is as a code, verifies it without an engine, and draws it. [`people`] is what is known about users and
 //!   can be erased.
 //! * [`limits`] has every limit with its number. [`Clock`] is where time comes from.
@@ -83,9 +84,11 @@ mod answer;
 mod canary;
 pub mod checkout;
 mod command;
+mod encoding;
 mod event;
 pub mod fact;
 pub mod gateway;
+pub mod guard;
 mod id;
 mod invariant;
 mod key;

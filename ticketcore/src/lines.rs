@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::id::{AllocationIndex, AreaIndex, SeatIndex, TicketTypeIndex};
-use crate::varint::{Sink, take_signed, take_varint, zigzag};
+use crate::varint::{Sink, Small, take_signed, take_varint, zigzag};
 
 /// One seat with the price fixed when it was held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,6 +182,11 @@ impl Serialize for Lines {
         if serializer.is_human_readable() {
             Shown { seats: &self.seats, areas: &self.areas }.serialize(serializer)
         } else {
+            let mut small = Small::new();
+            self.pack(&mut small);
+            if let Some(packed) = small.done() {
+                return serializer.serialize_bytes(packed);
+            }
             let mut packed = Vec::new();
             self.pack(&mut packed);
             serializer.serialize_bytes(&packed)

@@ -90,6 +90,12 @@ impl Small {
         Self { bytes: [0; SMALL_BYTES], len: 0, over: false }
     }
 
+    /// Whether something had no room.
+    #[inline]
+    pub const fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// The bytes; `None` if there was not room for all.
     #[inline]
     pub fn done(&self) -> Option<&[u8]> {

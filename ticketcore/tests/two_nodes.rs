@@ -8,8 +8,11 @@ use std::thread;
 
 use ticketcore::fact::Fact;
 use ticketcore::store::{MemoryStore, Store};
-use ticketcore::testkit::{Rng, SmallSale, Timeline, key};
-use ticketcore::{CommandError, Hold, HoldRequest, Order, OrderState, Refusal, Revision, SeatState};
+use ticketcore::testkit::{Fault, FaultyStore, Rng, SmallSale, Timeline, key};
+use ticketcore::{
+    BoxOffice, CommandError, Hold, HoldRequest, Options, Order, OrderState, Refusal, Revision, SeatIndex,
+    SeatState,
+};
 
 /// What a thread was told.
 #[derive(Default)]
@@ -133,4 +136,35 @@ fn a_request_repeated_on_the_other_node_is_one_request_however_they_race() {
         }
     }
     Timeline::of(&first.journal()).unwrap();
+}
+
+/// Opens a box office on a way to the store, as a process that begins does.
+fn begin(way: &Arc<FaultyStore<Arc<MemoryStore>>>, sale: &SmallSale) -> BoxOffice {
+    let options = Options { clock: Arc::new(sale.clock.clone()), manual_expiry: true, ..Options::default() };
+    BoxOffice::open_shared(Arc::clone(way) as Arc<dyn Store>, options).unwrap()
+}
+
+/// Both are the first batch of their life, for the same place in the journal.
+#[test]
+fn a_batch_of_an_earlier_life_that_lands_late_is_not_taken_for_a_new_one() {
+    let store = Arc::new(MemoryStore::shared());
+    let sale = SmallSale::open(Arc::clone(&store) as Arc<dyn Store>, &SmallSale::definition(1, 10, 0));
+    let way = Arc::new(FaultyStore::new(Arc::clone(&store), 1));
+    let first = begin(&way, &sale);
+    way.script([Fault::DelayBefore]);
+    let unheard = first.hold(sale.seats_request(1, &[0]));
+    assert!(!unheard.is_ready());
+    drop(first);
+    let second = begin(&way, &sale);
+    let before = second.availability(sale.event).unwrap().revision;
+    assert_eq!(way.release_all(), 1, "it lands now");
+    let pending = second.hold(sale.seats_request(2, &[1]));
+    for _ in 0..10 {
+        second.maintain();
+    }
+    let hold = pending.wait().unwrap();
+    let seats = begin(&way, &sale).seats(sale.event, &[0, 1].map(SeatIndex)).unwrap();
+    assert!(seats.iter().all(|seat| seat.state == SeatState::Held), "{seats:?}");
+    assert_eq!(seats[1].hold, Some(hold.id), "what was acknowledged is in the journal");
+    assert_eq!(hold.version.0, before.0 + 2);
 }

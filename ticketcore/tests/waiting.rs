@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use ticketcore::fact::Fact;
-use ticketcore::manifest::{Allocation, Category, Definition, Price};
+use ticketcore::manifest::{Allocation, Category, Definition, Price, Quota};
 use ticketcore::order::Identity;
 use ticketcore::store::{MemoryStore, StreamId};
 use ticketcore::testkit::{ADULT, Auditor, FLOOR, SmallSale, TwoNodes, key, refused};
@@ -352,5 +352,21 @@ fn a_thousand_offers_are_made_in_steps() {
     assert!(steps > 0);
     assert_eq!((100..1_100).map(|user| state(&sale, user).0.len()).sum::<usize>(), 1_000);
     assert_eq!(refused(sale.hold_places(50, 1).wait()), Refusal::AreaExhausted { area: FLOOR, left: 0 });
+    agree(&sale);
+}
+
+/// A quota over both categories is full: when a cheap place comes back, a gold one fits.
+#[test]
+fn a_quota_with_room_again_gives_those_who_wait_for_another_category_their_turn() {
+    let mut definition = definition();
+    let (ticket_types, categories, areas) = Default::default();
+    let quota = Quota { name: "all".to_owned(), cap: 2, ticket_types, categories, areas };
+    definition.quotas.push(quota);
+    let sale = open(&definition);
+    let cheap = sale.hold(1, &[4, 5]).wait().unwrap();
+    join(&sale, 10, wish(2, Some(CategoryIndex(0)))).wait().unwrap();
+    give_back(&sale, &cheap);
+    assert!(matches!(refused(sale.hold(2, &[2, 3]).wait()), Refusal::QuotaExhausted { .. }));
+    assert_eq!(seats(&state(&sale, 10).0[0]), [0, 1], "who waits goes first");
     agree(&sale);
 }

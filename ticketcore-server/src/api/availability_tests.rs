@@ -24,6 +24,7 @@ pub fn call(shop: &Shop, path: &str, headers: &[(&'static str, &str)]) -> Call {
         params: vec![("eventId", shop.event.to_string())],
         principal: Principal::Anonymous,
         remote: [127, 0, 0, 1].into(),
+        known: crate::guard::Known::default(),
         request_id: RequestId::default(),
         body_timeout: std::time::Duration::from_secs(1),
         body: None,
@@ -184,6 +185,7 @@ async fn drafts_are_for_staff_and_keys_see_their_events() {
         scopes: vec![Scope::Events],
         events,
         user: UserId::from(1),
+        limit: None,
     };
     plain.principal = Principal::Key(Arc::new(grant(Vec::new())), None);
     let seen = answer(&shop.published, &plain).await.unwrap();

@@ -6,8 +6,8 @@ use utoipa::{OpenApi, ToSchema};
 use super::common::Common;
 use super::words::ProblemWord;
 use super::{
-    admin, availability, checkin, effects, events, holds, me, observe, orders, sandbox, seatmap, sessions,
-    tickets, venues, waiting_list, waiting_room, webhooks,
+    admin, availability, challenge, checkin, effects, events, holds, me, observe, orders, reviews, sandbox,
+    seatmap, sessions, tickets, venues, waiting_list, waiting_room, webhooks,
 };
 use crate::http::Violation;
 
@@ -15,7 +15,7 @@ use crate::http::Violation;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemBody {
-    /// `urn:ticketcore:problem:` and the code.
+    /// `urn:ticketcore:problem:` and the code, or the type that a standard has for it.
     pub r#type: String,
     /// The same for every problem with this code.
     pub title: String,
@@ -56,6 +56,7 @@ pub struct ProblemBody {
         events::sections,
         sessions::begin,
         sessions::me,
+        challenge::get,
         holds::place,
         holds::get,
         holds::amend,
@@ -72,6 +73,7 @@ pub struct ProblemBody {
         tickets::exchange,
         tickets::refunds,
         tickets::refund,
+        reviews::review,
         me::orders,
         waiting_list::join,
         waiting_list::get,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
+use ticketcore::guard::Activity;
 use ticketcore::manifest::Manifest;
 use ticketcore::{
     AmendRequest, ExtendRequest, Hold, HoldId, HoldRequest, Item, ReleaseRequest, Revision, UserId,
@@ -16,6 +17,7 @@ use super::lines::{LineShape, lines, money};
 use super::shapes::{MoneyShape, rfc3339};
 use super::{event_manifest, route};
 use crate::app::App;
+use crate::guard::Sent;
 use crate::http::{
     Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json,
 };
@@ -52,6 +54,8 @@ pub struct PlaceHold {
     pub voucher: Option<String>,
     /// How long, in seconds; the event's default if absent.
     pub ttl_seconds: Option<u64>,
+    /// The solution of a challenge, as the header `Challenge-Solution`.
+    pub challenge: Option<String>,
 }
 
 /// What changes about a hold, all or nothing.
@@ -168,6 +172,12 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         identities: Vec::new(),
     };
     let passed = admission(&app, &call, event, user, None)?;
+    let sent = Sent {
+        solution: asked.challenge.as_deref(),
+        key: asked.idempotency_key.as_deref(),
+        ..Sent::default()
+    };
+    let judged = app.guard.check(Activity::Hold, &call, sent).await?;
     let tickets = request.items.iter().map(Item::places).fold(0, u32::saturating_add);
     if let Some(passed) = &passed {
         passed.use_tickets(&app, tickets)?;
@@ -178,6 +188,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         passed.give_back(&app, tickets);
     }
     let hold = held.map_err(|error| command_problem(error, &*manifest))?;
+    app.guard.held(&judged, user, &hold);
     let path = format!("/v1/holds/{}", hold.id);
     answer(&app, &hold, &manifest)?.status(StatusCode::CREATED).location(&path).done()
 }
@@ -278,6 +289,7 @@ pub async fn release(app: Arc<App>, call: Call) -> Outcome {
     };
     let released = app.office.release(ReleaseRequest { hold, user, key }).await;
     released.map_err(|error| command_problem(error, &*manifest))?;
+    app.guard.released(hold);
     if let Some(passed) = passed {
         passed.give_back(&app, places);
     }

@@ -3,6 +3,7 @@
 pub mod admin;
 mod assets;
 pub mod availability;
+pub mod challenge;
 pub mod checkin;
 mod common;
 pub mod docs;
@@ -20,6 +21,7 @@ pub mod orders;
 pub mod page;
 pub mod paging;
 mod reach;
+pub mod reviews;
 pub mod sandbox;
 pub mod seatmap;
 pub mod sessions;
@@ -63,9 +65,11 @@ pub fn routes() -> Vec<Route> {
         availability::ROUTES,
         seatmap::ROUTES,
         sessions::ROUTES,
+        challenge::ROUTES,
         holds::ROUTES,
         orders::ROUTES,
         tickets::ROUTES,
+        reviews::ROUTES,
         me::ROUTES,
         waiting_list::ROUTES,
         waiting_room::ROUTES,

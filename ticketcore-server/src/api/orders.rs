@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Deserialize;
 use ticketcore::checkout::Progress;
+use ticketcore::guard::Activity;
 use ticketcore::manifest::Manifest;
 use ticketcore::order::{CheckoutRequest, EndReason, LateMoney, PayRequest, Word};
 use ticketcore::people::Contact;
@@ -19,6 +20,7 @@ use super::{event_manifest, off_reactor, route};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::external;
+use crate::guard::{Judged, Sent};
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_json};
 use crate::return_urls;
 use crate::room::admission;
@@ -49,6 +51,8 @@ pub struct PlaceOrder {
     /// What to do if the money comes after the seats are gone and these seats are taken: `refund` (if absent) or `equivalent`.
     #[schema(value_type = Option<super::words::LateMoneyWord>)]
     pub late_money: Option<LateMoney>,
+    /// The solution of a challenge, as the header `Challenge-Solution`.
+    pub challenge: Option<String>,
     /// As the header `Idempotency-Key`.
     pub idempotency_key: Option<String>,
 }
@@ -73,6 +77,8 @@ pub struct Customer {
 pub struct PayOrder {
     /// With what, in the gateway's words.
     pub payment_method_id: String,
+    /// The solution of a challenge, as the header `Challenge-Solution`.
+    pub challenge: Option<String>,
     /// As when the order was placed.
     pub return_url: Option<String>,
     /// As the header `Idempotency-Key`.
@@ -109,12 +115,20 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     }
     let method = word("/paymentMethodId", asked.payment_method_id.as_deref().unwrap_or("none"))?;
     let return_url = return_url(&app, asked.return_url.as_deref())?;
+    let sent = Sent {
+        solution: asked.challenge.as_deref(),
+        key: asked.idempotency_key.as_deref(),
+        payment: asked.payment_method_id.as_deref(),
+        demanded: false,
+    };
+    let (judged, review) = buyer_judged(&app, &call, hold.order(), sent).await?;
     if let Some(customer) = asked.customer {
         remember(&app, user, customer).await?;
     }
     let request = CheckoutRequest {
         key: Some(key),
         late_money: asked.late_money.unwrap_or(LateMoney::Refund),
+        review,
         ..CheckoutRequest::new(hold, user)
     };
     let progress = match app.till {
@@ -124,7 +138,8 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
             within_patience(&app, hold.order(), buying).await
         }
     };
-    told(&app, user, progress.map_err(|error| command_problem(error, &*manifest))?, &manifest).await
+    let progress = progress.map_err(|error| command_problem(error, &*manifest))?;
+    told(&app, (user, &judged), progress, &manifest).await
 }
 
 /// An order.
@@ -154,13 +169,21 @@ pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
     let (order, _, manifest) = own_order(&app, &call).await?;
     let method = word("/paymentMethodId", &asked.payment_method_id)?;
     let gateway = word("gateway", app.till.name())?;
+    let sent = Sent {
+        solution: asked.challenge.as_deref(),
+        key: asked.idempotency_key.as_deref(),
+        payment: Some(method.as_str()),
+        demanded: false,
+    };
+    let judged = app.guard.check(Activity::Order, &call, sent).await?;
     let return_url = return_url(&app, asked.return_url.as_deref())?;
     let request = PayRequest { order, user, key: Some(key), gateway, method };
     let progress = match app.till {
         Till::External => external::pay_again(&app, request).await,
         _ => within_patience(&app, order, app.checkout.pay_again_returning(request, return_url)).await,
     };
-    told(&app, user, progress.map_err(|error| command_problem(error, &*manifest))?, &manifest).await
+    let progress = progress.map_err(|error| command_problem(error, &*manifest))?;
+    told(&app, (user, &judged), progress, &manifest).await
 }
 
 /// Cancels an order that is not sold yet: its seats are free, money that was reserved or taken goes back.
@@ -245,8 +268,31 @@ async fn within_patience(
     tokio::time::timeout(patience, progress).await.unwrap_or(Ok(Progress::Pending { order }))
 }
 
+/// Whether a buyer may open an order, and whether staff looks at it. An order that there is keeps the terms that it was opened with: who
+/// asks again gets the same.
+async fn buyer_judged(
+    app: &Arc<App>,
+    call: &Call,
+    order: OrderId,
+    sent: Sent<'_>,
+) -> Result<(Judged, bool), Problem> {
+    if !call.known.exempt
+        && let Ok(known) = app.office.order_details_async(order).await
+    {
+        let review = known.terms.is_some_and(|terms| terms.review);
+        return Ok((app.guard.again(call, sent), review));
+    }
+    let judged = app.guard.check(Activity::Order, call, sent).await?;
+    Ok((judged, judged.review))
+}
+
 /// What the buyer is told about where his purchase stands.
-async fn told(app: &Arc<App>, user: UserId, progress: Progress, manifest: &Manifest) -> Outcome {
+async fn told(
+    app: &Arc<App>,
+    (user, judged): (UserId, &Judged),
+    progress: Progress,
+    manifest: &Manifest,
+) -> Outcome {
     let order = progress.order();
     let details = match details(app, order).await {
         Ok(details) if details.order.user == user => details,
@@ -256,6 +302,7 @@ async fn told(app: &Arc<App>, user: UserId, progress: Progress, manifest: &Manif
             return Err(Problem::new(Code::OutcomeUnknown, told).retry_after_ms(1_000));
         }
     };
+    app.guard.bought(judged, &details, &progress);
     let shown = shape(app, &details, manifest).await;
     let path = format!("/v1/orders/{order}");
     match progress {

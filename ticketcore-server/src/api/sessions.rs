@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
+use ticketcore::guard::{Activity, Happening};
 use utoipa::ToSchema;
 
 use super::document::ProblemBody;
@@ -11,6 +12,7 @@ use super::shapes::rfc3339;
 use super::{PUBLIC, route};
 use crate::app::App;
 use crate::auth::user_text;
+use crate::guard::Sent;
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, read_json};
 
 /// The operations.
@@ -19,10 +21,13 @@ pub const ROUTES: &[Route] = &[
     route!("GET" "/v1/me" "get_me" Access::Buyer, me),
 ];
 
-/// Nothing.
+/// Nothing, or the solution of a challenge.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BeginSession {}
+#[serde(deny_unknown_fields, default)]
+pub struct BeginSession {
+    /// The solution of a challenge, as the header `Challenge-Solution`.
+    pub challenge: Option<String>,
+}
 
 /// A session.
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,11 +56,14 @@ pub struct MeShape {
 #[utoipa::path(post, path = "/v1/sessions", operation_id = "begin_session", tag = "buy", request_body = BeginSession,
     responses((status = 201, body = SessionShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn begin(app: Arc<App>, mut call: Call) -> Outcome {
-    let BeginSession {} = read_json(&mut call, app.config.limits.body_bytes_max).await?;
+    let asked: BeginSession = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     if !app.config.auth.anonymous_sessions {
         return Err(Problem::new(Code::Forbidden, "Buyers need a token of an issuer that is known here"));
     }
+    let sent = Sent { solution: asked.challenge.as_deref(), ..Sent::default() };
+    let judged = app.guard.check(Activity::Session, &call, sent).await?;
     let (user, token, until) = app.sessions.begin(app.now())?;
+    app.guard.note(Happening::SessionBegun, &judged);
     let shown = SessionShape { token, user_id: user_text(user), expires_at: rfc3339(until) };
     Answer::json(&shown)?.status(StatusCode::CREATED).done()
 }

@@ -11,6 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use ticketcore::guard::Limit;
 use ticketcore::{BoxOffice, EventId, UtcMs};
 
 use super::principal::KeyGrant;
@@ -36,6 +37,8 @@ struct Stored {
     events: Vec<EventId>,
     created_at: UtcMs,
     expires_at: Option<UtcMs>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<Limit>,
 }
 
 /// What is told about a key.
@@ -53,6 +56,8 @@ pub struct KeyInfo {
     pub created_at: UtcMs,
     /// When it ends.
     pub expires_at: Option<UtcMs>,
+    /// How often it may be used, if that is not as usual.
+    pub limit: Option<Limit>,
 }
 
 /// What a key is to be.
@@ -66,6 +71,8 @@ pub struct NewKey {
     pub events: Vec<EventId>,
     /// When it ends.
     pub expires_at: Option<UtcMs>,
+    /// How often it may be used, if that is not as usual.
+    pub limit: Option<Limit>,
 }
 
 struct Known {
@@ -102,8 +109,8 @@ impl ApiKeys {
         getrandom::fill(&mut id).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
         let id = format!("{:016x}", u64::from_be_bytes(id));
         let (secret, hash) = secret()?;
-        let NewKey { name, scopes, events, expires_at } = new;
-        let stored = Stored { name, hash, before: None, scopes, events, created_at: now, expires_at };
+        let NewKey { name, scopes, events, expires_at, limit } = new;
+        let stored = Stored { name, hash, before: None, scopes, events, created_at: now, expires_at, limit };
         self.save(&id, &stored)?;
         Ok((format!("{PREFIX}{id}_{secret}"), info(&id, &stored)))
     }
@@ -184,6 +191,7 @@ impl ApiKeys {
                 scopes: stored.scopes.clone(),
                 events: stored.events.clone(),
                 user: user_named("api-key", &id),
+                limit: stored.limit,
             });
             Some(Known { id, stored, grant })
         });
@@ -211,8 +219,8 @@ fn public_id(id: &str) -> Result<&str, Problem> {
 }
 
 fn info(id: &str, stored: &Stored) -> KeyInfo {
-    let Stored { name, scopes, events, created_at, expires_at, .. } = stored.clone();
-    KeyInfo { id: format!("key_{id}"), name, scopes, events, created_at, expires_at }
+    let Stored { name, scopes, events, created_at, expires_at, limit, .. } = stored.clone();
+    KeyInfo { id: format!("key_{id}"), name, scopes, events, created_at, expires_at, limit }
 }
 
 fn secret() -> Result<(String, String), Problem> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ticketcore::guard::Limit;
 use ticketcore::{EventId, UserId};
 
 use super::scope::Scope;
@@ -29,6 +30,8 @@ pub struct KeyGrant {
     pub events: Vec<EventId>,
     /// The engine's name for the key's owner, as who does things.
     pub user: UserId,
+    /// How often it may be used, if that is not as usual.
+    pub limit: Option<Limit>,
 }
 
 impl Principal {

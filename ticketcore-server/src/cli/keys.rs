@@ -59,7 +59,7 @@ pub fn run(keys: &Keys) -> Result<ExitCode, StartError> {
         Action::Make { name, scopes, events } => {
             let scopes = scopes.iter().map(|scope| scope_named(scope)).collect::<Result<_, _>>()?;
             let events = events.iter().map(|id| id.parse()).collect::<Result<Vec<EventId>, _>>()?;
-            let new = NewKey { name: name.clone(), scopes, events, expires_at: None };
+            let new = NewKey { name: name.clone(), scopes, events, expires_at: None, limit: None };
             println!("{}", known.make(new, now).map_err(told)?.0);
         }
         Action::List => {

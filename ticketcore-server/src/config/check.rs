@@ -37,6 +37,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if let Err(reason) = config.publish.check() {
         return wrong("publish", &reason);
     }
+    if let Err((option, reason)) = config.guard.check() {
+        return wrong(&format!("guard.{option}"), &reason);
+    }
     for prefix in &config.payments.return_url_prefixes {
         if let Err(reason) = crate::return_urls::check_prefix(prefix) {
             return wrong("payments.return_url_prefixes", &reason);

@@ -131,6 +131,10 @@ mod tests {
             ("listen.port=1", "listen"),
             ("limits.requests_max=0", "limits.requests_max"),
             ("log.level=loud", "log.level"),
+            ("guard.allow=[\"here\"]", "guard.allow"),
+            ("guard.limits.user.pay.burst.requests=0", "guard.limits.user.pay"),
+            ("guard.risk.review_at=1", "guard.risk.review_at"),
+            ("guard.rules=1", "guard"),
             ("payments.return_url_prefixes=[\"shop.example\"]", "payments.return_url_prefixes"),
             ("cors_origins=[\"shop\"]", "cors_origins"),
         ] {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 pub use load::{ConfigError, load};
 
 use crate::auth::Issuer;
+use crate::guard::GuardConfig;
 use crate::publish::PublishOptions;
 
 /// How a server is set up. Unknown members are refused.
@@ -34,6 +35,8 @@ pub struct Config {
     pub log: Log,
     /// How what everybody reads is kept fresh.
     pub publish: PublishOptions,
+    /// How the door is kept.
+    pub guard: GuardConfig,
 }
 
 /// TLS.
@@ -157,6 +160,7 @@ impl Default for Config {
             cors_origins: Vec::new(),
             log: Log::default(),
             publish: PublishOptions::default(),
+            guard: GuardConfig::default(),
         }
     }
 }

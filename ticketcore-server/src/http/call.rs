@@ -15,6 +15,7 @@ use super::problem::Problem;
 use super::request_id::RequestId;
 use super::router::Params;
 use crate::auth::{Principal, Sessions};
+use crate::guard::Known;
 
 /// What a handler comes to.
 pub type Outcome = Result<Response<Payload>, Problem>;
@@ -33,6 +34,8 @@ pub struct Call {
     pub principal: Principal,
     /// From where, as far as proxies are trusted.
     pub remote: IpAddr,
+    /// What else is known of who is calling.
+    pub known: Known,
     /// Its name in logs and answers.
     pub request_id: RequestId,
     /// Time for the body to arrive.

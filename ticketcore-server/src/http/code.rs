@@ -54,6 +54,8 @@ codes! {
     IdempotencyKeyMismatch "idempotency_key_mismatch" 400 "The header and the body have different idempotency keys";
     Unauthorized "unauthorized" 401 "Who is calling is not known, or no longer";
     Forbidden "forbidden" 403 "The caller may not do this";
+    Denied "denied" 403 "The operator has shut this caller out";
+    ChallengeRequired "challenge_required" 403 "A challenge must be solved first";
     NotFound "not_found" 404 "There is no such thing, or it is somebody else's";
     MethodNotAllowed "method_not_allowed" 405 "The resource does not know this method";
     NotAcceptable "not_acceptable" 406 "None of the forms asked for can be made";
@@ -63,6 +65,7 @@ codes! {
     PayloadTooLarge "payload_too_large" 413 "The request is larger than it may be";
     UriTooLong "uri_too_long" 414 "The address is longer than it may be";
     UnsupportedMediaType "unsupported_media_type" 415 "The body is of another kind than this resource reads";
+    RateLimited "rate_limited" 429 "More was asked than the limits allow";
     HeadersTooLarge "headers_too_large" 431 "The headers are larger than they may be";
     Internal "internal" 500 "Something is broken here";
     Overloaded "overloaded" 503 "Too much is being asked just now";

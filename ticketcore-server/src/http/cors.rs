@@ -9,7 +9,7 @@ use hyper::{Response, StatusCode};
 use super::payload::Payload;
 
 /// Headers that a page may send.
-const ALLOWED: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, acting-user, admission-token, last-event-id";
+const ALLOWED: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, acting-user, admission-token, challenge-solution, captcha-response, last-event-id";
 /// Headers that a page may read.
 const EXPOSED: &str =
     "etag, location, retry-after, ratelimit, ratelimit-policy, idempotency-replayed, request-id";

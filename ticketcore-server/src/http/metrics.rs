@@ -106,6 +106,11 @@ impl Metrics {
         }
     }
 
+    /// Has others show what they count.
+    pub fn register(&mut self, others: impl FnOnce(&mut Registry)) {
+        others(&mut self.registry);
+    }
+
     /// All of it as OpenMetrics text.
     #[must_use]
     pub fn text(&self) -> String {

@@ -24,6 +24,8 @@ pub struct Problem(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     code: Code,
+    /// Its type, if a standard has one.
+    kind: Option<&'static str>,
     detail: String,
     /// Names, and values as JSON.
     members: Vec<(String, Vec<u8>)>,
@@ -33,7 +35,8 @@ struct Inner {
 impl Problem {
     /// A problem with what is to be said about this case of it. Never personal data, secrets or what belongs to others.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self(Box::new(Inner { code, detail: detail.into(), members: Vec::new(), retry_after_ms: None }))
+        let (detail, members) = (detail.into(), Vec::new());
+        Self(Box::new(Inner { code, kind: None, detail, members, retry_after_ms: None }))
     }
 
     /// One violation of what a request may be.
@@ -58,6 +61,13 @@ impl Problem {
         self
     }
 
+    /// The type that a standard has for it, in place of ours.
+    #[must_use]
+    pub fn kind(mut self, kind: &'static str) -> Self {
+        self.0.kind = Some(kind);
+        self
+    }
+
     /// When to come back.
     #[must_use]
     pub fn retry_after_ms(mut self, ms: u64) -> Self {
@@ -74,9 +84,12 @@ impl Problem {
     /// The answer. `instance` is the path that was asked for.
     #[must_use]
     pub fn into_response(self, instance: &str, request_id: &str, server_time: &str) -> Response<Payload> {
-        let Inner { code, detail, members, retry_after_ms } = *self.0;
+        let Inner { code, kind, detail, members, retry_after_ms } = *self.0;
         let mut body = Members::new();
-        body.put("type", &format_args!("urn:ticketcore:problem:{}", code.name()));
+        match kind {
+            Some(kind) => body.put("type", kind),
+            None => body.put("type", &format_args!("urn:ticketcore:problem:{}", code.name())),
+        }
         body.put("title", code.title());
         body.put("status", &code.status().as_u16());
         body.put("code", code.name());

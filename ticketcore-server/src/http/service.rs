@@ -26,14 +26,19 @@ use crate::api::shapes::rfc3339;
 use crate::app::App;
 use crate::auth;
 use crate::config::Limits;
+use crate::guard::{Mark, RouteClass};
 
 /// Bytes of an address at most.
 const URI_BYTES_MAX: usize = 4_096;
 /// Who is refused because too much is under way comes back after so long, in milliseconds.
 const SHED_RETRY_MS: u64 = 1_000;
 
+/// The type of draft-ietf-httpapi-ratelimit-headers-11, section 5.2.
+const REDUCED_CAPACITY: &str = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
+
 fn shed() -> Problem {
-    Problem::new(Code::Overloaded, "Too many requests are under way").retry_after_ms(SHED_RETRY_MS)
+    let told = "Too many requests are under way";
+    Problem::new(Code::Overloaded, told).kind(REDUCED_CAPACITY).retry_after_ms(SHED_RETRY_MS)
 }
 
 fn gate_options(limits: &Limits) -> GateOptions {
@@ -96,7 +101,7 @@ impl Service {
         let allowed = self.cors.allowed(&head.headers);
         // Cheap to keep: the address's bytes are shared, and common methods are numbers.
         let (method, uri) = (head.method.clone(), head.uri.clone());
-        let mut route = None;
+        let (mut route, mut mark) = (None, Mark::default());
         let outcome = if method == Method::OPTIONS {
             Ok(self.cors.preflight(&head.headers, &self.router.methods(uri.path())))
         } else {
@@ -104,6 +109,8 @@ impl Service {
                 Err(problem) => Err(problem),
                 Ok(found) => {
                     route = Some((found.at, found.route.operation));
+                    let remote = self.app.guard.client(remote, &head.headers);
+                    let known = self.app.guard.known(remote, &head.headers);
                     let call = Call {
                         method: head.method,
                         uri: head.uri,
@@ -111,11 +118,12 @@ impl Service {
                         params: found.params,
                         principal: auth::Principal::Anonymous,
                         remote,
+                        known,
                         request_id,
                         body_timeout: Duration::from_millis(self.app.config.limits.body_timeout_ms),
                         body: Some(body),
                     };
-                    self.run(found.route, call).await
+                    self.run(found.route, call, &mut mark).await
                 }
             }
         };
@@ -124,6 +132,7 @@ impl Service {
         let mut response = outcome
             .unwrap_or_else(|problem| self.refuse(problem, operation, uri.path(), request_id.as_str()));
         response.headers_mut().insert(HeaderName::from_static("request-id"), request_id.header());
+        mark.apply(&mut response);
         self.cors.mark(allowed, &mut response);
         let took = began.elapsed();
         let status = response.status().as_u16();
@@ -162,7 +171,7 @@ impl Service {
     }
 
     /// Carries a request out, if there is room, within its time. A panic harms this request only.
-    async fn run(&self, route: Route, mut call: Call) -> Outcome {
+    async fn run(&self, route: Route, mut call: Call, mark: &mut Mark) -> Outcome {
         // Who looks after the server must get through when nobody else does.
         let _place = match route.access {
             Access::Always => {
@@ -172,7 +181,17 @@ impl Service {
             }
             _ => Some(self.gate.enter().await.ok_or_else(shed)?),
         };
-        call.principal = auth::recognise(&self.app, &call.headers)?;
+        let class = RouteClass::of(&route);
+        if class.is_some() {
+            self.app.guard.let_in(call.remote)?;
+        }
+        call.principal = match auth::recognise(&self.app, &call.headers) {
+            Ok(principal) => principal,
+            Err(problem) => {
+                self.app.guard.not_believed(call.remote, &call.known, mark)?;
+                return Err(problem);
+            }
+        };
         match route.access {
             Access::Public | Access::Always => {}
             Access::Buyer => {
@@ -182,6 +201,11 @@ impl Service {
                 call.principal.key(scope)?;
             }
         }
+        let caller = (call.remote, &call.principal, &call.known);
+        let _pass = match class {
+            None => None,
+            Some(class) => Some(self.app.guard.enter(class, caller, &call.headers, mark)?),
+        };
         self.metrics().in_flight.inc();
         let running = Catch(AssertUnwindSafe((route.run)(Arc::clone(&self.app), call)));
         let outcome = tokio::time::timeout(self.timeout, running).await;

@@ -9,7 +9,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use super::metrics::{Answered, Metrics, Operation};
 
 /// Statuses that are answered often; the others are looked up.
-const OFTEN: [u16; 12] = [200, 201, 202, 204, 304, 400, 401, 402, 404, 409, 410, 503];
+const OFTEN: [u16; 14] = [200, 201, 202, 204, 304, 400, 401, 402, 403, 404, 409, 410, 429, 503];
 
 /// What is counted of one operation. A series comes into being when it first counts something.
 pub struct Tally {

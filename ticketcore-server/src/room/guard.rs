@@ -46,7 +46,7 @@ pub fn admission(
     let now = app.now();
     let token = app.rooms.keys.read(text, TokenKind::Admission, event, now);
     let token = token.map_err(|error| needed(Code::RoomToken, &error.to_string()))?;
-    if !belongs(&token, tag) {
+    if !belongs(&token, tag, device_of(call)) {
         return Err(needed(Code::RoomToken, &TokenError::Foreign.to_string()));
     }
     let number = u32::try_from(token.number).unwrap_or(u32::MAX);
@@ -59,9 +59,18 @@ pub fn admission(
     }
 }
 
-/// Whose token it is: of who joined by himself by his tag, of who was invited by what stands in place of the device.
-pub(crate) fn belongs(token: &Token, user: EntrantTag) -> bool {
-    token.tag == user || token.device == holder(user)
+/// Whose token it is: of who joined by himself by his tag, on the device it was given to; of who was invited by what stands in the device's place.
+pub(crate) fn belongs(token: &Token, user: EntrantTag, device: [u8; 8]) -> bool {
+    if token.tag == user { token.belongs_to(user, device).is_ok() } else { token.device == holder(user) }
+}
+
+/// What a token says of the device; zeros if that shows no cookie of ours.
+pub(crate) fn device_of(call: &Call) -> [u8; 8] {
+    let mut short = [0; 8];
+    if let Some(device) = call.known.device {
+        short.copy_from_slice(&device.0[..8]);
+    }
+    short
 }
 
 /// What a token of somebody who was invited says of who uses it.

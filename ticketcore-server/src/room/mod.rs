@@ -11,7 +11,7 @@ mod stream;
 
 pub use desk::Desk;
 pub use guard::{Passed, admission};
-pub(crate) use guard::{belongs, holder};
+pub(crate) use guard::{belongs, device_of, holder};
 pub use metrics::RoomMetrics;
 pub use pulse::Pulse;
 pub use rooms::Rooms;

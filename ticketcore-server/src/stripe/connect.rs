@@ -12,12 +12,12 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use super::options::{StripeError, StripeOptions};
 
 /// What bytes go over.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Where the API is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     pub tls: bool,
     pub host: String,
     pub port: u16,
@@ -58,7 +58,7 @@ impl Target {
 }
 
 /// Makes connections.
-pub(super) struct Connector {
+pub(crate) struct Connector {
     target: Target,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     timeout_ms: u64,

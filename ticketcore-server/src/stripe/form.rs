@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// Parameters in the order in which they were added: the same call has the same bytes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Form(String);
+pub(crate) struct Form(String);
 
 impl Form {
     pub fn new() -> Self {

@@ -80,6 +80,9 @@ mod webhook;
 pub use gateway::StripeGateway;
 pub use options::{StripeError, StripeOptions};
 pub use secret::Secret;
+// The guard asks others in the same way.
+pub(crate) use connect::{Connector, Target};
+pub(crate) use form::Form;
 pub use webhook::{BadDelivery, Delivery, Report, Webhook, WebhookOptions, sign};
 
 /// The version of Stripe's API that requests are written for.

@@ -1,19 +1,23 @@
 """Has every operation of the document succeed once, in an order in which each can, and refuse here and there.
 
-Reads BASE, STAFF and BUYER from the environment, STRIPE_BASE and STRIPE_SECRET of a server that Stripe reports to, and EXTERNAL_BASE,
-EXTERNAL_STAFF and EXTERNAL_BUYER of one whose vendor takes the money himself.
-Writes to the file that is named what `hooks.py` puts into generated requests. Fails if an operation never succeeded, or an answer is not as
+Reads BASE, STAFF and BUYER from the environment, STRIPE_BASE and STRIPE_SECRET of a server that Stripe reports to, EXTERNAL_BASE,
+EXTERNAL_STAFF and EXTERNAL_BUYER of one whose vendor takes the money himself, and GUARDED_BASE and GUARDED_STAFF of one that suspects
+everybody.
+Writes to the file that is named what `hooks.py` puts into generated requests, and beside it what `verify-draw` reads. Fails if an operation never succeeded, or an answer is not as
 the document says.
 """
 
+import base64
 import hashlib
 import hmac
 import json
 import os
 import sys
 import time
+from collections import Counter
 
 from client import Server
+from crowd import waiting_room
 
 CUSTOMER = {"email": "ann@example.org", "name": "Ann", "locale": "en"}
 
@@ -100,6 +104,8 @@ class Walk:
         waiting = self.order(202, "pm_requires_action")
         done = {"orderId": waiting["orderId"], "outcome": "succeed"}
         self.call("complete_sandbox_action", 200, self.buyer, done)
+        self.call("get_challenge", 200, self.buyer)
+        self.call("review_order", 409, self.staff, {"decision": "approve"}, **order)
         return order
 
     def tickets(self, order):
@@ -176,9 +182,35 @@ def webhook(server, secret):
         server.call("receive_stripe_webhook", expected, body=body, headers={"Stripe-Signature": f"t={now},v1={signed}"})
 
 
+def solution(challenge):
+    """Tries until the derived key begins as it must."""
+    work = challenge["parameters"]
+    nonce, salt = bytes.fromhex(work["nonce"]), bytes.fromhex(work["salt"])
+    for counter in range(1 << 20):
+        password = nonce + counter.to_bytes(4, "big")
+        key = hashlib.pbkdf2_hmac("sha256", password, salt, work["cost"], work["keyLength"]).hex()
+        if key.startswith(work["keyPrefix"]):
+            solved = {"challenge": challenge, "solution": {"counter": counter, "derivedKey": key}}
+            return base64.b64encode(json.dumps(solved).encode()).decode()
+    raise AssertionError("no solution")
+
+
+def suspected(server, staff):
+    """A server where whoever has placed a hold is suspected: an order takes a challenge, and staff looks at it."""
+    buyer = server.call("begin_session", 201, body={}).json["token"]
+    event = server.call("list_events", 200).json["items"][0]["id"]
+    hold = server.call("place_hold", 201, buyer, {"eventId": event, "items": [{"bestAvailable": {"quantity": 1}}]}).json
+    asked = {"holdId": hold["holdId"], "paymentMethodId": "pm_ok"}
+    server.call("place_order", 403, buyer, asked)
+    bearing = {"Challenge-Solution": solution(server.call("get_challenge", 200, buyer).json)}
+    order = server.call("place_order", 202, buyer, asked, headers=bearing).json
+    server.call("review_order", 200, staff, {"decision": "approve"}, orderId=order["orderId"])
+
+
 def main(into):
     given = os.environ
-    server, stripe, external = (Server(given[name]) for name in ("BASE", "STRIPE_BASE", "EXTERNAL_BASE"))
+    names = ("BASE", "STRIPE_BASE", "EXTERNAL_BASE", "GUARDED_BASE")
+    servers = server, stripe, external, guarded = [Server(given[name]) for name in names]
     walk = Walk(server, given["STAFF"], given["BUYER"])
     walk.browse()
     walk.people()
@@ -187,17 +219,19 @@ def main(into):
     code = walk.tickets(order)
     spare = walk.run_a_house()
     key = walk.keys()
+    room = waiting_room(server, given["STAFF"], walk.venue, os.path.dirname(into))
     webhook(stripe, given["STRIPE_SECRET"])
     vendor(external, given["EXTERNAL_STAFF"], given["EXTERNAL_BUYER"])
+    suspected(guarded, given["GUARDED_STAFF"])
     hold = walk.hold()
     known = {"eventId": walk.event, "venueId": walk.venue, "holdId": hold["holdId"], "keyId": key, "ticket": 1, **order}
     with open(into, "w", encoding="utf-8") as file:
-        json.dump({"known": known, "spare": spare, "code": code, "seatIds": walk.take(50)}, file)
-    good, all_of_them = server.good + stripe.good + external.good, set(server.document.operations)
+        json.dump({"known": known, "spare": spare, "room": room, "code": code, "seatIds": walk.take(50)}, file)
+    good, all_of_them = sum((each.good for each in servers), Counter()), set(server.document.operations)
     never = sorted(all_of_them - set(good))
     if never:
         sys.exit(f"walk: never with success: {', '.join(never)}")
-    print(f"walk: {len(good)} of {len(all_of_them)} operations succeeded, {server.checked + stripe.checked + external.checked} answers as documented")
+    print(f"walk: {len(good)} of {len(all_of_them)} operations succeeded, {sum(each.checked for each in servers)} answers as documented")
 
 
 if __name__ == "__main__":

@@ -228,7 +228,8 @@ fn with_no_room_left_new_work_is_shed_and_health_is_not() {
     std::thread::sleep(Duration::from_millis(300));
     let shed = server.anybody().get("/v1/events").ok(503);
     assert_eq!(shed.headers["retry-after"], "1");
-    shed.problem("overloaded");
+    let kind = shed.problem("overloaded")["type"].clone();
+    assert_eq!(kind, "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity");
     // With a little patience it is served after all.
     let patient = Server::with(&["--set", "limits.requests_max=1", "--set", "limits.waiting_ms_max=10000"]);
     let asking: Vec<_> = (0..20)

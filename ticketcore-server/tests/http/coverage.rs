@@ -9,12 +9,14 @@ use super::server::Server;
 
 const TESTS: &[&str] = &[
     include_str!("bad_input.rs"),
+    include_str!("bots.rs"),
     include_str!("browse.rs"),
     include_str!("buying.rs"),
     include_str!("codes.rs"),
     include_str!("door.rs"),
     include_str!("external.rs"),
     include_str!("faults.rs"),
+    include_str!("limits.rs"),
     include_str!("refusals.rs"),
     include_str!("staff.rs"),
     include_str!("stopping.rs"),

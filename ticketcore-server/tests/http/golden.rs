@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use ticketcore::EventId;
+use ticketcore::admission::{DrawRecord, EntrantTag, JoinTree, commitment, log_root};
 use ticketcore_server::api::document::Document;
 use utoipa::OpenApi;
 
@@ -70,6 +72,54 @@ fn short(value: &Value) -> String {
     } else {
         format!("{}...", text.chars().take(120).collect::<String>())
     }
+}
+
+/// The page checks draws with code of its own: it is tested with those of the engine.
+#[test]
+fn the_draws_that_the_page_is_tested_with_are_the_engines() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/draws.json");
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let draw = |entrants: u32| {
+        let tag = |number: u64| EntrantTag(u128::from(number + 1).wrapping_mul(1 << 100 | 7).to_be_bytes());
+        let leaf = |number| tag(number).leaf(number);
+        let count = u64::from(entrants);
+        let (mut tree, key) = (JoinTree::default(), [u8::try_from(entrants).unwrap(); 32]);
+        tree.extend(count, leaf);
+        let record = DrawRecord {
+            event: EventId(42),
+            commitment: commitment(&key),
+            entropy_source: "a block to come".to_owned(),
+            entrants,
+            root: log_root(count, &tree.root(count, leaf)),
+            entropy: "00abc".to_owned(),
+            key,
+        };
+        let proof = |number: u64| {
+            let path = tree.proof(number, count, leaf).unwrap();
+            let place = record.check(u32::try_from(number).unwrap(), tag(number), &path).unwrap();
+            let path: Vec<_> = path.iter().map(|hash| hex(hash)).collect();
+            json!({"proof": {"number": number, "entrant": tag(number).to_string(), "path": path}, "place": place})
+        };
+        let shown = json!({
+            "eventId": record.event.to_string(),
+            "commitment": hex(&record.commitment),
+            "entropySource": record.entropy_source,
+            "entrants": entrants,
+            "root": hex(&record.root),
+            "entropy": record.entropy,
+            "key": hex(&record.key),
+        });
+        json!({"draw": shown, "proofs": (0..count).map(proof).collect::<Vec<_>>()})
+    };
+    let made = json!([draw(1), draw(5), draw(37)]);
+    let text = format!("{}\n", serde_json::to_string_pretty(&made).unwrap());
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap_or_default() == text,
+        "tests/golden/draws.json is old: {REFRESH}"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The real binary, over HTTP.
 
 mod bad_input;
+#[cfg(test)]
+mod bots;
 mod browse;
 mod buying;
 #[cfg(test)] // so that lints know it as a test
@@ -17,6 +19,8 @@ mod faults;
 mod golden;
 #[cfg(test)]
 mod kills;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]

@@ -1,15 +1,21 @@
 //! The waiting room: joining, the lottery, coming in, and what it takes to hold.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use ticketcore::admission::{EntrantTag, verify_inclusion};
 
+use super::bots::solution;
 use super::client::{Client, Reply, listen};
 use super::server::Server;
 
 fn set_up(server: &Server, config: &Value) -> Value {
     let path = format!("/v1/admin/waiting-rooms/{}", server.event);
+    let mut config = config.clone();
+    if config.get("entry").is_none() {
+        config["entry"] = "account".into();
+    }
     server.staff().send("PUT", &path, Some(config.to_string().as_bytes())).ok(200).json()
 }
 
@@ -21,6 +27,19 @@ fn phase(server: &Server, phase: &str) -> Reply {
 fn draw(server: &Server, entropy: &str) -> Reply {
     let path = format!("/v1/admin/waiting-rooms/{}/draw", server.event);
     server.staff().post(&path, &json!({"entropy": entropy}))
+}
+
+/// A key that acts for buyers and passes no room.
+fn shop(server: &Server) -> Client {
+    let asked = json!({"name": "shop", "scopes": ["sell"]});
+    let made = server.staff().post("/v1/admin/keys", &asked).ok(201).json();
+    server.anybody().with_token(made["key"].as_str().unwrap())
+}
+
+/// Somebody with an account at that shop who has not been here before.
+fn newcomer(shop: &Client) -> Client {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    shop.with("acting-user", &format!("user-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn join(server: &Server, buyer: &Client) -> Reply {
@@ -61,15 +80,16 @@ fn open_room(server: &Server, config: &Value) {
 #[test]
 fn set_up_waiting_room_get_waiting_room_and_what_can_not_be_set() {
     let server = Server::start();
+    let shop = shop(&server);
     let path = format!("/v1/waiting-room/{}", server.event);
     server.anybody().get(&path).ok(404).problem("no_waiting_room");
-    join(&server, &server.buyer()).ok(404).problem("no_waiting_room");
+    join(&server, &newcomer(&shop)).ok(404).problem("no_waiting_room");
     let told = set_up(&server, &json!({"entropySource": "a block to come"}));
     assert_eq!((&told["phase"], &told["joined"]), (&"closed".into(), &0.into()));
     assert_eq!(told["lottery"]["entropySource"], "a block to come");
     assert_eq!(told["lottery"]["commitment"].as_str().unwrap().len(), 64);
     assert_eq!(told["lottery"].get("key"), None);
-    join(&server, &server.buyer()).ok(409).problem("room_phase");
+    join(&server, &newcomer(&shop)).ok(409).problem("room_phase");
     let admin = format!("/v1/admin/waiting-rooms/{}", server.event);
     for wrong in [json!({"absenceMs": 1}), json!({"control": {"targetActive": 0}}), json!({"what": 1})] {
         let reply = server.staff().send("PUT", &admin, Some(wrong.to_string().as_bytes()));
@@ -81,7 +101,7 @@ fn set_up_waiting_room_get_waiting_room_and_what_can_not_be_set() {
     let again = server.anybody().with("if-none-match", &shown.headers["etag"]).get(&path);
     assert!(again.status == 304 || again.headers["etag"] != shown.headers["etag"], "a step has passed");
     phase(&server, "prequeue").ok(200);
-    let other = json!({"entropySource": "another"});
+    let other = json!({"entry": "account", "entropySource": "another"});
     let reply = server.staff().send("PUT", &admin, Some(other.to_string().as_bytes()));
     reply.ok(400).problem("validation_failed");
 }
@@ -89,9 +109,10 @@ fn set_up_waiting_room_get_waiting_room_and_what_can_not_be_set() {
 #[test]
 fn join_waiting_room_again_and_again_is_one_place() {
     let server = Server::start();
+    let shop = shop(&server);
     set_up(&server, &json!({"entropySource": "a block to come"}));
     phase(&server, "prequeue").ok(200);
-    let (buyer, other) = (server.buyer(), server.new_buyer());
+    let (buyer, other) = (newcomer(&shop), newcomer(&shop));
     let place = join(&server, &buyer).ok(201).json();
     assert_eq!((&place["number"], place.get("position")), (&0.into(), None));
     for _again in 0..5 {
@@ -113,10 +134,11 @@ fn join_waiting_room_again_and_again_is_one_place() {
 #[test]
 fn move_waiting_room_draw_lottery_prove_entry_and_get_draw_that_anybody_can_check() {
     let server = Server::start();
+    let shop = shop(&server);
     set_up(&server, &json!({"entropySource": "a block to come"}));
     phase(&server, "prequeue").ok(200);
     draw(&server, "early").ok(409).problem("room_phase");
-    let people: Vec<Client> = (0..7).map(|_| server.new_buyer()).collect();
+    let people: Vec<Client> = (0..7).map(|_| newcomer(&shop)).collect();
     let places: Vec<Value> = people.iter().map(|buyer| join(&server, buyer).ok(201).json()).collect();
     let prove = |buyer: &Client, place: &Value| {
         buyer.post("/v1/waiting-room/proof", &json!({"positionToken": token(place)}))
@@ -126,7 +148,7 @@ fn move_waiting_room_draw_lottery_prove_entry_and_get_draw_that_anybody_can_chec
     server.anybody().get(&path).ok(409).problem("room_phase");
     let before = phase(&server, "drawing").ok(200).json();
     assert_eq!(before["lottery"]["entrants"], 7);
-    let late = server.new_buyer();
+    let late = newcomer(&shop);
     let last = join(&server, &late).ok(201).json();
     assert_eq!(last["position"], 7, "behind the lottery, and known");
     draw(&server, "").ok(400).problem("validation_failed");
@@ -187,11 +209,12 @@ fn move_waiting_room_draw_lottery_prove_entry_and_get_draw_that_anybody_can_chec
 #[test]
 fn admit_lets_in_in_order_and_a_hold_takes_an_admission() {
     let server = Server::start();
+    let shop = shop(&server);
     open_room(
         &server,
         &json!({"ticketsPerAdmission": 2, "control": {"targetActive": 5, "floorActive": 5, "increasePerStep": 1}}),
     );
-    let buyer = server.buyer();
+    let buyer = newcomer(&shop);
     let seats = server.seats(0, 3);
     let asked = json!({"eventId": server.event, "seatIds": [seats[0]]});
     let hold = |client: &Client, key: &str| client.with("idempotency-key", key).post("/v1/holds", &asked);
@@ -205,7 +228,7 @@ fn admit_lets_in_in_order_and_a_hold_takes_an_admission() {
     assert_eq!(again["expiresAt"], admitted["expiresAt"], "a lost answer");
     let pass = admitted["admissionToken"].as_str().unwrap();
     // It is one buyer's.
-    hold(&server.new_buyer().with("admission-token", pass), "foreign").ok(403).problem("room_token");
+    hold(&newcomer(&shop).with("admission-token", pass), "foreign").ok(403).problem("room_token");
     let inside = buyer.with("admission-token", pass);
     let many = json!({"eventId": server.event, "seatIds": seats});
     let refused = inside.with("idempotency-key", "many").post("/v1/holds", &many).ok(409);
@@ -238,8 +261,9 @@ fn admit_lets_in_in_order_and_a_hold_takes_an_admission() {
 #[test]
 fn leave_waiting_room_and_come_back_last() {
     let server = Server::start();
+    let shop = shop(&server);
     open_room(&server, &json!({"control": {"fixedActive": 0}}));
-    let (first, second) = (server.buyer(), server.new_buyer());
+    let (first, second) = (newcomer(&shop), newcomer(&shop));
     let place = join(&server, &first).ok(201).json();
     assert_eq!((&place["position"], &place["ahead"]), (&0.into(), &0.into()));
     assert_eq!(join(&server, &second).ok(201).json()["position"], 1);
@@ -254,8 +278,9 @@ fn leave_waiting_room_and_come_back_last() {
 #[test]
 fn who_is_called_and_does_not_come_has_lost_his_place() {
     let server = Server::start();
+    let shop = shop(&server);
     open_room(&server, &json!({"absenceMs": 1000, "claimMs": 1000}));
-    let buyer = server.buyer();
+    let buyer = newcomer(&shop);
     let place = join(&server, &buyer).ok(201).json();
     let began = Instant::now();
     while status(&server)["servingNumber"] == 0 {
@@ -313,11 +338,12 @@ fn killed_the_room_has_every_place_phase_and_admission() {
     let folder = std::env::temp_dir().join(format!("ticketcore-room-{}", std::process::id()));
     let data = folder.to_str().unwrap();
     let server = Server::with(&["--data", data]);
+    let shop = shop(&server);
     open_room(
         &server,
         &json!({"entropySource": "x", "control": {"targetActive": 3, "floorActive": 3, "increasePerStep": 1}}),
     );
-    let people: Vec<Client> = (0..20).map(|_| server.new_buyer()).collect();
+    let people: Vec<Client> = (0..20).map(|_| newcomer(&shop)).collect();
     let places: Vec<Value> = people.iter().map(|buyer| join(&server, buyer).ok(201).json()).collect();
     let admitted = come_in(&people[0], &places[0]);
     let (event, commitment) = (server.event.clone(), status(&server)["lottery"]["commitment"].clone());
@@ -339,4 +365,19 @@ fn killed_the_room_has_every_place_phase_and_admission() {
     inside.with("idempotency-key", "h").post("/v1/holds", &asked).ok(201);
     drop(server);
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_room_for_anybody_takes_a_solved_challenge_once() {
+    let server = Server::with(&["--set", "guard.challenge.cost=100"]);
+    set_up(&server, &json!({"entry": "challenge"}));
+    phase(&server, "open").ok(200);
+    let buyer = server.buyer();
+    join(&server, &buyer).ok(403).problem("challenge_required");
+    let asked = json!({"eventId": server.event, "challenge": solution(&buyer)});
+    let place = buyer.post("/v1/waiting-room/join", &asked).ok(201).json();
+    // Who is in the room has solved one.
+    assert_eq!(join(&server, &buyer).ok(200).json()["number"], place["number"]);
+    let asked = json!({"eventId": server.event, "challenge": "no"});
+    server.new_buyer().post("/v1/waiting-room/join", &asked).ok(403).problem("challenge_required");
 }

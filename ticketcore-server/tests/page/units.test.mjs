@@ -1,6 +1,7 @@
 // What of the page can be checked without a browser.
 
 import assert from 'node:assert/strict';
+import { pbkdf2Sync } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 
@@ -8,11 +9,41 @@ globalThis.document ??= { getElementById: () => null };
 globalThis.navigator ??= { language: 'en-GB' };
 const page = new URL('../../page/', import.meta.url);
 const { CODES, conflicts, words } = await import(new URL('problems.js', page));
+const { solve } = await import(new URL('challenge.js', page));
+const { checkDraw, eventNumber } = await import(new URL('drawn.js', page));
 const { Geometry } = await import(new URL('geometry.js', page));
 const { columnsOf } = await import(new URL('seatmap.js', page));
 const { hall, stadium } = await import('./stadium.mjs');
 
 const drawn = (map) => new Geometry(columnsOf({ seatCount: map.seats.id.length, ...map }));
+
+test('a challenge is solved as the protocol has it', async () => {
+  const parameters = {
+    nonce: '000102030405060708090a0b0c0d0e0f', salt: 'f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff', cost: 3, keyLength: 32, keyPrefix: '00',
+  };
+  const { challenge, solution } = JSON.parse(atob(await solve({ parameters, signature: 'kept' })));
+  assert.deepEqual(challenge, { parameters, signature: 'kept' });
+  const password = Buffer.alloc(20);
+  Buffer.from(parameters.nonce, 'hex').copy(password);
+  password.writeUInt32BE(solution.counter, 16);
+  const key = pbkdf2Sync(password, Buffer.from(parameters.salt, 'hex'), 3, 32, 'sha256').toString('hex');
+  assert.equal(solution.derivedKey, key);
+  assert.ok(key.startsWith('00'));
+});
+
+// The same that `DrawRecord` says, for an event with one entrant and one with five.
+test('a draw is checked as the documentation has it', async () => {
+  const draws = JSON.parse(readFileSync(new URL('../golden/draws.json', import.meta.url), 'utf8'));
+  assert.equal(eventNumber('evt_000000000001a'), 42n);
+  for (const { draw, proofs } of draws) {
+    for (const { proof, place } of proofs) {
+      assert.deepEqual(await checkDraw(draw, proof), { place });
+      assert.ok((await checkDraw({ ...draw, entrants: draw.entrants + 1 }, proof)).fault);
+      assert.ok((await checkDraw({ ...draw, key: '00'.repeat(32) }, proof)).fault);
+      assert.ok((await checkDraw(draw, { ...proof, entrant: '00'.repeat(16) })).fault);
+    }
+  }
+});
 
 test('every problem code of the server has a message', () => {
   const source = readFileSync(new URL('../../src/http/code.rs', import.meta.url), 'utf8');

@@ -21,7 +21,7 @@ use ticketcore::testkit::sim::{
 #[command(about = "Seeded simulation of the ticketcore engine")]
 struct Args {
     /// Seeds to run, for example 0..2000 (the end is not run).
-    #[arg(long, value_parser = seeds, default_value = "0..100")]
+    #[arg(long, value_parser = seeds, default_value = "0..200")]
     seeds: (u64, u64),
     /// One seed.
     #[arg(long, conflicts_with = "seeds")]

@@ -13,7 +13,7 @@ use super::pool::PoolName;
 use super::scope::{Layout, Scope, State};
 use super::shard::HoldRecord;
 use super::touched::{each_quota, key_of, pool_counts};
-use super::waiting::{EVERYWHERE, categories_of};
+use super::waiting::{EVERYWHERE, categories_opened_by};
 use crate::fact::{
     CheckoutOpened, Fact, HoldAmended, HoldEnded, HoldExtended, HoldPlaced, HoldWith, Lines, OrderOpened,
     OrderStepped, Stamp,
@@ -349,7 +349,7 @@ impl Apply<'_, '_> {
     fn give(&mut self, number: HoldNumber, lines: &Lines, from: SeatState) -> Applied {
         let layout = self.scope.layout;
         // Both times: somebody may take places of an area between the two.
-        let back = if layout.waiting.is_empty() { 0 } else { categories_of(&layout.manifest, lines) };
+        let back = if layout.waiting.is_empty() { 0 } else { categories_opened_by(&layout.manifest, lines) };
         layout.waiting.mark(back);
         self.pass(number, lines, from, (SeatState::Free, 0))?;
         let areas = lines

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
+use super::touched::each_quota;
 use crate::fact::Lines;
 use crate::id::{CategoryIndex, Revision, UserId};
 use crate::manifest::Manifest;
@@ -67,6 +68,18 @@ pub(crate) fn categories_of(manifest: &Manifest, lines: &Lines) -> u64 {
     let seats = lines.seats.iter().map(|line| bit(manifest.category_of(line.seat)));
     let areas = lines.areas.iter().map(|line| bit(manifest.areas()[line.area.at()].category));
     seats.chain(areas).fold(0, |all, one| all | one)
+}
+
+/// The categories in which there may be more once these places are free: their own, and those of every quota that has more room then.
+pub(crate) fn categories_opened_by(manifest: &Manifest, lines: &Lines) -> u64 {
+    let mut opened = categories_of(manifest, lines);
+    each_quota(manifest, lines, |quota, _| {
+        let categories = &manifest.quotas()[quota.at()].categories;
+        let bits = categories.iter().fold(0, |all, category| all | 1 << category.0);
+        opened |= if categories.is_empty() { EVERYWHERE } else { bits };
+        true
+    });
+    opened
 }
 
 impl Waiting {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::limits::{LimitExceeded, WORD_BYTES_MAX, within};
 
 /// Up to [`WORD_BYTES_MAX`] bytes of UTF-8 that mean something to a gateway or the host and nothing to the engine. Never personal data.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Word(SmallVec<[u8; 32]>);
 
 impl Word {
@@ -36,6 +36,13 @@ impl Word {
     pub fn as_str(&self) -> &str {
         // Checked when it was made.
         std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl Clone for Word {
+    /// In one piece; the derived one goes byte by byte.
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Left {
     Everything,
     /// All of it, but only this many sectors from the beginning of the last write.
     TornAfter(usize),
+    /// All of it, but only this many bytes from the beginning of the last write: no disk promises that a sector is whole.
+    TornAt(usize),
     /// All of it, but for this one sector of the last write.
     HoleAt(usize),
     /// Any sectors of it, any first part of the changes of names in each folder, as this seed says.
@@ -147,6 +149,14 @@ impl MemoryDisk {
         last.map_or(0, |(at, bytes)| sectors(*at, bytes.len()).count())
     }
 
+    /// Bytes of the last unsynced write; 0 if there is none.
+    #[must_use]
+    pub fn last_write_bytes(&self) -> usize {
+        let state = self.state.lock();
+        let node = state.last_written.map(|node| &state.nodes[node]);
+        node.and_then(|node| node.unsynced.last()).map_or(0, |(_, bytes)| bytes.len())
+    }
+
     /// The names and bytes of all files, as a running process sees them.
     #[must_use]
     pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
@@ -225,15 +235,17 @@ fn survived(node: &Node, left: Left, is_last: bool, rng: &mut Rng) -> Vec<u8> {
     for (number, (at, written)) in node.unsynced.iter().enumerate() {
         let last = is_last && number + 1 == node.unsynced.len();
         for (sector, (start, len)) in sectors(*at, written.len()).enumerate() {
-            let keep = match left {
-                Left::Nothing => false,
-                Left::Everything => true,
-                Left::TornAfter(kept) => !last || sector < kept,
-                Left::HoleAt(hole) => !last || sector != hole,
-                Left::Random(_) => rng.chance(50),
+            let from = start - at;
+            let kept = match left {
+                Left::Nothing => 0,
+                Left::TornAfter(kept) if last && sector >= kept => 0,
+                Left::TornAt(kept) if last => kept.saturating_sub(from).min(len),
+                Left::HoleAt(hole) if last && sector == hole => 0,
+                Left::Random(_) if !rng.chance(50) => 0,
+                _ => len,
             };
-            if keep {
-                write(&mut bytes, start, &written[start - at..start - at + len]);
+            if kept > 0 {
+                write(&mut bytes, start, &written[from..from + kept]);
             }
         }
     }

@@ -39,7 +39,7 @@ pub use fault::{Call, Fault, FaultOdds};
 #[cfg(feature = "testkit")]
 pub use faulty::FaultyStore;
 #[cfg(feature = "testkit")]
-pub use model::{Command, Generator, Model, ModelAnswer};
+pub use model::{BesideCommand, Command, Generator, Model, ModelAnswer};
 #[cfg(feature = "testkit")]
 pub use outcomes::{held, refused};
 #[cfg(feature = "testkit")]

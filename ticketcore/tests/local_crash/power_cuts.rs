@@ -87,6 +87,40 @@ fn a_power_cut_at_any_call_loses_nothing_acknowledged() {
     assert!(tried.crash_points > 500 && tried.images > 5_000, "{tried:?}");
 }
 
+/// Every byte at which the last write may be torn: in the middle of a length, a checksum, a record, the filling.
+fn tear_everywhere(life: Life, tried: &mut Tried) -> Result<(), String> {
+    let whole = MemoryDisk::new();
+    life.live(&whole).1.map_err(|error| format!("without trouble: {error}"))?;
+    for call in 0..whole.calls() {
+        let disk = MemoryDisk::new();
+        disk.set_trouble(Some(Trouble::PowerCut(call)));
+        let (known, _) = life.live(&disk);
+        tried.crash_points += u64::from(disk.last_write_bytes() > 0);
+        for kept in 0..disk.last_write_bytes() {
+            let image = disk.after_power_cut(Left::TornAt(kept));
+            tried.images += 1;
+            let torn = |why| format!("{life:?}, power cut at call {call}, torn at byte {kept}: {why}");
+            // That it goes on afterwards does not hang on every byte.
+            if kept % 61 == 0 {
+                goes_on(&image, &known, life.options).map_err(torn)?;
+            } else {
+                let store = LocalStore::open_in(std::sync::Arc::new(image), life.options);
+                let store = store.map_err(|error| torn(format!("open: {error}")))?;
+                known.clone().check(&store).map_err(torn)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_write_torn_at_any_byte_loses_nothing_acknowledged() {
+    let mut tried = Tried::default();
+    tear_everywhere(Life::new(1, 8), &mut tried).unwrap();
+    println!("{tried:?}");
+    assert!(tried.crash_points > 20 && tried.images > 50_000, "{tried:?}");
+}
+
 /// With these, what was acknowledged since the last sync may be lost, but never something in the middle, and the store opens.
 #[test]
 fn weaker_durability_loses_the_end_at_most() {

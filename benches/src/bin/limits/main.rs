@@ -12,6 +12,7 @@ mod churn;
 mod contended;
 mod durable;
 mod expiry;
+mod limiter;
 mod map;
 mod memory;
 mod orders;
@@ -45,12 +46,13 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 /// Figures that are measured together, by their names.
 type Group = (&'static [&'static str], fn() -> Outcome<Vec<Figure>>);
 
-const GROUPS: [Group; 16] = [
+const GROUPS: [Group; 17] = [
     (pairs::NAMES, pairs::measure),
     (contended::NAMES, contended::measure),
     (best::NAMES, best::measure),
     (refusals::NAMES, refusals::measure),
     (map::NAMES, map::measure),
+    (limiter::NAMES, limiter::measure),
     (memory::NAMES, memory::measure),
     (churn::NAMES, churn::measure),
     (expiry::NAMES, expiry::measure),

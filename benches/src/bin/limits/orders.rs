@@ -17,6 +17,8 @@ use ticketcore_benches::report::{Figure, Goal, median};
 pub const NAMES: &[&str] = &["orders_many_256", "durable_orders_many_256"];
 
 const MANY: usize = 256;
+/// Batches that a thread has under way: one is decided while another is on its way to the disk.
+const TOGETHER: usize = 2;
 /// Orders of a round: one for every two seats.
 const ORDERS: usize = SEATS as usize / 2;
 
@@ -34,38 +36,73 @@ fn holds(opened: &Opened) -> Outcome<Vec<Vec<Hold>>> {
     Ok(batches)
 }
 
-/// Takes a batch of holds through to tickets.
-fn sell(opened: &Opened, holds: &[Hold]) {
-    let office = &opened.office;
-    let checkouts = holds.iter().map(|hold| CheckoutRequest::new(hold.id, hold.user)).collect();
-    for order in office.checkout_many(checkouts) {
+/// Asks for one step of every order of a batch.
+type AskStep = fn(&Opened, &[Hold]) -> Vec<Pending<Stepped>>;
+
+/// The steps after the checkout, and where they lead. Each is durable before the next of the same order is asked for.
+const STEPS: [(AskStep, OrderState); 4] = [
+    (pay, OrderState::Paying),
+    (authorize, OrderState::Authorized),
+    (capture, OrderState::Captured),
+    (confirm, OrderState::Confirmed),
+];
+
+/// Takes batches of holds through to tickets, all a step further before the first is waited for.
+fn sell(opened: &Opened, batches: &[&Vec<Hold>]) {
+    let checkouts = |holds: &[Hold]| {
+        let requests = holds.iter().map(|hold| CheckoutRequest::new(hold.id, hold.user)).collect();
+        opened.office.checkout_many(requests)
+    };
+    let orders: Vec<_> = batches.iter().map(|holds| checkouts(holds)).collect();
+    for order in orders.into_iter().flatten() {
         order.wait().expect("the hold is live");
     }
+    let mut under_way: Vec<_> = batches.iter().map(|holds| pay(opened, holds)).collect();
+    for (at, (_, state)) in STEPS.into_iter().enumerate() {
+        for (steps, holds) in under_way.iter_mut().zip(batches) {
+            all(std::mem::take(steps), state);
+            if let Some((next, _)) = STEPS.get(at + 1) {
+                *steps = next(opened, holds);
+            }
+        }
+    }
+}
+
+fn pay(opened: &Opened, holds: &[Hold]) -> Vec<Pending<Stepped>> {
     let pay = |hold: &Hold| PayRequest {
-        order: hold.id.order(),
+        order: order_of(hold),
         user: hold.user,
         key: None,
         gateway: Word::cut("bench"),
         method: Word::cut("card"),
     };
-    all(office.pay_many(holds.iter().map(pay).collect()), OrderState::Paying);
-    let observe = |news: &dyn Fn(&Hold) -> News, state| {
-        let ask = |hold: &Hold| ObserveRequest { order: order_of(hold), news: news(hold) };
-        all(office.observe_many(holds.iter().map(ask).collect()), state);
-    };
-    let reference = || Word::cut("ch_0123456789abcdef");
-    let authorized = PaymentSeen::Authorized { reference: reference(), lapses_at: None, fingerprint: None };
-    observe(&|_| News::Payment { attempt: 1, seen: authorized.clone() }, OrderState::Authorized);
-    let captured = |hold: &Hold| News::Payment {
-        attempt: 1,
-        seen: PaymentSeen::Captured {
-            reference: reference(),
-            amount_minor: hold.total_minor,
-            fingerprint: None,
-        },
-    };
-    observe(&captured, OrderState::Captured);
-    observe(&|_| News::Confirm, OrderState::Confirmed);
+    opened.office.pay_many(holds.iter().map(pay).collect())
+}
+
+fn reference() -> Word {
+    Word::cut("ch_0123456789abcdef")
+}
+
+fn authorize(opened: &Opened, holds: &[Hold]) -> Vec<Pending<Stepped>> {
+    let seen = PaymentSeen::Authorized { reference: reference(), lapses_at: None, fingerprint: None };
+    observe(opened, holds, |_| News::Payment { attempt: 1, seen: seen.clone() })
+}
+
+fn capture(opened: &Opened, holds: &[Hold]) -> Vec<Pending<Stepped>> {
+    observe(opened, holds, |hold| {
+        let (reference, amount_minor) = (reference(), hold.total_minor);
+        let seen = PaymentSeen::Captured { reference, amount_minor, fingerprint: None };
+        News::Payment { attempt: 1, seen }
+    })
+}
+
+fn confirm(opened: &Opened, holds: &[Hold]) -> Vec<Pending<Stepped>> {
+    observe(opened, holds, |_| News::Confirm)
+}
+
+fn observe(opened: &Opened, holds: &[Hold], news: impl Fn(&Hold) -> News) -> Vec<Pending<Stepped>> {
+    let ask = |hold: &Hold| ObserveRequest { order: order_of(hold), news: news(hold) };
+    opened.office.observe_many(holds.iter().map(ask).collect())
 }
 
 fn order_of(hold: &Hold) -> OrderId {
@@ -83,10 +120,10 @@ fn all(steps: Vec<Pending<Stepped>>, state: OrderState) {
 fn round(opened: &Opened) -> Outcome<f64> {
     let batches = holds(opened)?;
     let times: [Duration; 2] = two_threads(|number, begin| {
-        let own = batches.iter().skip(usize::from(number == 1)).step_by(2);
+        let own: Vec<_> = batches.iter().skip(usize::from(number == 1)).step_by(2).collect();
         begin();
         let begun = Instant::now();
-        own.for_each(|batch| sell(opened, batch));
+        own.chunks(TOGETHER).for_each(|batches| sell(opened, batches));
         begun.elapsed()
     });
     let sold: u32 = opened.office.availability(opened.event)?.sections.iter().map(|counts| counts.sold).sum();

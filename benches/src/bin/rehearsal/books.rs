@@ -245,6 +245,8 @@ impl Verdict {
             ),
         );
         must(self.reads >= self.bought * READS_PER_PURCHASE, format!("{} reads", self.reads));
+        let suspected = self.humans_suspected * 100 <= self.admitted;
+        must(suspected, format!("{} people were taken for bots", self.humans_suspected));
         must(self.seconds <= 600.0, format!("{:.0} seconds", self.seconds));
         wrong
     }

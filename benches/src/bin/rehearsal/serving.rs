@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ticketcore::SaleState;
+use ticketcore::guard::{Counted, Limit, Subject, VelocityRule};
 use ticketcore::order::CaptureMode;
 use ticketcore::plan::{PlanOptions, SeatingPlan, VenueKind, generate};
 use ticketcore_benches::Folder;
@@ -16,10 +17,11 @@ use ticketcore_server::api::routes;
 use ticketcore_server::app::App;
 use ticketcore_server::auth::{NewKey, Scope};
 use ticketcore_server::config::{Config, GatewayKind};
+use ticketcore_server::guard::{ClassLimits, GuardConfig};
 use ticketcore_server::http::{Service, listen, serve};
 use tokio::sync::watch;
 
-use crate::{Args, Fault, Outcome};
+use crate::{Args, Controls, Fault, Outcome};
 
 /// Holds last so long: short, as everything here is.
 const HOLD_MS: u64 = 20_000;
@@ -46,8 +48,9 @@ impl Child {
     pub fn start(args: &Args) -> Outcome<Self> {
         let folder = Folder::new()?;
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["--server", "--seats", &args.seats.to_string(), "--controls"])
-            .arg(if args.controls == crate::Controls::On { "on" } else { "off" })
+            .args(["--server", "--seats", &args.seats.to_string()])
+            .args(["--users", &args.users.to_string(), "--controls"])
+            .arg(if args.controls == Controls::On { "on" } else { "off" })
             .arg("--folder")
             .arg(&folder.0)
             .stdin(Stdio::piped())
@@ -88,12 +91,49 @@ impl Drop for Child {
 pub fn run(folder: &Path, args: &Args) -> Outcome<()> {
     let mut config = Config { listen: "127.0.0.1:0".to_owned(), data: folder.into(), ..Config::default() };
     config.payments.gateway = GatewayKind::Sandbox;
+    config.guard = controls(args)?;
     let filter = tracing_subscriber::EnvFilter::new("error");
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(until_alone(config, args.seats));
     runtime.shutdown_background();
     ended
+}
+
+/// Everybody comes from this machine and by one key, so that only what is counted of each user tells: a person joins once or twice.
+fn controls(args: &Args) -> Outcome<GuardConfig> {
+    let mut guard = GuardConfig::default();
+    if args.controls == Controls::Off {
+        return Ok(guard);
+    }
+    let no_limit = Limit::new((1_000_000_000, 1), (1_000_000_000, 1))?;
+    let open = || ClassLimits {
+        read: Some(no_limit),
+        write: Some(no_limit),
+        join: Some(no_limit),
+        pay: Some(no_limit),
+        admin: Some(no_limit),
+        report: Some(no_limit),
+    };
+    guard.allow = Vec::new();
+    (guard.limits.address, guard.limits.api_key) = (open(), open());
+    // Of each user there are two limits and a counter of his joins and holds.
+    guard.keys_max = 4 * args.users as usize + 65_536;
+    guard.counters_max = 4 * args.users as usize + 65_536;
+    guard.risk.velocity.retain(|rule| rule.by == Subject::User && rule.counts != Counted::Joins);
+    guard.risk.velocity.push(VelocityRule {
+        name: "joins_user".to_owned(),
+        counts: Counted::Joins,
+        by: Subject::User,
+        seconds: 3_600,
+        over: 2,
+        points: 60,
+        each: 0,
+        points_max: 60,
+        at: Vec::new(),
+        deny: false,
+    });
+    Ok(guard)
 }
 
 async fn until_alone(config: Config, seats: u32) -> Outcome<()> {

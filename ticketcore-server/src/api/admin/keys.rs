@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use ticketcore::EventId;
+use ticketcore::guard::{BadLimit, Limit};
 use utoipa::ToSchema;
 
 use crate::api::document::ProblemBody;
@@ -38,6 +39,28 @@ pub struct MakeKey {
     pub event_ids: Vec<String>,
     /// When it ends, RFC 3339; never if absent.
     pub expires_at: Option<String>,
+    /// How often it may be used, over all routes; as usual if absent.
+    pub rate_limit: Option<RateLimitShape>,
+}
+
+/// How often something may be done.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RateLimitShape {
+    /// What may come at once.
+    pub burst: QuotaShape,
+    /// What may come in the long run.
+    pub sustained: QuotaShape,
+}
+
+/// So many requests at once, and as many again in so many seconds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct QuotaShape {
+    /// Requests, from 1.
+    pub requests: u32,
+    /// Seconds, from 1 to 86400.
+    pub seconds: u32,
 }
 
 /// A new secret for a key.
@@ -68,6 +91,9 @@ pub struct KeyShape {
     /// When it ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
+    /// How often it may be used, if that is not as usual.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimitShape>,
 }
 
 /// Every key, without its secret.
@@ -96,7 +122,9 @@ pub async fn make(app: Arc<App>, mut call: Call) -> Outcome {
     no_more_than(by, &asked.scopes, &events)?;
     let expires_at = asked.expires_at.as_deref().map(parse_rfc3339).transpose();
     let expires_at = expires_at.map_err(|why| Problem::invalid("/expiresAt", why))?;
-    let new = NewKey { name: asked.name, scopes: asked.scopes, events, expires_at };
+    let limit = asked.rate_limit.map(limit).transpose();
+    let limit = limit.map_err(|why| Problem::invalid("/rateLimit", why.to_string()))?;
+    let new = NewKey { name: asked.name, scopes: asked.scopes, events, expires_at, limit };
     let (text, info) = off_reactor(&app, move |app| app.api_keys.make(new, app.now())).await??;
     Answer::json(&shape(&info, Some(text)))?.status(StatusCode::CREATED).done()
 }
@@ -165,5 +193,17 @@ fn shape(info: &KeyInfo, key: Option<String>) -> KeyShape {
         event_ids: info.events.iter().map(ToString::to_string).collect(),
         created_at: rfc3339(info.created_at),
         expires_at: info.expires_at.map(rfc3339),
+        rate_limit: info.limit.as_ref().map(rate_limit),
     }
+}
+
+fn limit(asked: RateLimitShape) -> Result<Limit, BadLimit> {
+    let quota = |quota: QuotaShape| (quota.requests, quota.seconds);
+    Limit::new(quota(asked.burst), quota(asked.sustained))
+}
+
+fn rate_limit(limit: &Limit) -> RateLimitShape {
+    let [burst, sustained] = [limit.burst(), limit.sustained()]
+        .map(|quota| QuotaShape { requests: quota.requests, seconds: quota.seconds });
+    RateLimitShape { burst, sustained }
 }

@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use ticketcore::admission::{
     EntrantTag, Entry, Joined, Place, RoomRefusal, Token, TokenError, TokenKind, WaitEstimate,
 };
+use ticketcore::guard::{Activity, Happening};
 use ticketcore::{EventId, UserId, UtcMs};
 
 use super::shapes::{JoinRoom, PlaceShape, TokenOnly, WaitShape};
@@ -14,8 +15,9 @@ use crate::api::document::ProblemBody;
 use crate::api::event_manifest;
 use crate::api::shapes::rfc3339;
 use crate::app::App;
+use crate::guard::Sent;
 use crate::http::{Answer, Call, Code, Outcome, Problem, no_content, read_json};
-use crate::room::{Desk, belongs, holder};
+use crate::room::{Desk, belongs, device_of, holder};
 
 /// Joins the waiting room of an event. Who is in it gets the same place again, as often as he asks.
 ///
@@ -31,7 +33,9 @@ pub async fn join(app: Arc<App>, mut call: Call) -> Outcome {
     let event: EventId = asked.event_id.parse().map_err(|_| none())?;
     event_manifest(&app, &call, event).await?;
     let desk = app.rooms.named(event)?;
-    let (tag, device) = entrant(&app, &call, &desk, user, &asked)?;
+    let (tag, device, demanded) = entrant(&app, &call, &desk, user, &asked)?;
+    let sent = Sent { solution: asked.challenge.as_deref(), demanded, ..Sent::default() };
+    let judged = app.guard.check(Activity::Join, &call, sent).await?;
     let now = app.now();
     let joined = desk.journal().change(now, |room, now| {
         let joined = room.join(tag, now)?;
@@ -40,6 +44,7 @@ pub async fn join(app: Arc<App>, mut call: Call) -> Outcome {
         Ok(((number, new), fact))
     });
     let (number, new) = joined.map_err(room_problem)?.durable().await.map_err(room_problem)?;
+    app.guard.note(Happening::Joined, &judged);
     let shown = place_of(&app, &desk, (number, tag, device), app.now())?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Answer::json(&shown)?.status(status).done()
@@ -62,29 +67,33 @@ pub async fn leave(app: Arc<App>, mut call: Call) -> Outcome {
     no_content()
 }
 
-/// Who joins: what stands for him in the room, and in the device's place of his tokens.
+/// Who joins: what stands for him in the room, and in the device's place of his tokens; whether he must solve a challenge. Who is in the room has
+/// done so.
 fn entrant(
     app: &App,
     call: &Call,
     desk: &Desk,
     user: UserId,
     asked: &JoinRoom,
-) -> Result<(EntrantTag, [u8; 8]), Problem> {
-    let look = desk.look(|room| (room.config().entry, room.tagger().user(user), room.tagger().clone()));
-    let (entry, tag, tagger) = look.map_err(refused)?;
+) -> Result<(EntrantTag, [u8; 8], bool), Problem> {
+    let look = desk.look(|room| {
+        let tag = room.tagger().user(user);
+        (room.config().entry, tag, room.tagger().clone(), room.number_of(tag).is_some())
+    });
+    let (entry, tag, tagger, known) = look.map_err(refused)?;
     match entry {
         Entry::Account if call.is_session() => {
             Err(Problem::new(Code::AccountRequired, "A session without an account can't join this room"))
         }
-        Entry::Account => Ok((tag, [0; 8])),
-        Entry::Challenge => Ok((tag, [0; 8])),
+        Entry::Account => Ok((tag, device_of(call), false)),
+        Entry::Challenge => Ok((tag, device_of(call), !known)),
         Entry::Invite => {
             let missing = || Problem::new(Code::InvitationRequired, "Send `invitation`");
             let text = asked.invitation.as_deref().ok_or_else(missing)?;
             let now = app.now();
             let token = app.rooms.keys.check(text, TokenKind::Invitation, desk.event(), now);
             let token = token.map_err(token_problem)?;
-            Ok((tagger.invited(&token.tag.0), holder(tag)))
+            Ok((tagger.invited(&token.tag.0), holder(tag), false))
         }
     }
 }
@@ -96,7 +105,11 @@ pub(super) fn shown(app: &App, call: &Call, user: UserId, text: &str) -> Result<
     let desk = app.rooms.named(event)?;
     let token = app.rooms.keys.read(text, TokenKind::Position, event, app.now()).map_err(token_problem)?;
     let tag = desk.look(|room| room.tagger().user(user)).map_err(refused)?;
-    if belongs(&token, tag) { Ok((desk, token)) } else { Err(token_problem(TokenError::Foreign)) }
+    if belongs(&token, tag, device_of(call)) {
+        Ok((desk, token))
+    } else {
+        Err(token_problem(TokenError::Foreign))
+    }
 }
 
 /// Where somebody stands, and a new token of his place.

@@ -1,11 +1,13 @@
 //! `demo`: three venues on sale, to try things with.
 
 mod buyers;
+mod crowd;
 mod told;
 mod venues;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use ticketcore_server::app::StartError;
@@ -20,6 +22,9 @@ pub struct Demo {
     /// Simulated buyers who go shopping over HTTP, so that the maps move.
     #[arg(long, value_name = "N", default_value_t = 0)]
     buyers: u32,
+    /// Puts a waiting room before the sale: a lottery that is open for half a minute, and others who stand in line.
+    #[arg(long)]
+    waiting_room: bool,
     /// Which venues: theatre, arena, stadium.
     #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "theatre,arena,stadium")]
     venues: Vec<String>,
@@ -46,15 +51,21 @@ pub fn run(demo: &Demo) -> Result<ExitCode, StartError> {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let keeps = !kept.removed;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (buyers, wanted) = (demo.buyers, demo.venues.clone());
+    let (buyers, wanted, crowded) = (demo.buyers, demo.venues.clone(), demo.waiting_room);
     let ended = runtime.block_on(super::serve::until_stopped(config, |app, address| {
         let base = format!("{scheme}://{address}");
-        let events = venues::open(app, &wanted)?;
+        let events = venues::open(app, &wanted, crowded)?;
         let scopes = Scope::ALL.to_vec();
         let key = NewKey { name: "demo staff".to_owned(), scopes, ..NewKey::default() };
         let (staff, _) = app.api_keys.make(key, app.now()).map_err(|problem| problem.to_string())?;
         let (_, buyer, _) = app.sessions.begin(app.now()).map_err(|problem| problem.to_string())?;
-        told::tell(&base, &events, &staff, &buyer, keeps);
+        if crowded {
+            for event in &events {
+                let desk = crowd::open(app, event.id)?;
+                tokio::spawn(crowd::go_on(Arc::clone(app), desk));
+            }
+        }
+        told::tell(&base, &events, (&staff, &buyer), (keeps, crowded));
         for number in 0..buyers {
             tokio::spawn(buyers::shop(address, events.iter().map(|event| event.id).collect(), number));
         }

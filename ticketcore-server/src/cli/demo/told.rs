@@ -1,5 +1,6 @@
 //! What the demo says when it is ready: lines that work as pasted.
 
+use super::crowd::PREQUEUE_S;
 use super::venues::DemoEvent;
 
 /// Payment methods of the sandbox, and what happens with them.
@@ -18,8 +19,8 @@ const METHODS: [(&str, &str); 12] = [
     ("pm_refund_pending:5000", "refunds take 5 seconds"),
 ];
 
-/// Says it; `base` is the server's address as a URL, `kept` whether what is done is there after the end.
-pub fn tell(base: &str, events: &[DemoEvent], staff: &str, buyer: &str, kept: bool) {
+/// Says it; `base` is the server's address as a URL, `kept` whether what is done is there after the end, `crowded` whether one must stand in line.
+pub fn tell(base: &str, events: &[DemoEvent], (staff, buyer): (&str, &str), (kept, crowded): (bool, bool)) {
     println!("ticketcore demo: {base}/");
     println!();
     for event in events {
@@ -36,7 +37,11 @@ pub fn tell(base: &str, events: &[DemoEvent], staff: &str, buyer: &str, kept: bo
     println!("BASE={base}");
     println!("STAFF={staff}");
     println!("BUYER={buyer}");
-    if let Some(event) = events.first() {
+    if let Some(event) = events.first().filter(|_| crowded) {
+        println!("curl -s $BASE/v1/waiting-room/{}; echo", event.id);
+        println!();
+        println!("The lottery is open for {PREQUEUE_S} seconds: join it in the page above.");
+    } else if let Some(event) = events.first() {
         for line in lines(event) {
             println!("{line}");
         }

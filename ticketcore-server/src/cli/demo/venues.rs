@@ -23,8 +23,8 @@ const PLAYED: [(VenueKind, &str, &str, u64); 3] = [
     (VenueKind::Stadium, "Stadium", "Cup Final", 60),
 ];
 
-/// Adds the venues of these names and opens their events, unless the store has them already.
-pub fn open(app: &App, wanted: &[String]) -> Result<Vec<DemoEvent>, StartError> {
+/// Adds the venues of these names and opens their events, unless the store has them already. If there will be a crowd they are announced only.
+pub fn open(app: &App, wanted: &[String], crowded: bool) -> Result<Vec<DemoEvent>, StartError> {
     let known = |name: &String| PLAYED.iter().any(|(_, venue, ..)| venue.eq_ignore_ascii_case(name));
     if let Some(unknown) = wanted.iter().find(|name| !known(name)) {
         return Err(format!("there is no venue `{unknown}`: theatre, arena, stadium").into());
@@ -49,7 +49,8 @@ pub fn open(app: &App, wanted: &[String]) -> Result<Vec<DemoEvent>, StartError> 
                 options.ticket_types =
                     ["adult", "child"].map(|name| TicketType { name: name.to_owned() }).to_vec();
                 let id = define(app, &plan.to_definition(&options)?, CaptureMode::Immediate)?;
-                app.office.set_sale_state(id, SaleState::Onsale).wait()?;
+                let state = if crowded { SaleState::Scheduled } else { SaleState::Onsale };
+                app.office.set_sale_state(id, state).wait()?;
                 id
             }
         };

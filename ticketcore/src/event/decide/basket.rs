@@ -11,6 +11,7 @@ use super::beside::With;
 use super::known::known;
 use super::orphan::{ORPHAN_MARGIN, orphans};
 use super::{Decide, Instead};
+use crate::canary::Canary;
 use crate::fact::{AreaLine, Lines, SeatLine};
 use crate::id::{AllocationIndex, AreaIndex, HoldNumber, SeatIndex, TicketTypeIndex, UserId};
 use crate::manifest::{Manifest, STRIPE_SEATS};
@@ -166,7 +167,8 @@ impl Decide<'_, '_> {
         let layout = self.scope.layout;
         let due = layout.waiting.due() & categories_of(&layout.manifest, lines);
         let is_offer = basket.with.is_some_and(|with| with.is_offer);
-        if due == 0 || is_offer || !self.scope.heeds_waiting {
+        let jumps = self.canaries.on(Canary::JumpQueue);
+        if due == 0 || is_offer || jumps || !self.scope.heeds_waiting {
             return Ok(());
         }
         self.scope.give_back_quietly();

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Decide, Decided, Instead};
+use crate::canary::Canary;
 use crate::command::CommandKey;
 use crate::event::counted::{Counted, Counter, counted, growth};
 use crate::event::vouchers::Voucher;
@@ -154,12 +155,14 @@ impl Decide<'_, '_> {
         match counter {
             Counter::Identity(identity) => {
                 let limit = layout.manifest.rules().tickets_per_user_max;
-                let taken = layout.identities.take(identity, asked, limit);
+                let kept = if self.canaries.on(Canary::ForgetIdentity) { u32::MAX } else { limit };
+                let taken = layout.identities.take(identity, asked, kept);
                 taken.map_err(|used| Refusal::IdentityLimit { identity, limit, used, asked })?;
             }
             Counter::Voucher(voucher) => {
                 let uses_max = layout.vouchers.get(voucher).map_or(0, |known| known.terms.uses_max);
-                if !layout.vouchers.take(voucher, Some(uses_max)) {
+                let kept = (!self.canaries.on(Canary::OverdrawVoucher)).then_some(uses_max);
+                if !layout.vouchers.take(voucher, kept) {
                     return Err(Refusal::VoucherUsedUp { uses_max });
                 }
             }

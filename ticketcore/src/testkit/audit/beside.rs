@@ -1,11 +1,13 @@
-//! Facts about vouchers, and what holds and orders count for beside their places. Who pays is known to the gateway: such identities are
-//! not counted here.
+//! Facts about vouchers, and what holds and orders count for beside their places: uses of vouchers, and tickets of identities, those of
+//! who has paid among them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::accounts::places;
 use super::books::{Books, Broken, Checked, ensure};
-use crate::fact::{CodeHash, Fact, HoldPlacedWith, HoldWith, Revoked, Stamp, VouchersAdded, VouchersRevoked};
+use crate::fact::{
+    CodeHash, Fact, HoldPlacedWith, HoldWith, OrderStep, Revoked, Stamp, VouchersAdded, VouchersRevoked,
+};
 use crate::id::{AllocationIndex, HoldNumber, VoucherIndex};
 use crate::invariant::Invariant;
 use crate::key::Operation;
@@ -21,14 +23,42 @@ struct AuditedVoucher {
     uses: u32,
 }
 
+/// What a hold or an order counts for.
+#[derive(Clone, Debug, Default)]
+struct Counting {
+    /// What the hold said when it was placed.
+    with: HoldWith,
+    /// Places that count now.
+    places: u32,
+    /// Who has paid them.
+    payer: Option<Identity>,
+}
+
+impl Counting {
+    fn counts_for(&self, identity: Identity) -> bool {
+        self.with.identities.contains(&identity) || self.payer == Some(identity)
+    }
+
+    /// Tickets that count for an identity.
+    fn of(&self, identity: Identity) -> u32 {
+        if self.counts_for(identity) { self.places } else { 0 }
+    }
+
+    /// Every identity that it counts for, once.
+    fn identities(&self) -> impl Iterator<Item = Identity> + '_ {
+        let named = &self.with.identities;
+        named.iter().copied().chain(self.payer.filter(|payer| !named.contains(payer)))
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
     batches: BTreeMap<VoucherBatch, (VoucherTerms, bool)>,
     vouchers: Vec<AuditedVoucher>,
     codes: HashSet<CodeHash>,
-    /// What holds said when they were placed, and the places that count for it now.
-    with: BTreeMap<HoldNumber, (HoldWith, u32)>,
+    /// Holds and orders that count for anything.
+    counting: BTreeMap<HoldNumber, Counting>,
     identities: HashMap<Identity, u32>,
     /// Of the fact in hand: what a voucher does to prices, and opens.
     pub price: PriceEffect,
@@ -71,7 +101,7 @@ impl Books {
                 self.beside.is_offer = f.with.waiting.is_some();
                 f.with.voucher
             }
-            Fact::HoldAmended(f) => self.beside.with.get(&f.hold).and_then(|(with, _)| with.voucher),
+            Fact::HoldAmended(f) => self.beside.counting.get(&f.hold).and_then(|of| of.with.voucher),
             _ => return,
         };
         self.beside.under(voucher);
@@ -81,45 +111,75 @@ impl Books {
     pub fn after_beside(&mut self, stamp: Stamp, fact: &Fact) -> Checked {
         self.beside.under(None);
         self.beside.is_offer = false;
-        if self.beside.with.is_empty() {
+        let Some(number) = number_of(stamp, fact) else { return Ok(()) };
+        let payer = self.orders.get(&number).and_then(|order| order.till.payer());
+        if payer.is_none() && !self.beside.counting.contains_key(&number) {
             return Ok(());
         }
-        let Some(number) = number_of(stamp, fact) else { return Ok(()) };
-        let now = self.places_now(number)?;
-        let Some((with, before)) = self.beside.with.get_mut(&number) else { return Ok(()) };
-        let before = std::mem::replace(before, now);
-        let with = with.clone();
-        self.count_identities(&with, before, now)?;
-        self.count_use(&with, before, now)?;
+        let places = self.places_now(number)?;
+        let counting = self.beside.counting.entry(number).or_default();
+        let before = counting.clone();
+        (counting.places, counting.payer) = (places, payer);
+        let now = counting.clone();
+        // Who paid for what is sold already becomes known when it is too late to refuse.
+        let known_late = matches!(fact, Fact::OrderStepped(f)
+            if matches!(f.step, OrderStep::PaymentObserved { deadline: None, .. }));
+        self.count_identities(&before, &now, known_late)?;
+        self.count_use(&now.with, before.places, now.places)?;
         let over = !self.holds.contains_key(&number)
             && self.orders.get(&number).is_none_or(|order| order.state == OrderState::Cancelled);
         if over {
-            self.beside.with.remove(&number);
+            self.beside.counting.remove(&number);
         }
         Ok(())
     }
 
     /// Places that a hold keeps, or its order owns.
-    fn places_now(&self, number: HoldNumber) -> Result<u32, Broken> {
+    pub(super) fn places_now(&self, number: HoldNumber) -> Result<u32, Broken> {
         let sold = self.orders.get(&number).filter(|order| order.state == OrderState::Confirmed);
         let lines = self.holds.get(&number).map(|hold| &hold.lines).or(sold.map(|order| &order.lines));
         Ok(u32::try_from(lines.map_or(Ok(0), places)?).unwrap_or(u32::MAX))
     }
 
-    fn count_identities(&mut self, with: &HoldWith, before: u32, now: u32) -> Checked {
+    fn count_identities(&mut self, before: &Counting, now: &Counting, known_late: bool) -> Checked {
         let limit = self.manifest.rules().tickets_per_user_max;
-        for identity in &with.identities {
-            let count = self.beside.identities.entry(*identity).or_default();
-            *count = (*count + now).saturating_sub(before);
+        let gone = before.identities().filter(|identity| !now.counts_for(*identity));
+        for identity in now.identities().chain(gone) {
+            let (had, has) = (before.of(identity), now.of(identity));
+            let count = self.beside.identities.entry(identity).or_default();
+            *count = (*count + has).saturating_sub(had);
             let count = *count;
-            ensure(now <= before || count <= limit, Invariant::I10Limits, || {
+            ensure(has <= had || known_late || count <= limit, Invariant::I10Limits, || {
                 format!("{identity:?} has {count} of {limit}")
             })?;
             if count == 0 {
-                self.beside.identities.remove(identity);
+                self.beside.identities.remove(&identity);
             }
         }
         Ok(())
+    }
+
+    /// Whether an order with `more` places would be too much for somebody who may have paid it: what the gateway said of him is not in the
+    /// journal then.
+    pub(super) fn is_too_much_for_somebody(&self, more: u32) -> bool {
+        let limit = self.manifest.rules().tickets_per_user_max;
+        // The limit may have been lowered below what he holds.
+        more > limit || self.beside.identities.values().any(|count| count.saturating_add(more) > limit)
+    }
+
+    /// Whether `more` places of an order that has none now are too much for who it counts for.
+    pub(super) fn is_too_much_for_its_own(&self, number: HoldNumber, more: u32) -> bool {
+        let limit = self.manifest.rules().tickets_per_user_max;
+        let count = |identity| self.beside.identities.get(&identity).copied().unwrap_or_default();
+        let Some(counting) = self.beside.counting.get(&number) else { return false };
+        counting.identities().any(|identity| count(identity).saturating_add(more) > limit)
+    }
+
+    /// Whether the voucher of an order that has no use of it now has none left.
+    pub(super) fn is_used_up(&self, number: HoldNumber) -> bool {
+        let Some(at) = self.beside.counting.get(&number).and_then(|of| of.with.voucher) else { return false };
+        let uses = self.beside.vouchers.get(at.at()).map_or(0, |voucher| voucher.uses);
+        self.beside.terms(at).is_some_and(|terms| uses >= terms.uses_max)
     }
 
     fn count_use(&mut self, with: &HoldWith, before: u32, now: u32) -> Checked {
@@ -164,7 +224,7 @@ impl Books {
         }
         self.hold_placed(stamp, placed)?;
         let number = HoldNumber::new(stamp.revision, placed.user.shard());
-        self.beside.with.insert(number, (with.clone(), 0));
+        self.beside.counting.insert(number, Counting { with: with.clone(), ..Counting::default() });
         Ok(())
     }
 
@@ -203,15 +263,19 @@ impl Books {
     pub fn check_beside(&self) -> Checked {
         let mut uses = vec![0u32; self.beside.vouchers.len()];
         let mut identities: HashMap<Identity, u32> = HashMap::new();
-        for (number, (with, counted)) in &self.beside.with {
+        for (number, counting) in &self.beside.counting {
             let now = self.places_now(*number)?;
-            ensure(now == *counted, Invariant::I10Limits, || {
-                format!("{number:?} counts {counted}, has {now}")
-            })?;
+            let payer = self.orders.get(number).and_then(|order| order.till.payer());
+            let same = (now, payer) == (counting.places, counting.payer);
+            ensure(same, Invariant::I10Limits, || format!("{number:?} counts {counting:?}, has {now}"))?;
             if now > 0 {
-                with.identities.iter().for_each(|of| *identities.entry(*of).or_default() += now);
-                with.voucher.iter().for_each(|at| uses[at.at()] += 1);
+                counting.identities().for_each(|of| *identities.entry(of).or_default() += now);
+                counting.with.voucher.iter().for_each(|at| uses[at.at()] += 1);
             }
+        }
+        for (number, order) in self.orders.iter().filter(|(_, order)| order.till.payer().is_some()) {
+            let counts = self.beside.counting.contains_key(number) || order.state == OrderState::Cancelled;
+            ensure(counts, Invariant::I10Limits, || format!("who has paid {number:?} is not counted"))?;
         }
         let same = uses.iter().zip(&self.beside.vouchers).all(|(uses, voucher)| *uses == voucher.uses);
         ensure(same, Invariant::I2Conservation, || "uses of vouchers are off".to_owned())?;

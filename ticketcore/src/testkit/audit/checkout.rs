@@ -195,7 +195,7 @@ impl Books {
                 .attempts
                 .last()
                 .is_some_and(|last| last.money == Where::Taken && last.taken_minor != till.amount_minor),
-            EndReason::OverLimit => true,
+            EndReason::OverLimit => self.is_too_much_for_somebody(self.places_now(number)?),
             EndReason::TooLate | EndReason::CaptureRefused | EndReason::Surplus | EndReason::Asked => false,
         };
         ensure(so, Invariant::I8SameFacts, || format!("{number:?} ended as {reason:?}: {till:?}"))?;
@@ -240,8 +240,11 @@ impl Books {
                 .last()
                 .is_some_and(|last| last.money == Where::Taken && last.taken_minor != till.amount_minor),
             EndReason::Rejected => till.waits_for_review(),
-            EndReason::OverLimit => self.accounts.user(order.user).used().saturating_add(more) > limit,
-            EndReason::TooLate => !self.could_sell(&order.wanted),
+            EndReason::OverLimit => {
+                self.accounts.user(order.user).used().saturating_add(more) > limit
+                    || self.is_too_much_for_its_own(number, more)
+            }
+            EndReason::TooLate => !self.could_sell(&order.wanted) || self.is_used_up(number),
             _ => false,
         };
         self.tally.orders_cancelled += u64::from(so);

@@ -3,7 +3,7 @@
 use super::books::{Broken, Checked, ensure};
 use crate::invariant::Invariant;
 use crate::limits::REFUND_TRIES_MAX;
-use crate::order::{PaymentSeen, RefundSeen, Terms};
+use crate::order::{Identity, PaymentSeen, RefundSeen, Terms};
 
 /// Where the money of one attempt is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(super) struct Attempt {
     pub reserved: bool,
     pub taken_minor: i64,
     pub capture_refused: bool,
+    /// The payer's instrument, once the gateway has told it.
+    pub instrument: Option<Identity>,
 }
 
 /// One refund.
@@ -96,6 +98,12 @@ impl Till {
         !self.outside && number == self.last()
     }
 
+    /// Who has paid, or has had money reserved, as far as the gateway tells.
+    pub fn payer(&self) -> Option<Identity> {
+        let last = self.attempts.last()?;
+        last.instrument.filter(|_| matches!(last.money, Where::Reserved | Where::Taken))
+    }
+
     /// The money of the last attempt, if there was one.
     pub fn last_money(&self) -> Option<Where> {
         self.attempts.last().map(|attempt| attempt.money)
@@ -118,6 +126,7 @@ impl Till {
             reserved: false,
             taken_minor: 0,
             capture_refused: false,
+            instrument: None,
         });
         Ok(())
     }
@@ -145,6 +154,7 @@ impl Till {
         };
         attempt.money = next;
         attempt.reserved |= matches!(next, W::Reserved | W::Taken);
+        attempt.instrument = seen.fingerprint().or(attempt.instrument);
         if let PaymentSeen::Captured { amount_minor, .. } = seen {
             ensure(*amount_minor >= 0, Invariant::I7Money, || format!("{amount_minor} were captured"))?;
             attempt.taken_minor = *amount_minor;

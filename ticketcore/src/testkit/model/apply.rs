@@ -3,7 +3,8 @@
 use super::Model;
 use super::state::{KeyRecord, ModelHold, ModelOrder};
 use crate::fact::{
-    AreaLine, Fact, HoldEnd, Keyed, Lines, OrderOpened, OrderStep, OrderStepped, SeatChange, Stamp,
+    AreaLine, Fact, HoldEnd, HoldPlaced, Keyed, Lines, OrderOpened, OrderStep, OrderStepped, SeatChange,
+    Stamp,
 };
 use crate::id::{HoldNumber, SeatIndex, UserId};
 use crate::key::Operation;
@@ -48,29 +49,33 @@ impl Model {
                 order.state = f.state();
             }
             Fact::OrderStepped(f) => self.order_stepped(stamp, f),
-            // Vouchers and the waiting list are judged by the auditor.
-            Fact::VouchersAdded(_) | Fact::VouchersRevoked(_) | Fact::HoldPlacedWith(_) => {}
-            Fact::WaitingRulesSet(_) | Fact::WaitingJoined(_) | Fact::WaitingLeft(_) => {}
+            Fact::HoldPlacedWith(f) => {
+                self.hold_placed(stamp, &f.placed);
+                self.said_beside(HoldNumber::new(stamp.revision, f.placed.user.shard()), &f.with);
+            }
+            Fact::VouchersAdded(f) => {
+                self.remember(stamp, f.by, Operation::Staff, f.keyed.as_ref());
+                self.vouchers_added(f);
+            }
+            Fact::VouchersRevoked(f) => {
+                self.remember(stamp, f.by, Operation::Staff, f.keyed.as_ref());
+                self.vouchers_revoked(&f.which);
+            }
+            Fact::WaitingRulesSet(rules) => self.waiting.rules = *rules,
+            Fact::WaitingJoined(f) => {
+                self.remember(stamp, f.user, Operation::Waiting, f.keyed.as_ref());
+                self.waiting.joined(stamp.revision, f);
+            }
+            Fact::WaitingLeft(f) => {
+                self.remember(stamp, f.user, Operation::Waiting, f.keyed.as_ref());
+                self.waiting.over(f.entry);
+            }
         }
     }
 
     fn apply_to_hold(&mut self, stamp: Stamp, fact: &Fact) {
         match fact {
-            Fact::HoldPlaced(f) => {
-                self.remember(stamp, f.user, Operation::Hold, f.keyed.as_ref());
-                let number = HoldNumber::new(stamp.revision, f.user.shard());
-                self.set_seats(&f.lines, SeatState::Held, Some(number));
-                let hold = ModelHold {
-                    user: f.user,
-                    lines: f.lines.clone(),
-                    deadline: stamp.at.plus_ms(f.ttl_ms),
-                    lifetime_end: stamp.at.plus_ms(f.lifetime_ms),
-                    extensions_left: f.extensions_left,
-                    version: stamp.revision,
-                    payment_deadline: None,
-                };
-                self.holds.insert(number, hold);
-            }
+            Fact::HoldPlaced(f) => self.hold_placed(stamp, f),
             Fact::HoldAmended(f) => {
                 self.remember(stamp, f.user, Operation::Amend, f.keyed.as_ref());
                 self.set_seats(&f.removed, SeatState::Free, None);
@@ -101,6 +106,22 @@ impl Model {
             }
             _ => unreachable!("called with facts about holds only"),
         }
+    }
+
+    fn hold_placed(&mut self, stamp: Stamp, f: &HoldPlaced) {
+        self.remember(stamp, f.user, Operation::Hold, f.keyed.as_ref());
+        let number = HoldNumber::new(stamp.revision, f.user.shard());
+        self.set_seats(&f.lines, SeatState::Held, Some(number));
+        let hold = ModelHold {
+            user: f.user,
+            lines: f.lines.clone(),
+            deadline: stamp.at.plus_ms(f.ttl_ms),
+            lifetime_end: stamp.at.plus_ms(f.lifetime_ms),
+            extensions_left: f.extensions_left,
+            version: stamp.revision,
+            payment_deadline: None,
+        };
+        self.holds.insert(number, hold);
     }
 
     fn apply_to_order(&mut self, stamp: Stamp, fact: &Fact) {
@@ -162,6 +183,7 @@ impl Model {
                 Move::HeldToFree(_) => {}
             }
         }
+        self.payer_stepped(f.order, &f.step);
         let order = self.orders.get_mut(&f.order).expect("decided for an order");
         order.state = f.state;
         if let OrderStep::LateConfirmed { lines } = &f.step {

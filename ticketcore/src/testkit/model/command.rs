@@ -7,6 +7,8 @@ use crate::request::{
     OpenOrderRequest, PlacesRequest, ReleaseRequest, SaleStateRequest, SeatsRequest,
 };
 use crate::time::UtcMs;
+use crate::voucher::{AddVouchersRequest, RevokeVouchersRequest};
+use crate::waiting::{JoinWaitingRequest, LeaveWaitingRequest, WaitingRulesRequest};
 
 /// Any command to one event.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +28,18 @@ pub enum Command {
     SaleState(SaleStateRequest),
     ChangeManifest(Box<ManifestRequest>),
     Expire(HoldNumber),
+    Beside(Box<BesideCommand>),
+}
+
+/// A command about vouchers or the waiting list.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "named like the requests they carry")]
+pub enum BesideCommand {
+    AddVouchers(AddVouchersRequest),
+    RevokeVouchers(RevokeVouchersRequest),
+    WaitingRules(WaitingRulesRequest),
+    Join(JoinWaitingRequest),
+    Leave(LeaveWaitingRequest),
 }
 
 impl Model {
@@ -48,6 +62,13 @@ impl Model {
             Command::ReleaseAllocation(allocation) => self.release_allocation(self.event, *allocation, at),
             Command::SaleState(request) => self.set_sale_state(*request, at),
             Command::ChangeManifest(request) => self.change_manifest(request, at),
+            Command::Beside(command) => match &**command {
+                BesideCommand::AddVouchers(request) => self.add_vouchers(request, at),
+                BesideCommand::RevokeVouchers(request) => self.revoke_vouchers(request, at),
+                BesideCommand::WaitingRules(request) => self.set_waiting_rules(*request, at),
+                BesideCommand::Join(request) => self.join_waiting(request, at, true),
+                BesideCommand::Leave(request) => self.leave_waiting(request, at),
+            },
             Command::Expire(hold) => {
                 let logged = self.expire(*hold, at);
                 Ok(logged.map_or(ModelAnswer::NotHeld, |(stamp, fact)| ModelAnswer::Logged(stamp, fact)))

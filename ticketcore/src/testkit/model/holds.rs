@@ -1,9 +1,12 @@
 //! Hold, amend, extend, release.
 
+use super::beside::check_places;
 use super::lines::{split, sum};
 use super::place::Placing;
 use super::{Answered, Decided, Model, ModelAnswer, request};
-use crate::fact::{Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, Lines};
+use crate::fact::{
+    Fact, HoldAmended, HoldEnd, HoldEnded, HoldExtended, HoldPlaced, HoldPlacedWith, HoldWith, Lines,
+};
 use crate::key::Operation;
 use crate::refusal::Refusal;
 use crate::request::{AmendRequest, ExtendRequest, HoldRequest, ReleaseRequest};
@@ -28,19 +31,30 @@ impl Model {
         let ttl_ms = request::ttl_ms(rules, request.ttl_ms)?;
         self.allowed(Activity::Hold)?;
         self.check_code(request.access_code.as_deref())?;
+        let with = self.asked_beside(request, t)?;
+        let terms = self.terms_of(&with);
+        let asked = request.items.iter().map(request::asked).sum::<u32>();
+        check_places(&terms, asked)?;
         self.check_names(&request.items)?;
         let nothing = Lines::default();
         self.check_user_limit(request.user, &request.items, &nothing)?;
+        self.check_identities(&with.identities, asked)?;
         let (channel, code) = (request.channel.as_deref(), request.access_code.as_deref());
-        let lines = self.place(Placing::new(&request.items, channel, code, &nothing))?;
-        Ok(Fact::HoldPlaced(HoldPlaced {
+        let lines = self.place(Placing::new(&request.items, channel, code, &nothing).under(terms))?;
+        self.check_use(&with)?;
+        let placed = HoldPlaced {
             user: request.user,
             keyed,
             ttl_ms,
             lifetime_ms: rules.hold_lifetime_ms_max,
             extensions_left: rules.extensions_max,
             lines,
-        }))
+        };
+        Ok(if with == HoldWith::default() {
+            Fact::HoldPlaced(placed)
+        } else {
+            Fact::HoldPlacedWith(Box::new(HoldPlacedWith { placed, with }))
+        })
     }
 
     /// What a hold would get if its user, its key and the sale state did not matter.
@@ -50,7 +64,8 @@ impl Model {
     pub fn placed(&self, request: &HoldRequest) -> Result<Lines, Refusal> {
         self.check_names(&request.items)?;
         let (channel, code) = (request.channel.as_deref(), request.access_code.as_deref());
-        self.place(Placing::new(&request.items, channel, code, &Lines::default()))
+        let terms = self.terms_of_code(request.voucher.as_deref());
+        self.place(Placing::new(&request.items, channel, code, &Lines::default()).under(terms))
     }
 
     /// The same seats, all of them for sale to everybody.
@@ -95,10 +110,15 @@ impl Model {
             return Err(Refusal::HoldWouldBeEmpty.into());
         }
         names?;
-        request::places(kept.places() + request.add.iter().map(request::asked).sum::<u32>())?;
+        let asked = request.add.iter().map(request::asked).sum::<u32>();
+        request::places(kept.places() + asked)?;
+        let with = self.beside_of(request.hold.number);
+        let terms = self.terms_of(&with);
+        check_places(&terms, kept.places() + asked)?;
         self.check_user_limit(request.user, &request.add, &removed)?;
+        self.check_identities(&with.identities, asked.saturating_sub(removed.places()))?;
         let (channel, code) = (request.channel.as_deref(), request.access_code.as_deref());
-        let added = self.place(Placing::new(&request.add, channel, code, &removed))?;
+        let added = self.place(Placing::new(&request.add, channel, code, &removed).under(terms))?;
         Ok(Fact::HoldAmended(Box::new(HoldAmended {
             hold: request.hold.number,
             user: request.user,

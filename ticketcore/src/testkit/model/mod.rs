@@ -7,6 +7,7 @@
 //! engine's like, before every command.
 
 mod apply;
+mod beside;
 mod best;
 mod command;
 mod compare;
@@ -21,14 +22,17 @@ mod staff;
 mod state;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
-pub use self::command::Command;
+pub use self::command::{BesideCommand, Command};
 pub use self::generate::Generator;
 pub use self::state::{ModelHold, ModelOrder};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use self::beside::Beside;
 use self::state::{KeyRecord, ModelSeat};
+use self::waiting::Waiting;
 use crate::fact::{Fact, Keyed, Stamp};
 use crate::id::{AllocationIndex, EventId, HoldNumber, Revision, UserId};
 use crate::key::{Fingerprinted, IdempotencyKey, Operation};
@@ -71,6 +75,8 @@ pub struct Model {
     holds: BTreeMap<HoldNumber, ModelHold>,
     orders: BTreeMap<HoldNumber, ModelOrder>,
     keys: HashMap<(UserId, Operation, IdempotencyKey), KeyRecord>,
+    beside: Beside,
+    waiting: Waiting,
     log: Vec<(Stamp, Fact)>,
 }
 
@@ -91,6 +97,8 @@ impl Model {
             holds: BTreeMap::new(),
             orders: BTreeMap::new(),
             keys: HashMap::new(),
+            beside: Beside::default(),
+            waiting: Waiting::default(),
             log: Vec::new(),
         };
         model.add_seats();
@@ -226,6 +234,8 @@ fn may_clear(refusal: &Refusal) -> bool {
         Refusal::InUse { .. }
             | Refusal::SeatMismatch(_)
             | Refusal::UserLimit { .. }
+            | Refusal::IdentityLimit { .. }
+            | Refusal::VoucherUsedUp { .. }
             | Refusal::AllocationLocked(_)
             | Refusal::SeatsUnavailable(_)
             | Refusal::AreaExhausted { .. }

@@ -12,6 +12,7 @@ use crate::refusal::{Refusal, SeatConflict, SeatState};
 use crate::request::Item;
 use crate::sale::SaleState;
 use crate::testkit::audit::PoolKey;
+use crate::voucher::VoucherTerms;
 
 /// A request for places, and what it has got so far.
 pub(super) struct Placing<'r> {
@@ -20,6 +21,8 @@ pub(super) struct Placing<'r> {
     access_code: Option<&'r str>,
     /// What the same request gives back first.
     returned: &'r Lines,
+    /// The terms of the voucher it comes with.
+    terms: VoucherTerms,
     lines: Lines,
     /// The seats of `lines`.
     pub taken: BTreeSet<SeatIndex>,
@@ -32,7 +35,13 @@ impl<'r> Placing<'r> {
         access_code: Option<&'r str>,
         returned: &'r Lines,
     ) -> Self {
-        Self { items, channel, access_code, returned, lines: Lines::default(), taken: BTreeSet::new() }
+        let terms = VoucherTerms::default();
+        Self { items, channel, access_code, returned, terms, lines: Lines::default(), taken: BTreeSet::new() }
+    }
+
+    /// The same with a voucher.
+    pub fn under(self, terms: VoucherTerms) -> Self {
+        Self { terms, ..self }
     }
 }
 
@@ -122,7 +131,10 @@ impl Model {
             }
         }
         self.check_quotas(&placing)?;
-        Ok(in_order(placing.lines))
+        let Placing { mut lines, terms, .. } = placing;
+        lines.seats.iter_mut().for_each(|line| line.price_minor = terms.price.apply(line.price_minor));
+        lines.areas.iter_mut().for_each(|line| line.price_minor = terms.price.apply(line.price_minor));
+        Ok(in_order(lines))
     }
 
     fn place_named(&self, placing: &mut Placing<'_>) -> Result<(), Refusal> {
@@ -209,7 +221,7 @@ impl Model {
         let by_channel =
             placing.channel.is_some_and(|channel| entry.channels.iter().any(|known| known == channel));
         let by_code = placing.access_code.is_some_and(|code| entry.access_code.as_deref() == Some(code));
-        by_channel || by_code
+        by_channel || by_code || placing.terms.unlocks == Some(allocation)
     }
 
     /// Whether places of the allocation, or of none, are open to the request.

@@ -3,7 +3,8 @@
 use crate::fact::SeatChange;
 use crate::id::SeatIndex;
 use crate::limits::{
-    CODE_BYTES_MAX, ITEMS_PER_HOLD_MAX, PLACES_PER_HOLD_MAX, SEATS_PER_STAFF_COMMAND_MAX, within,
+    CODE_BYTES_MAX, IDENTITIES_PER_HOLD_MAX, ITEMS_PER_HOLD_MAX, PLACES_PER_HOLD_MAX,
+    SEATS_PER_STAFF_COMMAND_MAX, VOUCHERS_PER_COMMAND_MAX, within,
 };
 use crate::manifest::Rules;
 use crate::refusal::Refusal;
@@ -67,11 +68,19 @@ fn named(items: &[Item]) -> Vec<SeatIndex> {
 
 pub(super) fn hold(request: &HoldRequest) -> Result<(), Refusal> {
     codes(request.channel.as_deref(), request.access_code.as_deref())?;
+    limit("identities", request.identities.len(), 0, IDENTITIES_PER_HOLD_MAX)?;
+    limit("voucher", request.voucher.as_deref().map_or(1, str::len), 1, CODE_BYTES_MAX)?;
     items(&request.items)?;
     if request.items.is_empty() {
         return Err(Refusal::NothingRequested);
     }
     distinct(named(&request.items))
+}
+
+/// Codes of vouchers.
+pub(super) fn voucher_codes(codes: &[String]) -> Result<(), Refusal> {
+    limit("codes", codes.len(), 1, VOUCHERS_PER_COMMAND_MAX)?;
+    codes.iter().try_for_each(|code| limit("codes", code.len(), 1, CODE_BYTES_MAX))
 }
 
 pub(super) fn amend(request: &AmendRequest) -> Result<(), Refusal> {

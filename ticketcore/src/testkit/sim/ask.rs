@@ -5,7 +5,8 @@ use crate::event::Outcome;
 use crate::id::EventId;
 use crate::manifest::ManifestChange;
 use crate::office::{BoxOffice, Pending};
-use crate::testkit::Command;
+use crate::testkit::{BesideCommand, Command};
+use crate::waiting::WaitingEntry;
 
 /// A command under way.
 pub(super) enum Handle {
@@ -13,6 +14,7 @@ pub(super) enum Handle {
     Order(Pending<Order>),
     Done(Pending<Done>),
     Change(Pending<ManifestChange>),
+    Waiting(Pending<WaitingEntry>),
 }
 
 impl Handle {
@@ -34,6 +36,13 @@ impl Handle {
             }
             Command::SaleState(request) => Handle::Done(office.set_sale_state(request.event, request.to)),
             Command::ChangeManifest(request) => Handle::Change(office.change_manifest(*request)),
+            Command::Beside(command) => match *command {
+                BesideCommand::AddVouchers(request) => Handle::Done(office.add_vouchers(request)),
+                BesideCommand::RevokeVouchers(request) => Handle::Done(office.revoke_vouchers(request)),
+                BesideCommand::WaitingRules(request) => Handle::Done(office.set_waiting_rules(request)),
+                BesideCommand::Join(request) => Handle::Waiting(office.join_waiting(request)),
+                BesideCommand::Leave(request) => Handle::Done(office.leave_waiting(request)),
+            },
             Command::Expire(_) => unreachable!("maintenance expires"),
         }
     }
@@ -52,6 +61,7 @@ impl Handle {
             Handle::Order(pending) => take(pending, |a| Answer::Order(Box::new(a)), Handle::Order),
             Handle::Done(pending) => take(pending, Answer::Done, Handle::Done),
             Handle::Change(pending) => take(pending, |a| Answer::Change(Box::new(a)), Handle::Change),
+            Handle::Waiting(pending) => take(pending, Answer::Waiting, Handle::Waiting),
         }
     }
 }

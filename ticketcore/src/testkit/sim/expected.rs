@@ -5,6 +5,7 @@ use crate::fact::{Fact, Stamp};
 use crate::id::{EventId, HoldId, HoldNumber, Revision};
 use crate::order::OrderState;
 use crate::testkit::model::ModelOrder;
+use crate::waiting::WaitingEntry;
 
 /// The answer that tells of `fact`.
 pub(super) fn answer_of(event: EventId, stamp: Stamp, fact: &Fact, replayed: bool) -> Answer {
@@ -13,6 +14,14 @@ pub(super) fn answer_of(event: EventId, stamp: Stamp, fact: &Fact, replayed: boo
         Fact::HoldPlaced(f) => {
             let number = HoldNumber::new(version, f.user.shard());
             (number, f.user, &f.lines, stamp.at.plus_ms(f.ttl_ms), stamp.at, f.extensions_left)
+        }
+        Fact::HoldPlacedWith(f) => {
+            let f = &f.placed;
+            let number = HoldNumber::new(version, f.user.shard());
+            (number, f.user, &f.lines, stamp.at.plus_ms(f.ttl_ms), stamp.at, f.extensions_left)
+        }
+        Fact::WaitingJoined(f) => {
+            return Answer::Waiting(WaitingEntry { entry: version, wish: f.wish, replayed });
         }
         Fact::HoldAmended(f) => (f.hold, f.user, &f.lines, f.deadline, stamp.at, f.extensions_left),
         Fact::HoldExtended(f) => (f.hold, f.user, &f.lines, f.deadline, stamp.at, f.extensions_left),

@@ -9,7 +9,7 @@ use crate::id::{HoldId, Revision, SeatIndex, TicketTypeIndex, UserId};
 use crate::invariant::{Invariant, Violation};
 use crate::request::{CloseOrderRequest, HoldRequest, Item, OpenOrderRequest, SaleStateRequest};
 use crate::sale::SaleState;
-use crate::testkit::{Command, Model, ModelAnswer};
+use crate::testkit::{BesideCommand, Command, Model, ModelAnswer};
 use crate::time::{Clock, UtcMs};
 
 /// Rounds of landing, maintenance and polling in which everything must be answered.
@@ -33,6 +33,7 @@ impl World {
         self.let_clocks_catch_up();
         self.settle()?;
         self.explain_facts()?;
+        self.empty_waiting_list()?;
         self.cancel_in_the_middle()?;
         self.expire_everything()?;
         self.settle_money()?;
@@ -256,7 +257,16 @@ fn may_become(command: &Command, fact: &Fact) -> bool {
             | (Command::ReleaseAllocation(_), Fact::AllocationReleased { .. })
             | (Command::SaleState(_), Fact::SaleStateChanged { .. })
             | (Command::ChangeManifest(_), Fact::ManifestChanged(_))
+            | (Command::Hold(_), Fact::HoldPlacedWith(_))
     ) || match (command, fact) {
+        (Command::Beside(command), fact) => matches!(
+            (&**command, fact),
+            (BesideCommand::AddVouchers(_), Fact::VouchersAdded(_))
+                | (BesideCommand::RevokeVouchers(_), Fact::VouchersRevoked(_))
+                | (BesideCommand::WaitingRules(_), Fact::WaitingRulesSet(_))
+                | (BesideCommand::Join(_), Fact::WaitingJoined(_))
+                | (BesideCommand::Leave(_), Fact::WaitingLeft(_))
+        ),
         (Command::Release(_), Fact::HoldEnded(ended)) => ended.end == HoldEnd::Released,
         (Command::ForceRelease(_), Fact::HoldEnded(ended)) => ended.end == HoldEnd::ForceReleased,
         _ => false,

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::expected::order_of;
 use super::tally::Tally;
-use crate::fact::{Fact, HoldEnd, OrderStep, Stamp};
+use crate::fact::{Fact, HoldEnd, LeftWhy, Lines, OrderStep, Stamp};
 use crate::id::{EventId, HoldNumber, Revision};
 use crate::invariant::{Invariant, Violation};
 use crate::manifest::Definition;
@@ -54,6 +54,7 @@ impl History {
             let before = about.and_then(|number| self.auditor.order_state(number));
             self.auditor.fact(stamp, &fact)?;
             self.note_money(&fact, before, tally);
+            self.note_waiting(&fact, tally);
             self.add(stamp, fact)?;
         }
         Ok(())
@@ -158,6 +159,20 @@ impl History {
         tally.transition(before, step, after);
     }
 
+    fn note_waiting(&self, fact: &Fact, tally: &mut Tally) {
+        match fact {
+            _ if offered(fact).is_none() => {
+                // The fact before it made way for it.
+                let last = self.facts.last().and_then(|(_, last)| offered(last));
+                if last.is_some() && taken(fact).is_some() {
+                    tally.event("let who waits go first");
+                }
+            }
+            Fact::WaitingLeft(_) => tally.event("left the waiting list over the limit"),
+            _ => tally.event("offered to who waits"),
+        }
+    }
+
     /// Whether this was observed of a payment.
     pub fn is_known(&self, number: HoldNumber, attempt: u32, seen: &PaymentSeen) -> bool {
         self.known.contains(&(number, attempt, format!("{seen:?}")))
@@ -184,9 +199,9 @@ impl History {
     }
 
     fn add(&mut self, stamp: Stamp, fact: Fact) -> Result<(), Violation> {
-        let next = match (self.models.last(), &fact) {
-            (None, Fact::EventDefined(definition)) => self.first(stamp, definition)?,
-            (Some(before), Fact::HoldEnded(ended)) if ended.end == HoldEnd::Expired => {
+        let next = match (self.models.last(), &fact, offered(&fact)) {
+            (None, Fact::EventDefined(definition), _) => self.first(stamp, definition)?,
+            (Some(before), Fact::HoldEnded(ended), _) if ended.end == HoldEnd::Expired => {
                 let mut next = before.clone();
                 let logged = next.expire(ended.hold, stamp.at);
                 if logged.as_ref() != Some(&(stamp, fact.clone())) {
@@ -195,11 +210,24 @@ impl History {
                 }
                 next
             }
-            (before, _) => {
+            (Some(before), _, Some(entry)) => {
+                let mut next = before.clone();
+                let logged = next.offer(entry, stamp.at);
+                if logged.as_ref() != Some(&(stamp, fact.clone())) {
+                    let what = format!("{fact:?}, but the model says {logged:?}");
+                    return Err(violation(Invariant::I11Fair, stamp.revision, what));
+                }
+                next
+            }
+            (before, ..) => {
                 let Some(before) = before else {
                     let what = "the journal does not begin with the event";
                     return Err(violation(Invariant::I8SameFacts, stamp.revision, what));
                 };
+                if let Some(entry) = taken(&fact).and_then(|lines| before.passed_over(lines)) {
+                    let what = format!("{fact:?}, but {entry} waits for that");
+                    return Err(violation(Invariant::I11Fair, stamp.revision, what));
+                }
                 self.unclaimed.insert(stamp.revision);
                 let mut next = before.clone();
                 next.follow(stamp, &fact);
@@ -275,6 +303,25 @@ impl History {
     /// Recounts everything.
     pub fn recount(&mut self) -> Result<(), Violation> {
         self.auditor.check_all()
+    }
+}
+
+/// The entry of the waiting list whose turn it was.
+fn offered(fact: &Fact) -> Option<Revision> {
+    match fact {
+        Fact::HoldPlacedWith(f) => f.with.waiting,
+        Fact::WaitingLeft(f) => (f.why == LeftWhy::OverLimit).then_some(f.entry),
+        _ => None,
+    }
+}
+
+/// What somebody took who did not wait for it.
+const fn taken(fact: &Fact) -> Option<&Lines> {
+    match fact {
+        Fact::HoldPlaced(f) => Some(&f.lines),
+        Fact::HoldPlacedWith(f) => Some(&f.placed.lines),
+        Fact::HoldAmended(f) => Some(&f.added),
+        _ => None,
     }
 }
 

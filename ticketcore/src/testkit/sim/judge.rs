@@ -10,7 +10,7 @@ use crate::id::{EventId, HoldNumber, Revision};
 use crate::invariant::{Invariant, Violation};
 use crate::refusal::{Refusal, SeatConflict};
 use crate::request::HoldRequest;
-use crate::testkit::{Command, Model, ModelAnswer};
+use crate::testkit::{BesideCommand, Command, Model, ModelAnswer};
 use crate::time::UtcMs;
 
 /// A command that was sent.
@@ -71,6 +71,7 @@ impl Judge<'_> {
             Answer::Hold(hold) => (!hold.replayed).then_some(hold.version),
             Answer::Order(order) => (!order.replayed).then_some(order.version),
             Answer::Done(done) => done.revision.filter(|_| !done.replayed),
+            Answer::Waiting(entry) => (!entry.replayed).then_some(entry.entry),
             Answer::Change(change) => {
                 let same = |revision: &Revision| match self.history.fact(*revision) {
                     Some((_, Fact::ManifestChanged(logged))) => logged == change,
@@ -117,9 +118,13 @@ impl Judge<'_> {
             Ok(ModelAnswer::Order(..)) => Invariant::I12OneOrder,
             Err(Refusal::KeyReused { .. }) => Invariant::I3OneAnswer,
             Err(Refusal::HoldExpired { .. }) => Invariant::I4DeadIsDead,
-            Err(Refusal::UserLimit { .. }) => Invariant::I10Limits,
+            Err(Refusal::UserLimit { .. } | Refusal::IdentityLimit { .. }) => Invariant::I10Limits,
             Err(Refusal::SeatsUnavailable(_)) => Invariant::I1OneOwner,
-            Err(Refusal::AreaExhausted { .. } | Refusal::QuotaExhausted { .. }) => Invariant::I2Conservation,
+            Err(
+                Refusal::AreaExhausted { .. }
+                | Refusal::QuotaExhausted { .. }
+                | Refusal::VoucherUsedUp { .. },
+            ) => Invariant::I2Conservation,
             _ => Invariant::I8SameFacts,
         };
         let what = format!("{:?} became {fact:?}, but the model says {answered:?}", sent.command);
@@ -194,6 +199,16 @@ impl Judge<'_> {
         let answered = model.clone().run(&sent.command, time);
         let same = match (&answered, outcome) {
             (Err(refusal), Err(CommandError::Refused(told))) => same_refusal(refusal, told),
+            // While others wait, what fits may be theirs or not.
+            (Ok(ModelAnswer::Logged(..)), Err(CommandError::Refused(told))) => match &sent.command {
+                Command::Beside(command) => match &**command {
+                    BesideCommand::Join(request) => {
+                        model.clone().join_waiting(request, time, false).as_ref() == Err(told)
+                    }
+                    _ => false,
+                },
+                _ => false,
+            },
             (Ok(ModelAnswer::NotHeld), Ok(Answer::Done(done))) => {
                 *done == Done { revision: None, replayed: false }
             }
@@ -242,6 +257,7 @@ fn is_of_a_key(outcome: &Outcome) -> bool {
         Ok(Answer::Hold(hold)) => hold.replayed,
         Ok(Answer::Order(order)) => order.replayed,
         Ok(Answer::Done(done)) => done.replayed,
+        Ok(Answer::Waiting(entry)) => entry.replayed,
         Err(CommandError::Refused(Refusal::KeyReused { .. })) => true,
         _ => false,
     }

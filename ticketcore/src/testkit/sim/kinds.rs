@@ -55,6 +55,7 @@ kinds!(answer_kind, ANSWER_KINDS, Answer, {
     Answer::Done(crate::answer::Done { revision: None, .. }) => "nothing_to_do",
     Answer::Done(_) => "done",
     Answer::Change(_) => "change",
+    Answer::Waiting(_) => "waiting",
 });
 
 kinds!(state_kind, STATE_KINDS, OrderState, {

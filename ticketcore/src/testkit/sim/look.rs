@@ -142,6 +142,7 @@ impl World {
         if infos.len() != seats.len() || !infos.iter().all(as_it_is) {
             return wrong(format!("staff are told {infos:?}"));
         }
+        self.look_beside(at)?;
         for (number, order) in model.orders() {
             let id = HoldId { event: self.event, number }.order();
             match office.find_order(id, order.user) {

@@ -7,6 +7,7 @@
 
 mod ask;
 mod bank;
+mod beside;
 mod catch;
 mod directed;
 mod driver;
@@ -42,7 +43,7 @@ pub use catch::{Caught, Missed, catch};
 pub use directed::overload;
 pub use flaw::Flaw;
 pub use scripted::rare_money;
-pub use tally::{Demand, REFUSALS_ELSEWHERE, Tally};
+pub use tally::{Demand, Tally};
 
 use super::START;
 use crate::invariant::{Invariant, Violation};

@@ -38,6 +38,9 @@ const METHODS: [&str; 18] = [
     "pm_refund_pending:60000",
 ];
 
+/// A card that many have.
+const SHARED_CARD: &str = "pm_ok#8";
+
 /// Who asks for something about paid orders, and under which keys.
 #[derive(Default)]
 pub(super) struct Payers {
@@ -93,9 +96,7 @@ impl World {
             0..=21 => PaidCommand::Checkout(self.checkout()),
             22..=47 => {
                 let (order, user) = self.some_paid(&[OrderState::Open]);
-                let method =
-                    if self.rng.chance(50) { METHODS[0] } else { METHODS[self.rng.index(METHODS.len())] };
-                let method = Word::cut(method);
+                let method = Word::cut(self.method());
                 PaidCommand::Pay(PayRequest { order, user, key: None, gateway: Word::cut("sandbox"), method })
             }
             48..=74 => PaidCommand::Staff(self.staff()),
@@ -137,6 +138,13 @@ impl World {
             95..=96 => PaidCommand::Rules(PaymentRulesRequest { event, rules: rules(&mut self.rng) }),
             _ => PaidCommand::Observe(self.nonsense()),
         }
+    }
+
+    fn method(&mut self) -> &'static str {
+        if self.plan.beside && self.rng.chance(75) {
+            return SHARED_CARD;
+        }
+        if self.rng.chance(50) { METHODS[0] } else { METHODS[self.rng.index(METHODS.len())] }
     }
 
     fn checkout(&mut self) -> CheckoutRequest {

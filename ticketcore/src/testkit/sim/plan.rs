@@ -52,9 +52,11 @@ pub(super) enum Step {
     Harm,
     /// Of a local store: a side record is saved or erased.
     Side,
+    /// Somebody asks for something about vouchers, identities or the waiting list.
+    Beside,
 }
 
-const STEPS: [Step; 22] = [
+const STEPS: [Step; 23] = [
     Step::Command,
     Step::Paid,
     Step::Drive,
@@ -77,6 +79,7 @@ const STEPS: [Step; 22] = [
     Step::Reopen,
     Step::Harm,
     Step::Side,
+    Step::Beside,
 ];
 
 /// A kind of command.
@@ -133,6 +136,8 @@ pub(super) struct Plan {
     pub jump_pct: u32,
     /// A gateway pays orders.
     pub paid: bool,
+    /// There are vouchers, identities and a waiting list, and many pay with the same card.
+    pub beside: bool,
     /// Drivers believe at once that a payment was never heard of.
     pub hasty: bool,
     steps: Vec<(Step, u32)>,
@@ -143,6 +148,8 @@ impl Plan {
     pub fn draw(rng: &mut Rng) -> Self {
         // Drawn apart, so that what else a seed draws is the same without a local store.
         let mut of_store = Rng::new(rng.clone().next_u64().rotate_left(17));
+        let mut of_beside = Rng::new(rng.clone().next_u64().rotate_left(29));
+        let beside = if of_beside.chance(50) { between(&mut of_beside, 20, 250) } else { 0 };
         let local = rng.chance(50);
         let shared = !local && rng.chance(70);
         let offices = if shared && rng.chance(60) { 2 } else { 1 };
@@ -175,6 +182,7 @@ impl Plan {
                 Step::Close => weight(4),
                 Step::Outage => weight(2) / 2,
                 Step::Crash => weight(2),
+                Step::Beside => beside,
                 _ if !local => 0,
                 Step::Keep => 5 + weight(30),
                 Step::PowerCut => weight(6),
@@ -194,6 +202,7 @@ impl Plan {
             shared,
             offices,
             paid,
+            beside: beside > 0,
             hasty,
             users: between(rng, 1, 6),
             faults,

@@ -18,7 +18,7 @@ use crate::request::{
 };
 use crate::sale::SaleState;
 use crate::testkit::small_sale::key;
-use crate::testkit::{Command, Model, Rng};
+use crate::testkit::{BesideCommand, Command, Model, Rng};
 
 /// Everybody who asks for something.
 #[derive(Debug)]
@@ -56,6 +56,11 @@ impl Crowd {
         command
     }
 
+    /// A hold of what is there, or of what is not.
+    pub fn hold(&self, rng: &mut Rng, model: &Model) -> HoldRequest {
+        Propose { crowd: self, rng, model }.hold()
+    }
+
     /// The same command again, or another one under its key.
     fn retry(&mut self, rng: &mut Rng, model: &Model) -> Command {
         let recent = self.keyed.len().min(12);
@@ -86,6 +91,13 @@ pub(super) fn key_of(command: &mut Command) -> Option<&mut Option<IdempotencyKey
         Command::ChangeSeats(request) => &mut request.key,
         Command::BlockPlaces(request) => &mut request.key,
         Command::ForceRelease(request) => &mut request.key,
+        Command::Beside(command) => match &mut **command {
+            BesideCommand::AddVouchers(request) => &mut request.key,
+            BesideCommand::RevokeVouchers(request) => &mut request.key,
+            BesideCommand::Join(request) => &mut request.key,
+            BesideCommand::Leave(request) => &mut request.key,
+            BesideCommand::WaitingRules(_) => return None,
+        },
         _ => return None,
     })
 }

@@ -33,6 +33,7 @@ pub fn rare_money() -> Result<Tally, Violation> {
         late_news_of_an_open_order,
         called_off_before_confirmed,
         action_after_the_deadline,
+        action_after_it_was_cancelled,
         paid_twice,
         late_when_the_seat_is_gone,
         late_and_over_the_limit,
@@ -194,18 +195,25 @@ fn money_of_an_expired_order() -> Walked<Tally> {
     walk.end(&[(1, [PRICE, PRICE, 0, PRICE])])
 }
 
-/// Money that comes after it was said to be unknown finds its order open: staff looks at it. Or it is let go before.
+/// Money that comes after it was said to be unknown finds its order open: it buys the seat, once staff has looked at it if staff must.
+/// Or it is let go before.
 fn late_news_of_an_open_order() -> Walked<Tally> {
-    let mut walk = Walk::begin(true)?;
-    walk.pay()?;
-    walk.seen(1, PaymentSeen::NotFound)?;
-    walk.seen(1, PaymentSeen::Voided)?;
-    walk.pay()?;
-    walk.seen(2, PaymentSeen::NotFound)?;
-    walk.seen(2, captured(PRICE))?;
-    walk.staff(StaffAction::Approve)?;
-    walk.go_on()?;
-    walk.end(&[(2, [PRICE, PRICE, 0, 0])])
+    let mut tally = Tally::default();
+    for review in [false, true] {
+        let mut walk = Walk::begin(review)?;
+        walk.pay()?;
+        walk.seen(1, PaymentSeen::NotFound)?;
+        walk.seen(1, PaymentSeen::Voided)?;
+        walk.pay()?;
+        walk.seen(2, PaymentSeen::NotFound)?;
+        walk.seen(2, captured(PRICE))?;
+        if review {
+            walk.staff(StaffAction::Approve)?;
+        }
+        walk.go_on()?;
+        tally.merge(&walk.end(&[(2, [PRICE, PRICE, 0, 0])])?);
+    }
+    Ok(tally)
 }
 
 /// The event is called off when the money is reserved and nothing is sold yet: it is let go.
@@ -223,6 +231,18 @@ fn action_after_the_deadline() -> Walked<Tally> {
     let mut walk = Walk::begin(false)?;
     walk.pay()?;
     walk.expire();
+    walk.seen(1, PaymentSeen::ActionRequired { next_action: Word::cut("sign") })?;
+    walk.seen(1, PaymentSeen::Voided)?;
+    walk.go_on()?;
+    walk.end(&[])
+}
+
+/// Its buyer has cancelled the order when the gateway asks him to act, which he does not.
+fn action_after_it_was_cancelled() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    let request = CloseOrderRequest { order: walk.order, user: UserId::from(1), key: None };
+    took(walk.sale.office.cancel_order(request).wait())?;
     walk.seen(1, PaymentSeen::ActionRequired { next_action: Word::cut("sign") })?;
     walk.seen(1, PaymentSeen::Voided)?;
     walk.go_on()?;

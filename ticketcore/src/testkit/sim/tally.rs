@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::testkit::Fault;
 
 /// Seeds from which on a run must produce every kind of outcome but refusals.
-const SEEDS_FOR_KINDS: u64 = 50;
+const SEEDS_FOR_KINDS: u64 = 200;
 /// Seeds from which on it must produce every refusal, too.
 const SEEDS_FOR_EVERYTHING: u64 = 2_000;
 
@@ -27,20 +27,7 @@ pub struct Tally {
     counts: BTreeMap<String, u64>,
 }
 
-/// Refusals that only tests of their own produce: of vouchers, identities, the waiting list.
-pub const REFUSALS_ELSEWHERE: [&str; 9] = [
-    "price_differs",
-    "batch_differs",
-    "duplicate_code",
-    "unknown_batch",
-    "voucher_revoked",
-    "voucher_closed",
-    "identity_limit",
-    "not_sold_out",
-    "voucher_used_up",
-];
-
-const EVENTS: [&str; 37] = [
+const EVENTS: [&str; 40] = [
     "rebased",
     "crashed",
     "stopped",
@@ -50,6 +37,10 @@ const EVENTS: [&str; 37] = [
     "answered late",
     "refused before durable",
     "lost and found in the journal",
+    // Of the waiting list.
+    "offered to who waits",
+    "left the waiting list over the limit",
+    "let who waits go first",
     // Of orders that a gateway pays.
     "driver crashed",
     "money of an earlier attempt",
@@ -82,7 +73,7 @@ const EVENTS: [&str; 37] = [
     "side record erased",
 ];
 const STORES: [&str; 3] = ["memory", "memory, shared", "local"];
-const REPLAYS: [&str; 3] = ["hold", "order", "done"];
+const REPLAYS: [&str; 4] = ["hold", "order", "done", "waiting"];
 
 impl Tally {
     fn add(&mut self, class: &str, name: &str, count: u64) {
@@ -101,6 +92,7 @@ impl Tally {
                     Answer::Hold(hold) => hold.replayed,
                     Answer::Order(order) => order.replayed,
                     Answer::Done(done) => done.replayed,
+                    Answer::Waiting(entry) => entry.replayed,
                     Answer::Change(_) => false,
                 };
                 if replayed {
@@ -255,16 +247,6 @@ impl fmt::Display for Demand {
     }
 }
 
-/// Facts that tests of their own produce.
-const FACTS_ELSEWHERE: [&str; 6] = [
-    "vouchers_added",
-    "vouchers_revoked",
-    "hold_placed_with",
-    "waiting_rules_set",
-    "waiting_joined",
-    "waiting_left",
-];
-
 fn transition_name(from: Option<OrderState>, step: StepKind, to: OrderState) -> String {
     let from = from.map_or("none", OrderState::name);
     format!("{from}, {}: {}", step.name(), to.name())
@@ -292,12 +274,10 @@ fn demanded(demand: Demand) -> Vec<String> {
         ("replayed", &REPLAYS),
         ("store", &STORES),
     ];
-    let codes: Vec<&str> =
-        Refusal::CODES.iter().copied().filter(|code| !REFUSALS_ELSEWHERE.contains(code)).collect();
     let transitions = transitions();
     let transitions: Vec<&str> = transitions.iter().map(String::as_str).collect();
     let rare: [(&str, &[&str]); 6] = [
-        ("refusal", &codes),
+        ("refusal", Refusal::CODES),
         ("effect", EFFECT_KINDS),
         ("payment seen", PAYMENT_KINDS),
         ("refund seen", REFUND_KINDS),
@@ -310,8 +290,7 @@ fn demanded(demand: Demand) -> Vec<String> {
         Demand::Everything => [&kinds[..], &rare[..]].concat(),
     };
     let names = |(class, names): (&str, &[&str])| -> Vec<String> {
-        let meant = |name: &&&str| class != "fact" || !FACTS_ELSEWHERE.contains(name);
-        names.iter().filter(meant).map(|name| format!("{class}: {name}")).collect()
+        names.iter().map(|name| format!("{class}: {name}")).collect()
     };
     lists.into_iter().flat_map(names).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::ask::Handle;
 use super::bank::Bank;
+use super::beside::Besides;
 use super::driver::Driver;
 use super::history::{History, violation};
 use super::judge::{DecidedOn, Judge, Sent};
@@ -40,11 +41,12 @@ pub(super) struct World {
     /// Those whose outcome nobody knows.
     pub paid_lost: Vec<PaidSent>,
     pub payers: Payers,
+    pub besides: Besides,
     pub bank: Bank,
     pub drivers: [Driver; 2],
     pub flaw: Option<Flaw>,
     pub sent: u64,
-    crowd: Crowd,
+    pub crowd: Crowd,
     /// Commands that were said to be carried out.
     carried_out: u64,
 }
@@ -84,6 +86,7 @@ impl World {
             paid: Vec::new(),
             paid_lost: Vec::new(),
             payers: Payers::default(),
+            besides: Besides::default(),
             bank,
             drivers: Default::default(),
             flaw: options.canary,
@@ -129,6 +132,7 @@ impl World {
             }
             Step::Poll => self.poll(),
             Step::Paid => self.ask_paid(at),
+            Step::Beside => self.ask_beside(at),
             Step::Drive => {
                 let driver = self.rng.index(self.drivers.len());
                 for _ in 0..1 + self.rng.below(4) {

@@ -24,7 +24,18 @@ pub async fn read_json<T: DeserializeOwned>(call: &mut Call, bytes_max: usize) -
         None if bytes.is_empty() => {}
         _ => return Err(Problem::new(Code::UnsupportedMediaType, "Send `application/json`")),
     }
+    object(&bytes)?;
     parse(if bytes.is_empty() { b"{}" } else { &bytes })
+}
+
+/// Bodies are objects. A list of what would be the members in their order would be read, too: nobody means that.
+fn object(bytes: &[u8]) -> Result<(), Problem> {
+    if bytes.trim_ascii_start().first() != Some(&b'[') {
+        return Ok(());
+    }
+    // What is no JSON at all is told as that.
+    parse::<serde::de::IgnoredAny>(bytes)?;
+    Err(Problem::invalid("", "an object, not a list"))
 }
 
 /// Reads the body of a request.
@@ -112,6 +123,14 @@ mod tests {
         }
         let deep = format!("{{\"list\":{}", "[".repeat(100_000));
         assert!([Code::Malformed, Code::ValidationFailed].contains(&code(deep.as_bytes())));
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        let refused = |text: &[u8]| object(text).err().map(|problem| problem.code());
+        assert_eq!(refused(b" \n[null]"), Some(Code::ValidationFailed));
+        assert_eq!(refused(b"[null"), Some(Code::Malformed));
+        assert_eq!((refused(b" {\"list\":[1]}"), refused(b""), refused(b"1")), (None, None, None));
     }
 
     #[test]

@@ -28,6 +28,11 @@ fn bodies_that_are_not_what_they_should_be() {
     ] {
         send(body.as_bytes()).ok(400).problem("validation_failed");
     }
+    // A list of the members' values, where each may be absent.
+    for path in ["/v1/gateway/next-effects", "/v1/admin/keys/key_x/rotate"] {
+        let refused = server.staff().send("POST", path, Some(b"[null]"));
+        refused.ok(400).problem("validation_failed");
+    }
     let deep = format!("{{\"eventId\":{}", "[".repeat(30_000));
     assert_eq!(send(deep.as_bytes()).status, 400);
     let huge = json!({"eventId": server.event, "items": [{"areaId": "x", "quantity": 99_999_999_999u64}]});

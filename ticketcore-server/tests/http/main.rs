@@ -31,4 +31,5 @@ mod stopping;
 mod tls;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
 mod waiting_room;

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use ticketcore::{Clock, SystemClock};
 
 use super::client::Reply;
 use super::server::Server;
@@ -73,7 +73,7 @@ impl Drop for Trusting {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemClock.now().0 / 1_000
 }
 
 /// What a token of an issuer says of Ann.

@@ -13,7 +13,9 @@ use crate::crowd::Crowd;
 use crate::{Outcome, READS_PER_PURCHASE, pool};
 
 /// Connections that read.
-const CONNECTIONS: usize = 8;
+const CONNECTIONS: usize = 16;
+/// Each reads again after so long: so many that read do not do so at once.
+const PAUSE: Duration = Duration::from_millis(1);
 /// Reads begin when so many of a thousand seats are sold: before, holds are timed without them.
 const BEGIN_PERMILLE: u64 = 200;
 
@@ -46,6 +48,7 @@ pub async fn read(crowd: Arc<Crowd>, books: Arc<Books>, seats: u32) -> Outcome<(
                 if reply.status != 200 && reply.status != 503 {
                     return Err(reply.unexpected("availability").into());
                 }
+                tokio::time::sleep(PAUSE).await;
             }
         });
     }

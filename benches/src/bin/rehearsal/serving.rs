@@ -180,6 +180,8 @@ fn first_seats(mut plan: SeatingPlan, seats: usize) -> SeatingPlan {
         for row in &mut zone.rows {
             row.seats.truncate(left);
             left -= row.seats.len();
+            // Nobody here asks for seats that are for few.
+            row.seats.iter_mut().for_each(|seat| (seat.accessible, seat.companion) = (false, false));
         }
         zone.rows.retain(|row| !row.seats.is_empty());
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use ticketcore::guard::Limit;
 use ticketcore::store::LocalStore;
 use ticketcore::store::local::LocalOptions;
 use ticketcore::{BoxOffice, Clock, EventId, Options, SystemClock};
@@ -33,6 +34,12 @@ enum Action {
         /// The events it is for; all if absent.
         #[arg(long, value_delimiter = ',')]
         events: Vec<String>,
+        /// How often it may be used at once, as REQUESTS/SECONDS; as usual if absent.
+        #[arg(long, value_name = "N/S", requires = "sustained")]
+        burst: Option<String>,
+        /// How often it may be used in the long run, as REQUESTS/SECONDS.
+        #[arg(long, value_name = "N/S", requires = "burst")]
+        sustained: Option<String>,
     },
     /// Lists keys, without their secrets.
     List,
@@ -56,10 +63,14 @@ pub fn run(keys: &Keys) -> Result<ExitCode, StartError> {
     let now = SystemClock.now();
     let told = |problem: ticketcore_server::http::Problem| -> StartError { problem.to_string().into() };
     match &keys.action {
-        Action::Make { name, scopes, events } => {
+        Action::Make { name, scopes, events, burst, sustained } => {
             let scopes = scopes.iter().map(|scope| scope_named(scope)).collect::<Result<_, _>>()?;
             let events = events.iter().map(|id| id.parse()).collect::<Result<Vec<EventId>, _>>()?;
-            let new = NewKey { name: name.clone(), scopes, events, expires_at: None, limit: None };
+            let limit = match (burst, sustained) {
+                (Some(burst), Some(sustained)) => Some(Limit::new(quota(burst)?, quota(sustained)?)?),
+                _ => None,
+            };
+            let new = NewKey { name: name.clone(), scopes, events, expires_at: None, limit };
             println!("{}", known.make(new, now).map_err(told)?.0);
         }
         Action::List => {
@@ -80,6 +91,12 @@ pub fn run(keys: &Keys) -> Result<ExitCode, StartError> {
 pub fn office(data: &Path) -> Result<Arc<BoxOffice>, StartError> {
     let store = LocalStore::open(data.join("store"), LocalOptions::default())?;
     Ok(Arc::new(BoxOffice::with_store(store, Options::default())?))
+}
+
+/// `REQUESTS/SECONDS`.
+fn quota(text: &str) -> Result<(u32, u32), StartError> {
+    let parsed = text.split_once('/').and_then(|(n, s)| Some((n.parse().ok()?, s.parse().ok()?)));
+    parsed.ok_or_else(|| format!("`{text}` is not such as 100/1").into())
 }
 
 fn scope_named(name: &str) -> Result<Scope, StartError> {

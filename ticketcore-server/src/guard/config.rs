@@ -6,6 +6,7 @@ use serde::Deserialize;
 use ticketcore::guard::{BadLimit, ForwardedHeader, Limit, Networks, Rules, Subject};
 
 use super::class::RouteClass;
+use crate::auth::parse_user;
 
 /// How the door is kept. Unknown members are refused.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,6 +19,8 @@ pub struct GuardConfig {
     pub allow: Vec<String>,
     /// Networks that are shut out.
     pub deny: Vec<String>,
+    /// Buyers who are shut out, by their `userId`.
+    pub deny_users: Vec<String>,
     /// Networks of proxies that are believed about who asks.
     pub trusted_proxies: Vec<String>,
     /// Which header these proxies write.
@@ -141,6 +144,7 @@ impl Default for GuardConfig {
             enabled: true,
             allow: ["127.0.0.0/8", "::1"].map(str::to_owned).to_vec(),
             deny: Vec::new(),
+            deny_users: Vec::new(),
             trusted_proxies: Vec::new(),
             forwarded: ForwardedHeader::default(),
             limits: LimitTable::default(),
@@ -240,6 +244,9 @@ impl GuardConfig {
         for (option, list) in lists {
             Networks::parse(list).map_err(|error| (option.to_owned(), error.to_string()))?;
         }
+        if let Some(user) = self.deny_users.iter().find(|user| parse_user(user).is_none()) {
+            return Err(("deny_users".to_owned(), format!("`{user}` is no `usr_` and 32 digits")));
+        }
         self.risk.check().map_err(|error| (format!("risk.{}", error.place), error.reason))?;
         let bounds = [
             ("keys_max", self.keys_max as u64, 1_024, 1 << 28),
@@ -295,6 +302,7 @@ mod tests {
         for (text, option) in [
             ("allow = ['somewhere']", "allow"),
             ("deny = ['10.0.0.0/40']", "deny"),
+            ("deny_users = ['ann']", "deny_users"),
             ("trusted_proxies = ['a.example']", "trusted_proxies"),
             ("keys_max = 1", "keys_max"),
             ("writes_per_user_max = 0", "writes_per_user_max"),

@@ -50,7 +50,7 @@ impl Guard {
     /// Checks the limits of a request, all or nothing: one that is refused counts for none of them. What is left is marked.
     ///
     /// # Errors
-    /// [`Code::RateLimited`], with when to come back.
+    /// [`Code::RateLimited`], with when to come back; [`Code::Denied`] for a buyer who is shut out.
     pub fn enter(
         &self,
         class: RouteClass,
@@ -58,6 +58,13 @@ impl Guard {
         headers: &HeaderMap,
         mark: &mut Mark,
     ) -> Result<Pass<'_>, Problem> {
+        let user = match principal {
+            Principal::Buyer(user) | Principal::Key(_, Some(user)) => Some(user),
+            Principal::Anonymous | Principal::Key(_, None) => None,
+        };
+        if user.is_some_and(|user| self.denied_users.contains(user)) {
+            return Err(Problem::new(Code::Denied, "The operator has shut this buyer out"));
+        }
         let own = match principal {
             Principal::Key(grant, _) => grant.limit.as_ref().map(|limit| (grant.id.as_str(), limit)),
             _ => None,
@@ -70,7 +77,7 @@ impl Guard {
             mark.cookie = self.devices.give(self.clock.now());
         }
         let checked = self.limits_of(class, principal, &who, own, known.exempt);
-        self.pass_all(&checked, class, own.map(|(_, limit)| limit), mark)?;
+        self.pass_all(&checked, (class, &who), own.map(|(_, limit)| limit), mark)?;
         let writing = match who.user.filter(|_| class.writes() && !known.exempt) {
             None => None,
             Some(user) => Some(self.writers.enter(user).ok_or_else(|| self.too_many(class, mark))?),
@@ -89,7 +96,7 @@ impl Guard {
         let who = self.who(address, &Principal::Anonymous, None);
         let class = RouteClass::Join;
         let checked = self.limits_of(class, &Principal::Anonymous, &who, None, false);
-        self.pass_all(&checked, class, None, mark)
+        self.pass_all(&checked, (class, &who), None, mark)
     }
 
     fn limits_of<'a>(
@@ -128,7 +135,7 @@ impl Guard {
     fn pass_all(
         &self,
         checked: &[Checked<'_>],
-        class: RouteClass,
+        (class, who): (RouteClass, &Who),
         own: Option<&Limit>,
         mark: &mut Mark,
     ) -> Result<(), Problem> {
@@ -152,7 +159,7 @@ impl Guard {
                         policy: self.told(checked, class, own),
                         limit: none_left(names.first().map_or("", String::as_str), limited.retry_after_ms),
                     });
-                    return Err(self.limited((item.subject, class), names, limited.retry_after_ms, item.key));
+                    return Err(self.limited(item, (class, who), names, limited.retry_after_ms));
                 }
             }
         }
@@ -195,17 +202,15 @@ impl Guard {
 
     fn limited(
         &self,
-        (subject, class): (Subject, RouteClass),
+        item: &Checked<'_>,
+        (class, who): (RouteClass, &Who),
         names: Vec<String>,
         retry_after_ms: u64,
-        key: Key,
     ) -> Problem {
         let now = self.clock.now();
-        self.metrics.limited.get_or_create(&LimitedBy { by: subject.name(), class: class.name() }).inc();
-        let refusals = self.refusals.add(key, 60, 1, now);
-        if subject == Subject::Address {
-            self.judge.note(Happening::Limited, &Who { address: Some(key), ..Who::default() }, now);
-        }
+        self.metrics.limited.get_or_create(&LimitedBy { by: item.subject.name(), class: class.name() }).inc();
+        let refusals = self.refusals.add(item.key, 60, 1, now);
+        self.judge.note(Happening::Limited, who, now);
         let (kind, told) = if refusals > ABNORMAL_REFUSALS {
             (ABNORMAL_USAGE, "Requests go on although they are refused")
         } else {

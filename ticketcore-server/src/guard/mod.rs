@@ -19,6 +19,7 @@ mod limits;
 mod mark;
 mod metrics;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use ticketcore::{BoxOffice, Clock, HoldId, UserId};
 use tokio::sync::watch;
 
 use crate::app::StartError;
-use crate::auth::{Principal, Secrets};
+use crate::auth::{Principal, Secrets, parse_user};
 use audit::Audit;
 use challenge::Challenges;
 use concurrency::Writers;
@@ -70,6 +71,7 @@ pub struct Guard {
     config: GuardConfig,
     allow: Networks,
     deny: Networks,
+    denied_users: HashSet<UserId>,
     trusted: Networks,
     /// Whether it was said that proxies seem to stand between that nobody has named.
     warned: AtomicBool,
@@ -109,6 +111,7 @@ impl Guard {
         let guard = Arc::new(Self {
             allow: Networks::parse(&config.allow)?,
             deny: Networks::parse(&config.deny)?,
+            denied_users: config.deny_users.iter().filter_map(|user| parse_user(user)).collect(),
             trusted: Networks::parse(&config.trusted_proxies)?,
             warned: AtomicBool::new(false),
             keyed: Keyed::new(keyed),

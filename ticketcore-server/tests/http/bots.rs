@@ -276,6 +276,17 @@ fn in_a_dry_run_all_is_counted_and_logged_and_nobody_held_up() {
 }
 
 #[test]
+fn who_has_an_api_key_answers_for_his_customers_himself() {
+    let server = judging("holds", 0, 60, &[]);
+    let key = json!({"name": "counter", "scopes": ["sell"]});
+    let made = server.staff().post("/v1/admin/keys", &key).ok(201).json();
+    let counter = server.anybody().with_token(made["key"].as_str().unwrap()).with("acting-user", "walk-in");
+    for seat in 0..3 {
+        place(&server, &counter, &format!("{seat}"), seat).ok(201);
+    }
+}
+
+#[test]
 fn a_rule_of_the_operators_may_shut_out() {
     let rule = "guard.risk.velocity=[{ name = 'too_many', counts = 'holds', by = 'user', seconds = 600, over = 0, points = 0, at = ['hold'], deny = true }]";
     let server = Server::with(&["--set", "guard.allow=[]", "--set", rule]);

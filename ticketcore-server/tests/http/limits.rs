@@ -222,6 +222,39 @@ fn a_buyer_has_no_more_under_way_than_he_may() {
 }
 
 #[test]
+fn who_is_refused_again_and_again_is_suspected() {
+    // Of the address as such, whatever class of routes it was refused for.
+    let rule = "guard.risk.velocity=[{ name = 'floods', counts = 'refusals', by = 'address', seconds = 600, over = 3, points = 60 }]";
+    let server = limiting(&[&limit("address", "read", 1), "guard.risk.new_device=0", rule]);
+    let come = || server.anybody().post("/v1/sessions", &json!({}));
+    come().ok(201);
+    server.anybody().get("/v1/events").ok(200);
+    for _ in 0..3 {
+        refused(server.anybody().get("/v1/events"), QUOTA, &["address-read-burst"]);
+    }
+    come().ok(201);
+    refused(server.anybody().get("/v1/events"), QUOTA, &["address-read-burst"]);
+    come().ok(403).problem("challenge_required");
+}
+
+#[test]
+fn a_buyer_may_be_shut_out_by_name() {
+    let folder = std::env::temp_dir().join(format!("ticketcore-denied-{}", std::process::id()));
+    let data = ["--data", folder.to_str().unwrap()];
+    let server = Server::with(&data);
+    let (ann, bob) = (server.new_buyer(), server.new_buyer());
+    let name = ann.get("/v1/me").ok(200).json()["userId"].as_str().unwrap().to_owned();
+    drop(server);
+    let deny = format!("guard.deny_users=['{name}']");
+    let server = Server::with(&[data[0], data[1], "--set", &deny]);
+    let again = |client: &Client| Client { address: server.address, ..client.clone() }.get("/v1/me");
+    again(&ann).ok(403).problem("denied");
+    again(&bob).ok(200);
+    drop(server);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn a_flood_from_many_addresses_is_counted_in_the_metrics() {
     let server = limiting(&["guard.trusted_proxies=['127.0.0.1']", &limit("address", "join", 1)]);
     for n in 0..20 {

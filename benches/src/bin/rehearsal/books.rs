@@ -13,7 +13,7 @@ use crate::crowd::Crowd;
 use crate::serving::Child;
 use crate::staff::target;
 use crate::told::Told;
-use crate::{Args, Outcome, READS_PER_PURCHASE, pool};
+use crate::{Args, READS_PER_PURCHASE};
 
 /// One look at the sale.
 #[derive(Clone, Copy)]
@@ -119,16 +119,6 @@ impl Books {
         let line = status.lines().find(|line| line.starts_with("VmHWM:"));
         let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
         self.memory_bytes.store(kib.unwrap_or(0) * 1_024, Ordering::Relaxed);
-    }
-
-    /// Seats that are for sale.
-    pub async fn seats(&self, crowd: &Crowd) -> Outcome<u32> {
-        let line = format!("GET /v1/events/{}/availability", crowd.ready.event);
-        let reply = pool(crowd, 1).ask(&crowd.plain(&line, false, None)).await?;
-        let left: Value = serde_json::from_slice(&reply.body)?;
-        let sections = left["sections"].as_array().ok_or_else(|| reply.unexpected("availability"))?;
-        let free = sections.iter().filter_map(|section| section["free"].as_u64()).sum::<u64>();
-        Ok(u32::try_from(free)?)
     }
 
     /// Of those who were told how long they would wait and were called: all, within p50, within p90.

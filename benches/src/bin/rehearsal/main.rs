@@ -103,7 +103,7 @@ async fn rehearse(args: &Args) -> Outcome<ExitCode> {
     crowd.drawn(order);
     staff.open().await?;
     eprintln!("drawn and open, {:.0} s", began.elapsed().as_secs_f64());
-    sale::run(&crowd, &books, Duration::from_secs(args.seconds)).await?;
+    sale::run(&crowd, &books, args.seats, Duration::from_secs(args.seconds)).await?;
     eprintln!("over, {:.0} s", began.elapsed().as_secs_f64());
     books.note_memory(&child);
     let folder = child.kill();

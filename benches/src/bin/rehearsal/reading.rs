@@ -13,7 +13,7 @@ use crate::crowd::Crowd;
 use crate::{Outcome, READS_PER_PURCHASE, pool};
 
 /// Connections that read.
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 8;
 /// Reads begin when so many of a thousand seats are sold: before, holds are timed without them.
 const BEGIN_PERMILLE: u64 = 200;
 

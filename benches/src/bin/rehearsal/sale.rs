@@ -19,8 +19,8 @@ const SHOPPERS: usize = 128;
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Runs the sale until everything is sold, everybody has been called and is gone, or the time is over.
-pub async fn run(crowd: &Arc<Crowd>, books: &Arc<Books>, most: Duration) -> Outcome<()> {
-    let (until, seats) = (Instant::now() + most, books.seats(crowd).await?);
+pub async fn run(crowd: &Arc<Crowd>, books: &Arc<Books>, seats: u32, most: Duration) -> Outcome<()> {
+    let until = Instant::now() + most;
     let mut beside = JoinSet::new();
     beside.spawn(joining::late(Arc::clone(crowd), Arc::clone(books)));
     beside.spawn(reading::read(Arc::clone(crowd), Arc::clone(books), seats));

@@ -107,9 +107,9 @@ impl Staff {
     }
 }
 
-/// People inside at once: a fortieth of the seats, so that the sale takes a while.
+/// People inside at once: a tenth of the seats, so that the sale takes a while.
 pub fn target(args: &Args) -> u32 {
-    (args.seats / 40).clamp(40, 2_000)
+    (args.seats / 10).clamp(40, 3_000)
 }
 
 fn hash(text: &Value) -> Outcome<[u8; 32]> {

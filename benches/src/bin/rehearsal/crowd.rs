@@ -4,11 +4,13 @@ use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use parking_lot::Mutex;
+use serde::Serialize;
 use ticketcore::admission::Permutation;
 
 use crate::Args;
-use crate::serving::Ready;
+use crate::serving::{ISSUER, Ready};
 
 /// What somebody is like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,9 +31,20 @@ impl Kind {
     }
 }
 
+/// When the tokens of accounts end: long after this.
+const EXPIRES_S: u64 = 4_000_000_000;
+
+#[derive(Serialize)]
+struct Claims {
+    iss: &'static str,
+    sub: String,
+    exp: u64,
+}
+
 /// All users.
 pub struct Crowd {
     pub ready: Ready,
+    signs: EncodingKey,
     pub users: u32,
     pub early: u32,
     bots_permille: u32,
@@ -47,6 +60,7 @@ pub struct Crowd {
 impl Crowd {
     pub fn new(args: &Args, ready: Ready) -> Self {
         Self {
+            signs: EncodingKey::from_secret(ready.secret.as_bytes()).expect("a secret of text is one"),
             ready,
             users: args.users,
             // Seven of ten come before the sale.
@@ -101,14 +115,19 @@ impl Crowd {
     /// A request of a user's.
     pub fn request(&self, line: &str, user: u32, more: &str, body: Option<&str>) -> Vec<u8> {
         let mut into = Vec::with_capacity(640);
-        let key = &self.ready.shop;
+        let token = self.account(user);
         // Writing into memory does not fail.
-        let _written = write!(
-            into,
-            "{line} HTTP/1.1\r\nhost: rehearsal\r\nauthorization: Bearer {key}\r\nacting-user: u{user}\r\n{more}"
-        );
+        let _written =
+            write!(into, "{line} HTTP/1.1\r\nhost: rehearsal\r\nauthorization: Bearer {token}\r\n{more}");
         finish(&mut into, body);
         into
+    }
+
+    /// A token of a user's account.
+    fn account(&self, user: u32) -> String {
+        let claims = Claims { iss: ISSUER, sub: format!("user-{user}"), exp: EXPIRES_S };
+        // What is signed is text and a number.
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signs).unwrap_or_default()
     }
 
     /// A request of staff's, or of nobody in particular.

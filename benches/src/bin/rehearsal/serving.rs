@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use ticketcore_benches::Folder;
 use ticketcore_server::api::admin::events::define;
 use ticketcore_server::api::routes;
 use ticketcore_server::app::App;
-use ticketcore_server::auth::{NewKey, Scope};
+use ticketcore_server::auth::{Issuer, NewKey, Scope};
 use ticketcore_server::config::{Config, GatewayKind};
 use ticketcore_server::guard::{ClassLimits, GuardConfig};
 use ticketcore_server::http::{Service, listen, serve};
@@ -32,8 +33,8 @@ pub struct Ready {
     pub address: SocketAddr,
     /// A key of staff's.
     pub staff: String,
-    /// A key of the shop's, which acts for buyers and passes no room.
-    pub shop: String,
+    /// What signs buyers' tokens, as an issuer of accounts would.
+    pub secret: String,
     pub event: String,
 }
 
@@ -92,15 +93,37 @@ pub fn run(folder: &Path, args: &Args) -> Outcome<()> {
     let mut config = Config { listen: "127.0.0.1:0".to_owned(), data: folder.into(), ..Config::default() };
     config.payments.gateway = GatewayKind::Sandbox;
     config.guard = controls(args)?;
+    let secret = secret()?;
+    let file = folder.join("issuer");
+    std::fs::write(&file, &secret)?;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+    config.auth.issuers = vec![Issuer {
+        issuer: ISSUER.to_owned(),
+        audience: None,
+        hmac_file: Some(file.display().to_string()),
+        rsa_file: None,
+        eddsa_file: None,
+        jwks_file: None,
+    }];
     let filter = tracing_subscriber::EnvFilter::new("error");
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(until_alone(config, args.seats));
+    let ended = runtime.block_on(until_alone(config, args.seats, secret));
     runtime.shutdown_background();
     ended
 }
 
-/// Everybody comes from this machine and by one key, so that only what is counted of each user tells: a person joins once or twice.
+/// Who signs buyers' tokens.
+pub const ISSUER: &str = "https://accounts.example";
+
+/// 32 random bytes, as text.
+fn secret() -> Outcome<String> {
+    let mut bytes = [0; 32];
+    std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Everybody comes from this machine, so that only what is counted of each user tells: a person joins once or twice.
 fn controls(args: &Args) -> Outcome<GuardConfig> {
     let mut guard = GuardConfig::default();
     if args.controls == Controls::Off {
@@ -116,7 +139,7 @@ fn controls(args: &Args) -> Outcome<GuardConfig> {
         report: Some(no_limit),
     };
     guard.allow = Vec::new();
-    (guard.limits.address, guard.limits.api_key) = (open(), open());
+    guard.limits.address = open();
     // Of each user there are two limits and a counter of his joins and holds.
     guard.keys_max = 4 * args.users as usize + 65_536;
     guard.counters_max = 4 * args.users as usize + 65_536;
@@ -136,7 +159,7 @@ fn controls(args: &Args) -> Outcome<GuardConfig> {
     Ok(guard)
 }
 
-async fn until_alone(config: Config, seats: u32) -> Outcome<()> {
+async fn until_alone(config: Config, seats: u32, secret: String) -> Outcome<()> {
     let listener = listen(config.listen.parse()?)?;
     let address = listener.local_addr()?;
     let (_stop, stopping) = watch::channel(false);
@@ -145,14 +168,11 @@ async fn until_alone(config: Config, seats: u32) -> Outcome<()> {
     let app = Arc::new(tokio::task::spawn_blocking(move || App::open(config, for_app)).await??);
     let service = Arc::new(Service::new(Arc::clone(&app), &routes())?);
     let opening = tokio::task::spawn_blocking(move || {
-        let key = |name: &str, scopes: &[Scope]| {
-            let key = NewKey { name: name.to_owned(), scopes: scopes.to_vec(), ..NewKey::default() };
-            let made = app.api_keys.make(key, app.now());
-            made.map(|(key, _)| key).map_err(|problem| problem.to_string())
-        };
-        let (staff, shop) = (key("staff", &Scope::ALL)?, key("shop", &[Scope::Sell])?);
+        let scopes = Scope::ALL.to_vec();
+        let key = NewKey { name: "staff".to_owned(), scopes, ..NewKey::default() };
+        let staff = app.api_keys.make(key, app.now()).map_err(|problem| problem.to_string())?.0;
         let event = open(&app, seats)?;
-        Ok::<_, Fault>(Ready { address, staff, shop, event })
+        Ok::<_, Fault>(Ready { address, staff, secret, event })
     });
     println!("{}", serde_json::to_string(&opening.await??)?);
     let alone = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));

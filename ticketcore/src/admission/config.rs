@@ -34,6 +34,8 @@ pub struct RoomConfig {
     pub claim_ms: u64,
     /// Who has not come so long after he was called has lost his place, in milliseconds.
     pub absence_ms: u64,
+    /// Who has held nothing so long after he came in is reckoned not to, in milliseconds; he may still.
+    pub browse_ms: u64,
     /// Tickets that may be bought with one admission.
     pub tickets_per_admission: u32,
     /// How often somebody far from being called should poll, in milliseconds.
@@ -51,6 +53,7 @@ impl Default for RoomConfig {
             admission_ms: 600_000,
             claim_ms: 30_000,
             absence_ms: 300_000,
+            browse_ms: 180_000,
             tickets_per_admission: 10,
             poll_ms: 10_000,
             control: ControlConfig::default(),
@@ -80,6 +83,7 @@ impl RoomConfig {
         within("admissionMs", self.admission_ms, 10_000, DAY_MS)?;
         within("claimMs", self.claim_ms, 1_000, self.absence_ms)?;
         within("absenceMs", self.absence_ms, 1_000, DAY_MS)?;
+        within("browseMs", self.browse_ms, 1_000, DAY_MS)?;
         within("ticketsPerAdmission", u64::from(self.tickets_per_admission), 1, 1_000)?;
         within("pollMs", self.poll_ms, 100, self.position_ttl_ms / 2)?;
         if self.entropy_source.len() > ENTROPY_SOURCE_BYTES_MAX {

@@ -12,6 +12,8 @@ use crate::time::UtcMs;
 
 /// The rate is looked at over half of how far ahead is looked, and over so long at least, in milliseconds.
 const RATE_MS_MIN: u64 = 20_000;
+/// Nothing is told before a queue has been looked at for so long, in milliseconds: it begins with a rush.
+const KNOWN_MS_MIN: u64 = 10_000;
 /// Records are so far apart at least, in milliseconds. People are called in steps of about a second, of which some more comes to each wait.
 const RECORD_MS: u64 = 1_000;
 /// How far ahead estimates are judged, in milliseconds; each is twice the one before.
@@ -91,10 +93,13 @@ impl WaitEstimate {
         }
     }
 
-    /// How long somebody will wait with so many ahead of him. `None` while nobody is called. O(1).
+    /// How long somebody will wait with so many ahead of him. `None` in the first seconds, and while nobody is called. O(1).
     #[must_use]
     pub fn wait(&self, ahead: u64) -> Option<Wait> {
-        let last = self.seen.len().checked_sub(1)?;
+        let (first, last) = (self.seen.front()?, self.seen.len() - 1);
+        if self.seen[last].0.since_ms(first.0) < KNOWN_MS_MIN {
+            return None;
+        }
         let mut nearest = None;
         for (at, horizon) in HORIZONS_MS.iter().enumerate() {
             // He is called with the one after all who are ahead.

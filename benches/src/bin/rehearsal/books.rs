@@ -15,6 +15,9 @@ use crate::staff::target;
 use crate::told::Told;
 use crate::{Args, READS_PER_PURCHASE};
 
+/// Waits that must have been told, for what they were worth to mean anything.
+const WAITS_MIN: u64 = 200;
+
 /// One look at the sale.
 #[derive(Clone, Copy)]
 pub struct Point {
@@ -221,6 +224,8 @@ impl Verdict {
         must(self.active_max <= ceiling, format!("{} inside, {ceiling} at most", self.active_max));
         must(self.found_nothing * 10 <= self.admitted, format!("{} found nothing", self.found_nothing));
         let (p50, p90) = self.within();
+        let told = self.waits.0;
+        must(told >= WAITS_MIN, format!("{told} waits were told"));
         must((40.0..=60.0).contains(&p50), format!("{p50:.1} % waited no longer than p50"));
         must((85.0..=95.0).contains(&p90), format!("{p90:.1} % waited no longer than p90"));
         let bots = real(self.sold_to_bots) / real(self.sold.max(1));

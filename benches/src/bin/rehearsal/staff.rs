@@ -39,7 +39,7 @@ impl Staff {
         let target = target(args);
         let calls = target / 4;
         let config = format!(
-            r#"{{"entry":"account","entropySource":"the rehearsal's clock","absenceMs":20000,"claimMs":5000,"admissionMs":60000,"ticketsPerAdmission":4,
+            r#"{{"entry":"account","entropySource":"the rehearsal's clock","absenceMs":20000,"claimMs":5000,"admissionMs":60000,"browseMs":8000,"ticketsPerAdmission":4,
             "control":{{"targetActive":{target},"floorActive":{},"callsPerSMax":{calls},"increasePerStep":{},"ticketsPerPersonCenti":170}}}}"#,
             (target / 20).max(1),
             (target / 10).max(1),
@@ -107,9 +107,9 @@ impl Staff {
     }
 }
 
-/// People inside at once: a tenth of the seats, so that the sale takes a while.
+/// People inside at once: a twentieth of the seats, so that the sale takes a while.
 pub fn target(args: &Args) -> u32 {
-    (args.seats / 10).clamp(40, 3_000)
+    (args.seats / 20).clamp(40, 3_000)
 }
 
 fn hash(text: &Value) -> Outcome<[u8; 32]> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ticketcore_benches::wire::{after, number};
+use ticketcore_benches::wire::{after, find, number};
 use tokio::time::Instant;
 
 use crate::books::Books;
@@ -36,6 +36,10 @@ pub async fn ask(crowd: Arc<Crowd>, books: Arc<Books>, reach: u64) -> Outcome<()
         let (at, reply) = (Instant::now(), pool.ask(&request).await?);
         books.count("poll", reply.status);
         let part = |name: &[u8]| after(&reply.body, name).and_then(number);
+        // Who is told that nothing will be left is told no more.
+        if find(&reply.body, b"\"soldOutLikely\":true").is_some() {
+            continue;
+        }
         if let (202, Some(p50_ms), Some(p90_ms)) = (reply.status, part(b"\"p50Ms\":"), part(b"\"p90Ms\":")) {
             books.told.lock().push(Told { at, position, p50_ms, p90_ms });
         }

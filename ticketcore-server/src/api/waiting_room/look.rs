@@ -8,7 +8,7 @@ use ticketcore::admission::RoomRefusal;
 
 use super::join::shown;
 use super::refused;
-use super::shapes::{DrawShape, ProofShape, TokenOnly};
+use super::shapes::{DrawShape, ProofShape, StatusEvent, TokenOnly};
 use crate::api::document::ProblemBody;
 use crate::app::App;
 use crate::http::{Answer, Call, Code, Outcome, Payload, Problem, read_json};
@@ -40,7 +40,7 @@ pub async fn status(app: Arc<App>, call: Call) -> Outcome {
 /// There is no such room, or too many follow it.
 #[utoipa::path(get, path = "/v1/waiting-room/{eventId}/stream", operation_id = "stream_waiting_room", tag = "waiting room", security(()),
     params(("eventId" = String, Path, description = "An event's id")),
-    responses((status = 200, description = "Events until the connection ends", content_type = "text/event-stream", body = RoomStatus),
+    responses((status = 200, description = "Events until the connection ends", content_type = "text/event-stream", body = StatusEvent),
         (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn stream(app: Arc<App>, call: Call) -> Outcome {
     let desk = named(&app, &call)?;

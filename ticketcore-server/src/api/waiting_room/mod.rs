@@ -24,7 +24,9 @@ pub const ROUTES: &[Route] = &[
 pub use admit::{__path_admit, admit};
 pub use join::{__path_join, __path_leave, join, leave};
 pub use look::{__path_draw, __path_proof, __path_status, __path_stream, draw, proof, status, stream};
-pub use shapes::{AdmittedShape, DrawShape, JoinRoom, PlaceShape, ProofShape, TokenOnly, WaitShape};
+pub use shapes::{
+    AdmittedShape, DrawShape, JoinRoom, PlaceShape, ProofShape, StatusEvent, TokenOnly, WaitShape,
+};
 
 /// What is answered if a room refuses, or can't be used.
 pub fn room_problem(error: RoomError) -> Problem {

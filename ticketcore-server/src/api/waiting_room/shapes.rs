@@ -89,6 +89,17 @@ pub struct AdmittedShape {
     pub server_time: String,
 }
 
+/// One event of the stream.
+#[derive(ToSchema)]
+pub struct StatusEvent {
+    /// `status`; what has another name may come one day and is nothing to act on.
+    pub event: String,
+    /// Grows with every status.
+    pub id: String,
+    /// The JSON text of what `GET /v1/waiting-room/{eventId}` says.
+    pub data: String,
+}
+
 /// The proof that an entry took part in the lottery.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -15,7 +15,7 @@ pub struct Measured {
     pub came_lately: u64,
     /// People inside.
     pub active: u32,
-    /// Of these, who has neither a hold nor an order; all of them if absent.
+    /// Of these, who may still want tickets; all of them if absent.
     pub browsing: Option<u32>,
     /// Positions whose time to come ended since the last step, however they used it.
     pub calls_ended: u64,

@@ -113,7 +113,9 @@ impl Controller {
         let limit = config.fixed_active.map_or(self.limit.floor(), f64::from);
         let by_limit = limit - f64::from(measured.active) - coming;
         let browsing = f64::from(measured.browsing.unwrap_or(measured.active).min(measured.active));
-        let by_stock = measured.stock.map(|stock| count(stock.free) / tickets_per_person - browsing - coming);
+        // Somebody may want the last one.
+        let enough = |free: u64| (count(free) / tickets_per_person).max(f64::from(u8::from(free > 0)));
+        let by_stock = measured.stock.map(|stock| enough(stock.free) - browsing - coming);
         let room = by_limit.min(by_stock.unwrap_or(f64::INFINITY)).max(0.0) / show;
         let call = room.min(self.calls).floor().min(count(measured.waiting));
         let bound = bound(config, measured, unwell, (by_limit, by_stock, self.calls, show));

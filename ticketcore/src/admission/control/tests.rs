@@ -110,6 +110,13 @@ fn it_stops_when_those_inside_will_buy_what_is_left_and_goes_on_when_holds_come_
 }
 
 #[test]
+fn somebody_is_called_for_the_last_place() {
+    let mut controller = Controller::new(&config());
+    let last = |measured: &mut Measured| measured.stock = Some(Stock { free: 1, held: 0 });
+    assert_eq!(steps(&mut controller, 1, 1, last).call, 1);
+}
+
+#[test]
 fn who_does_not_come_gives_his_place_on() {
     let mut controller = Controller::new(&config());
     let half = |measured: &mut Measured| {
@@ -185,7 +192,9 @@ proptest! {
             let room = u64::from(step.limit.saturating_sub(measured.active));
             prop_assert!(count(step.call) * step.show <= count(room) + 1e-6);
             if let Some(stock) = measured.stock {
-                prop_assert!(count(step.call) * step.show * step.tickets_per_person <= count(stock.free) + 1e-6);
+                let wanted = count(step.call) * step.show * step.tickets_per_person;
+                prop_assert!(wanted <= count(stock.free).max(step.tickets_per_person) + 1e-6);
+                prop_assert!(stock.free > 0 || step.call == 0);
             }
         }
         let last = steps(&mut controller, 20_000, 60, |_| {});

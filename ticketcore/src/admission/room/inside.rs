@@ -9,6 +9,7 @@ use crate::time::UtcMs;
 /// What somebody who was let in has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Let {
+    came: UtcMs,
     pub until: UtcMs,
     /// Tickets he may still buy...
     pub tickets: u32,
@@ -36,9 +37,9 @@ pub(super) struct Inside {
 }
 
 impl Inside {
-    pub fn come_in(&mut self, number: u32, until: UtcMs, tickets: u32) {
+    pub fn come_in(&mut self, number: u32, (came, until): (UtcMs, UtcMs), tickets: u32) {
         self.go_out(number);
-        self.by_number.insert(number, Let { until, tickets, granted: tickets });
+        self.by_number.insert(number, Let { came, until, tickets, granted: tickets });
         self.by_end.insert((until, number));
         self.turnover.came += 1;
     }
@@ -82,9 +83,12 @@ impl Inside {
         self.turnover
     }
 
-    /// How many are inside who have used no ticket up. O(n).
-    pub fn browsing(&self, now: UtcMs) -> u32 {
-        let browsing = |inside: &&Let| now < inside.until && inside.tickets == inside.granted;
+    /// How many came in within the last `ms` and have used no ticket up. O(n).
+    pub fn browsing(&self, now: UtcMs, ms: u64) -> u32 {
+        let browsing = |inside: &&Let| {
+            let new = now < inside.until && now.since_ms(inside.came) < ms;
+            new && inside.tickets == inside.granted
+        };
         u32::try_from(self.by_number.values().filter(browsing).count()).unwrap_or(u32::MAX)
     }
 

@@ -150,7 +150,7 @@ impl Room {
             }
             RoomFact::Called { up_to } => self.calls.push(at, *up_to, self.config.absence_ms),
             RoomFact::Admitted { number, admission_ms, tickets } => {
-                self.inside.come_in(*number, at.plus_ms(*admission_ms), *tickets);
+                self.inside.come_in(*number, (at, at.plus_ms(*admission_ms)), *tickets);
                 self.over.insert(*number);
             }
             RoomFact::TicketsUsed { number, left } => self.inside.set_tickets(*number, *left),
@@ -243,10 +243,10 @@ impl Room {
         self.inside.active(now)
     }
 
-    /// Of these, who has used no ticket of his admission up. O(people inside).
+    /// Of these, who may still want tickets: he came in not long ago and has held none. O(people inside).
     #[must_use]
     pub fn browsing(&self, now: UtcMs) -> u32 {
-        self.inside.browsing(now)
+        self.inside.browsing(now, self.config.browse_ms)
     }
 
     /// How many have passed through, and what they took.

@@ -20,7 +20,8 @@ mod staff;
 mod stepped;
 mod steps;
 mod summary;
-#[cfg(all(test, feature = "testkit"))]
+#[cfg(feature = "testkit")]
+#[cfg(test)]
 mod tests;
 mod tickets;
 mod till;

@@ -17,7 +17,7 @@ const EVENT: EventId = EventId(3);
 
 fn set_up(journal: &RoomJournal) {
     let config = RoomConfig { entropy_source: "a block to come".to_owned(), ..RoomConfig::default() };
-    let first = RoomFact::RoomOpened { config, draw_key: [1; 32], tag_key: [2; 32] };
+    let first = RoomFact::RoomOpened { config: Box::new(config), draw_key: [1; 32], tag_key: [2; 32] };
     assert!(journal.set_up(UtcMs(1), first.clone()).unwrap().wait().unwrap());
     assert!(!journal.set_up(UtcMs(1), first).unwrap().wait().unwrap(), "it is there already");
     phase(journal, Phase::Prequeue);
@@ -117,7 +117,7 @@ fn who_was_admitted_is_inside_after_a_power_cut_and_nobody_is_called_twice() {
         RoomJournal::open(Arc::new(store), EVENT, 1).unwrap()
     };
     let journal = open(&disk);
-    let first = RoomFact::RoomOpened { config: RoomConfig::default(), draw_key: [1; 32], tag_key: [2; 32] };
+    let first = RoomFact::RoomOpened { config: Box::default(), draw_key: [1; 32], tag_key: [2; 32] };
     assert!(journal.set_up(UtcMs(1), first).unwrap().wait().unwrap());
     phase(&journal, Phase::Open);
     (0..5).for_each(|person| assert_eq!(join(&journal, person).unwrap(), person));

@@ -165,7 +165,7 @@ impl Rooms {
         }
         let desk = Desk::open(Arc::clone(&self.store), event, node()?)?;
         let (draw_key, tag_key) = (random()?, random()?);
-        let first = RoomFact::RoomOpened { config, draw_key, tag_key };
+        let first = RoomFact::RoomOpened { config: Box::new(config), draw_key, tag_key };
         desk.journal().set_up(now, first)?.wait()?;
         let mut desks = HashMap::clone(&self.desks.load());
         desks.insert(event, Arc::clone(&desk));

@@ -133,7 +133,7 @@ fn filled(scenario: &Scenario) -> Room {
     let mut config = RoomConfig { absence_ms: 60_000, claim_ms: 10_000, ..RoomConfig::default() };
     config.control.target_active = scenario.target;
     config.control.calls_per_s_max = 100;
-    let first = RoomFact::RoomOpened { config, draw_key: [1; 32], tag_key: [2; 32] };
+    let first = RoomFact::RoomOpened { config: Box::new(config), draw_key: [1; 32], tag_key: [2; 32] };
     let mut room = Room::open(EventId(1), &first).expect("it is the first fact");
     let tagger = Tagger::new(&[2; 32]);
     room.apply(UtcMs(0), &RoomFact::PhaseMoved { phase: Phase::Open });

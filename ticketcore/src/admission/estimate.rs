@@ -25,8 +25,9 @@ const TOLD_MAX: u64 = 12;
 const OPEN_MAX: usize = 1_024;
 /// Ratios that are kept of each horizon.
 const RATIOS: usize = 512;
-/// Fewer ratios than this are not believed.
-const RATIOS_MIN: usize = 8;
+/// What is believed of ratios until there are others: a queue may move on as it did, or stop for a while.
+const BELIEVED: [f32; 16] =
+    [0.8, 0.9, 0.95, 1.0, 1.02, 1.04, 1.06, 1.08, 1.1, 1.12, 1.15, 1.2, 1.3, 1.4, 1.6, 2.0];
 /// The quantiles that are told.
 const QUANTILES: [f64; 2] = [0.5, 0.9];
 /// How fast the quantiles that are looked up move, so that what is told keeps what it promises though queues change their speed.
@@ -50,14 +51,14 @@ struct Told {
 }
 
 /// What estimates that look so far ahead were worth.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Judged {
     /// What was told and has not come true yet.
     open: VecDeque<Told>,
     /// How long it took, of how long it was said to take; oldest first.
     ratios: VecDeque<f32>,
-    /// Their quantiles, if there are enough.
-    quantiles: Option<[f64; 2]>,
+    /// Their quantiles.
+    quantiles: [f64; 2],
     /// Which quantiles of the ratios have turned out to be those of the waits, as differences from these.
     shifts: [f64; 2],
 }
@@ -110,7 +111,7 @@ impl WaitEstimate {
             }
         }
         let (at, told) = nearest?;
-        let [p50, p90] = self.quantiles(at);
+        let [p50, p90] = self.judged[at].quantiles;
         Some(Wait { p50_ms: whole(told * p50), p90_ms: whole(told * p90) })
     }
 
@@ -118,13 +119,6 @@ impl WaitEstimate {
     #[must_use]
     pub fn rate_per_s(&self) -> f64 {
         self.seen.len().checked_sub(1).map_or(0.0, |last| rate(&self.seen, last, 0) * 1_000.0)
-    }
-
-    /// The quantiles of the nearest horizon that has any.
-    fn quantiles(&self, nearest: usize) -> [f64; 2] {
-        let nearer = self.judged[..=nearest].iter().rev().find_map(|judged| judged.quantiles);
-        let further = || self.judged[nearest..].iter().find_map(|judged| judged.quantiles);
-        nearer.or_else(further).unwrap_or([1.0, 2.0])
     }
 }
 
@@ -147,9 +141,7 @@ impl Judged {
     }
 
     fn learn(&mut self, ratio: f64) {
-        for (shift, (part, told)) in
-            self.shifts.iter_mut().zip(QUANTILES.iter().zip(self.quantiles.iter().flatten()))
-        {
+        for (shift, (part, told)) in self.shifts.iter_mut().zip(QUANTILES.iter().zip(&self.quantiles)) {
             let kept = if ratio <= *told { 1.0 } else { 0.0 };
             *shift = (*shift + LEARNING * (part - kept)).clamp(-part, 1.0 - part);
         }
@@ -158,15 +150,26 @@ impl Judged {
         if self.ratios.len() > RATIOS {
             self.ratios.pop_front();
         }
-        if self.ratios.len() >= RATIOS_MIN {
-            let mut sorted: Vec<f32> = self.ratios.iter().copied().collect();
-            sorted.sort_by(f32::total_cmp);
-            let at = |part: usize| {
-                let place = number(sorted.len() as u64 - 1) * (QUANTILES[part] + self.shifts[part]);
-                f64::from(sorted[usize::try_from(whole(place)).unwrap_or(0)])
-            };
-            self.quantiles = Some([at(0), at(1)]);
-        }
+        self.look_up();
+    }
+
+    fn look_up(&mut self) {
+        let mut sorted: Vec<f32> = self.ratios.iter().copied().collect();
+        sorted.sort_by(f32::total_cmp);
+        let at = |part: usize| {
+            let place = number(sorted.len() as u64 - 1) * (QUANTILES[part] + self.shifts[part]);
+            f64::from(sorted[usize::try_from(whole(place)).unwrap_or(0)])
+        };
+        self.quantiles = [at(0), at(1)];
+    }
+}
+
+impl Default for Judged {
+    fn default() -> Self {
+        let ratios = VecDeque::from(BELIEVED);
+        let mut judged = Self { open: VecDeque::new(), ratios, quantiles: [1.0; 2], shifts: [0.0; 2] };
+        judged.look_up();
+        judged
     }
 }
 

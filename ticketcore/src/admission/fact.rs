@@ -16,7 +16,7 @@ pub enum RoomFact {
     /// The room was set up. Always the first.
     RoomOpened {
         /// How it works.
-        config: RoomConfig,
+        config: Box<RoomConfig>,
         /// The key of its lottery. Secret until the draw.
         draw_key: [u8; 32],
         /// The key of its [tags](super::Tagger). Secret for good.
@@ -25,7 +25,7 @@ pub enum RoomFact {
     /// The room works otherwise from now on.
     RoomChanged {
         /// How.
-        config: RoomConfig,
+        config: Box<RoomConfig>,
     },
     /// It moved on, or back to waiting.
     PhaseMoved {
@@ -120,8 +120,8 @@ mod tests {
     #[test]
     fn facts_round_trip_and_anything_else_is_refused() {
         let facts = [
-            RoomFact::RoomOpened { config: RoomConfig::default(), draw_key: [1; 32], tag_key: [2; 32] },
-            RoomFact::RoomChanged { config: RoomConfig::default() },
+            RoomFact::RoomOpened { config: Box::default(), draw_key: [1; 32], tag_key: [2; 32] },
+            RoomFact::RoomChanged { config: Box::default() },
             RoomFact::PhaseMoved { phase: Phase::Open },
             RoomFact::Joined { tag: EntrantTag([3; 16]) },
             RoomFact::Returned { number: 1 },

@@ -31,7 +31,7 @@ const NOW: UtcMs = UtcMs(1_800_000_000_000);
 
 fn opened() -> Outcome<Room> {
     let config = RoomConfig { entropy_source: "a block to come".to_owned(), ..RoomConfig::default() };
-    let first = RoomFact::RoomOpened { config, draw_key: [1; 32], tag_key: [2; 32] };
+    let first = RoomFact::RoomOpened { config: Box::new(config), draw_key: [1; 32], tag_key: [2; 32] };
     let mut room = Room::open(EventId(1), &first).ok_or("it is the first fact")?;
     room.apply(NOW, &RoomFact::PhaseMoved { phase: Phase::Prequeue });
     Ok(room)

@@ -126,17 +126,36 @@ impl Books {
 
     /// Of those who were told how long they would wait and were called: all, within p50, within p90.
     fn waits(&self) -> (u64, u64, u64) {
-        let calls = self.calls.lock();
         let mut waits = (0, 0, 0);
-        for told in self.told.lock().iter() {
-            let at = calls.partition_point(|(_, called)| *called <= told.position);
-            let Some((came, _)) = calls.get(at) else { continue };
-            let waited = u64::try_from((*came - told.at).as_millis()).unwrap_or(u64::MAX);
+        for (told, waited) in self.waited() {
             waits.0 += 1;
             waits.1 += u64::from(waited <= told.p50_ms);
             waits.2 += u64::from(waited <= told.p90_ms);
         }
         waits
+    }
+
+    /// What people were told who were called, and how long they waited, in milliseconds.
+    fn waited(&self) -> Vec<(Told, u64)> {
+        let calls = self.calls.lock();
+        let told = self.told.lock();
+        let waited = told.iter().filter_map(|told| {
+            let at = calls.partition_point(|(_, called)| *called <= told.position);
+            let (came, _) = calls.get(at)?;
+            Some((*told, u64::try_from((*came - told.at).as_millis()).ok()?))
+        });
+        waited.collect()
+    }
+
+    /// The same as a table: when told, in milliseconds of the sale; the place; what was told; how long it was.
+    pub fn waits_table(&self) -> String {
+        let began = self.calls.lock().first().map(|(at, _)| *at);
+        let mut table = String::from("told_at_ms,position,p50_ms,p90_ms,waited_ms\n");
+        for (told, waited) in self.waited() {
+            let at = began.map_or(0, |began| (told.at - began).as_millis());
+            table.push_str(&format!("{at},{},{},{},{waited}\n", told.position, told.p50_ms, told.p90_ms));
+        }
+        table
     }
 }
 

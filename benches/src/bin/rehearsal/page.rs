@@ -27,6 +27,7 @@ pub fn write(folder: &Path, verdict: &Verdict, books: &Books, wrong: &[String]) 
     let told = serde_json::to_string_pretty(&verdict.json(wrong))?;
     page.push_str(&format!("<h2>Figures</h2><pre>{told}</pre>"));
     std::fs::write(folder.join("index.html"), page)?;
+    std::fs::write(folder.join("waits.csv"), books.waits_table())?;
     Ok(())
 }
 

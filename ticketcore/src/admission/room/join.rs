@@ -125,6 +125,6 @@ impl Room {
                 return Err(RoomRefusal::Fixed { member: "entry" });
             }
         }
-        Ok(RoomFact::RoomChanged { config })
+        Ok(RoomFact::RoomChanged { config: Box::new(config) })
     }
 }

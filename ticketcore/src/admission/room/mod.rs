@@ -113,7 +113,7 @@ impl Room {
         let RoomFact::RoomOpened { config, draw_key, tag_key } = first else { return None };
         Some(Self {
             event,
-            config: Arc::new(config.clone()),
+            config: Arc::new(RoomConfig::clone(config)),
             draw_key: *draw_key,
             commitment: commitment(draw_key),
             tagger: Tagger::new(tag_key),
@@ -134,7 +134,7 @@ impl Room {
     pub fn apply(&mut self, at: UtcMs, fact: &RoomFact) {
         match fact {
             RoomFact::RoomOpened { .. } => {}
-            RoomFact::RoomChanged { config } => self.config = Arc::new(config.clone()),
+            RoomFact::RoomChanged { config } => self.config = Arc::new(RoomConfig::clone(config)),
             RoomFact::PhaseMoved { phase } => self.move_on(at, *phase),
             RoomFact::Joined { tag } => self.add(*tag),
             RoomFact::Returned { number } => self.over.remove(*number),

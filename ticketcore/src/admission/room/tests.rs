@@ -19,7 +19,7 @@ fn config() -> RoomConfig {
 }
 
 fn opened() -> Room {
-    let first = RoomFact::RoomOpened { config: config(), draw_key: [1; 32], tag_key: [2; 32] };
+    let first = RoomFact::RoomOpened { config: Box::new(config()), draw_key: [1; 32], tag_key: [2; 32] };
     Room::open(EventId(5), &first).unwrap()
 }
 
@@ -36,7 +36,7 @@ struct Tried {
 
 impl Tried {
     fn new() -> Self {
-        let first = RoomFact::RoomOpened { config: config(), draw_key: [1; 32], tag_key: [2; 32] };
+        let first = RoomFact::RoomOpened { config: Box::new(config()), draw_key: [1; 32], tag_key: [2; 32] };
         Self { room: opened(), facts: vec![(UtcMs(0), first)], now: UtcMs(1_000) }
     }
 
@@ -245,7 +245,7 @@ fn every_phase_refuses_what_it_does_not_do() {
     assert_eq!(room.place(0, UtcMs(0)), Err(RoomRefusal::NotInside));
     assert_eq!(room.become_phase(Phase::Drawing), Err(RoomRefusal::Phase { phase: Phase::Closed }));
     let config = RoomConfig { entropy_source: String::new(), ..config() };
-    let first = RoomFact::RoomOpened { config, draw_key: [1; 32], tag_key: [2; 32] };
+    let first = RoomFact::RoomOpened { config: Box::new(config), draw_key: [1; 32], tag_key: [2; 32] };
     let plain = Room::open(EventId(5), &first).unwrap();
     assert_eq!(plain.become_phase(Phase::Prequeue), Err(RoomRefusal::NoLottery));
     assert!(plain.become_phase(Phase::Queue).is_ok());

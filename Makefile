@@ -28,7 +28,7 @@ help: ## Says what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: test
-test: tools fmt clippy doc unit shuttle deny fuzz smoke simulate-short inspect server ## Everything, from a fresh clone; ends with the count.
+test: tools fmt clippy doc unit shuttle deny fuzz smoke simulate-short inspect rehearse-short server ## Everything, from a fresh clone; ends with the count.
 	@scripts/tally $(RESULTS)
 
 .PHONY: tools
@@ -112,7 +112,15 @@ server: ## The server as strangers meet it: every operation by schemathesis, met
 	$(CARGO) build $(CHECKED) -p ticketcore-server
 	scripts/check-server $(BUILT)/checked/ticketcore-server
 
+.PHONY: rehearse-short
+rehearse-short: ## Five thousand seats, twenty thousand people, over TCP: from the first in the queue to the last seat, bots among them.
+	$(CARGO) run $(CHECKED) -p ticketcore-benches --bin rehearsal -- --users 20000 --seats 5000 --json
+
 # What takes longer.
+
+.PHONY: rehearse
+rehearse: ## The same with 80,000 seats and a million people; draws a page.
+	$(CARGO) run --release -p ticketcore-benches --bin rehearsal -- --users 1000000 --seats 80000 --report $(BUILT)/rehearsal --json
 
 .PHONY: simulate
 simulate: ## Many simulated sales: make simulate SEEDS=0..2000

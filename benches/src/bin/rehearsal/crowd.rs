@@ -78,7 +78,7 @@ impl Crowd {
         let drawn = mix(u64::from(user)) % 1_000;
         let bots = u64::from(self.bots_permille);
         if drawn < bots {
-            if drawn % 2 == 0 { Kind::Scalper } else { Kind::Hoarder }
+            if drawn.is_multiple_of(2) { Kind::Scalper } else { Kind::Hoarder }
         } else if drawn < bots + (1_000 - bots) * 15 / 100 {
             Kind::Absent
         } else {

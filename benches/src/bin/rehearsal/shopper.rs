@@ -1,4 +1,4 @@
-//! [`shop`]: what somebody does who was called.
+//! [`Shopper`]: what somebody does who was called.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -152,9 +152,9 @@ impl Shopper {
             let refused: Value = serde_json::from_slice(&reply.body)?;
             let order = refused["order"]["orderId"].as_str().ok_or_else(|| reply.unexpected("an order"))?;
             let more = format!("idempotency-key: p{user}\r\n");
-            let body = format!(r#"{{"paymentMethodId":"pm_ok"}}"#);
+            let body = r#"{"paymentMethodId":"pm_ok"}"#;
             let line = format!("POST /v1/orders/{order}/payments");
-            reply = self.ask("payment", &self.crowd.request(&line, user, &more, Some(&body))).await?;
+            reply = self.ask("payment", &self.crowd.request(&line, user, &more, Some(body))).await?;
         }
         let order = text_after(&reply.body, b"\"orderId\":\"").map(str::to_owned);
         for _try in 0..TRIES {

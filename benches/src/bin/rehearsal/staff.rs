@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ticketcore::admission::{DrawRecord, EntrantTag, Permutation};
+use ticketcore::{Clock, SystemClock};
 
 use crate::crowd::Crowd;
 use crate::pool::{Pool, Reply};
@@ -56,7 +57,7 @@ impl Staff {
         let room = format!("/v1/admin/waiting-rooms/{event}");
         let before = self.ask(&format!("POST {room}/phase"), Some(r#"{"phase":"drawing"}"#)).await?;
         let before: Value = serde_json::from_slice(&before.body)?;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos();
+        let now = SystemClock.now();
         self.ask(&format!("POST {room}/draw"), Some(&format!(r#"{{"entropy":"{now}"}}"#))).await?;
         let draw = self.ask(&format!("GET /v1/waiting-room/{event}/draw"), None).await?;
         let draw: Value = serde_json::from_slice(&draw.body)?;

@@ -16,7 +16,7 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 RESULTS := $(BUILT)/test-results.log
 # The sanitizer's flags are unstable: nightly, or stable told to take them.
 FUZZ := $(shell if rustc +nightly --version >/dev/null 2>&1; then echo cargo +nightly fuzz; else echo RUSTC_BOOTSTRAP=1 cargo fuzz; fi)
-FUZZ_TARGETS := plan_import fact_decode record_decode commands store_files ticket_code
+FUZZ_TARGETS := plan_import fact_decode record_decode commands store_files ticket_code waiting_room
 FUZZ_SECONDS ?= 600
 SIMULATE := $(CARGO) run $(CHECKED) -p ticketcore --features testkit --example simulate --
 SEEDS ?= 0..2000

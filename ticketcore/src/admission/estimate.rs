@@ -88,8 +88,8 @@ impl WaitEstimate {
             let rate = rate(&self.seen, last, *horizon);
             let ahead = whole(rate * number(horizon.saturating_sub(RECORD_MS)));
             let due = judged.open.back().is_none_or(|told| now.since_ms(told.at) >= horizon / TOLD_MAX);
-            if let Some(ms) = plain(ahead + 1, rate).filter(|_| due) {
-                judged.open.push_back(Told { at: now, position: called + ahead, ms });
+            if let Some(ms) = plain(ahead.saturating_add(1), rate).filter(|_| due) {
+                judged.open.push_back(Told { at: now, position: called.saturating_add(ahead), ms });
             }
         }
     }
@@ -112,7 +112,7 @@ impl WaitEstimate {
         }
         let (at, told) = nearest?;
         let [p50, p90] = self.judged[at].quantiles;
-        Some(Wait { p50_ms: whole(told * p50), p90_ms: whole(told * p90) })
+        Some(Wait { p50_ms: whole(told * p50), p90_ms: whole(told * p90.max(p50)) })
     }
 
     /// Places called a second, lately.

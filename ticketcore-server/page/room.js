@@ -137,7 +137,9 @@ class Room {
       result.textContent = this.proof;
     };
     const button = checkable && h('button', { class: 'room-check', on: { click: check } }, 'Check my place');
-    return h('details', { open: Boolean(this.proof) }, h('summary', null, 'The lottery'), list, button, result);
+    // It is drawn anew with every look: what was opened stays open.
+    const toggled = (event) => { this.opened = event.target.open; };
+    return h('details', { open: this.opened, on: { toggle: toggled } }, h('summary', null, 'The lottery'), list, button, result);
   }
 
   leaveScreen() {

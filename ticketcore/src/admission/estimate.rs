@@ -27,7 +27,7 @@ const OPEN_MAX: usize = 1_024;
 const RATIOS: usize = 512;
 /// What is believed of ratios until there are others: a queue may move on as it did, or stop for a while.
 const BELIEVED: [f32; 16] =
-    [0.8, 0.9, 0.95, 1.0, 1.02, 1.04, 1.06, 1.08, 1.1, 1.12, 1.15, 1.2, 1.3, 1.4, 1.6, 2.0];
+    [0.8, 0.9, 1.0, 1.03, 1.06, 1.08, 1.1, 1.11, 1.12, 1.14, 1.17, 1.2, 1.3, 1.4, 1.6, 2.0];
 /// The quantiles that are told.
 const QUANTILES: [f64; 2] = [0.5, 0.9];
 /// How fast the quantiles that are looked up move, so that what is told keeps what it promises though queues change their speed.

@@ -18,6 +18,9 @@ use crate::{Args, READS_PER_PURCHASE};
 /// Waits that must have been told, for what they were worth to mean anything.
 const WAITS_MIN: u64 = 200;
 
+/// A sale to fewer users is over in a minute or so.
+const FEW_USERS: u32 = 100_000;
+
 /// One look at the sale.
 #[derive(Clone, Copy)]
 pub struct Point {
@@ -245,8 +248,12 @@ impl Verdict {
         let (p50, p90) = self.within();
         let told = self.waits.0;
         must(told >= WAITS_MIN, format!("{told} waits were told"));
-        must((40.0..=60.0).contains(&p50), format!("{p50:.1} % waited no longer than p50"));
-        must((85.0..=95.0).contains(&p90), format!("{p90:.1} % waited no longer than p90"));
+        // Waits of a minute's sale depend on each other: they say less.
+        let more = if args.users < FEW_USERS { 15.0 } else { 0.0 };
+        let kept = (40.0 - more..=60.0 + more).contains(&p50);
+        must(kept, format!("{p50:.1} % waited no longer than p50"));
+        let kept = (85.0 - more..=95.0 + more).contains(&p90);
+        must(kept, format!("{p90:.1} % waited no longer than p90"));
         let bots = real(self.sold_to_bots) / real(self.sold.max(1));
         let share = f64::from(args.bots_permille) / 1_000.0;
         let controlled = args.controls == crate::Controls::Off || bots <= share;

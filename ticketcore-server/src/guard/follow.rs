@@ -225,7 +225,9 @@ mod tests {
             audit: AuditConfig { enabled: false, ..AuditConfig::default() },
             ..GuardConfig::default()
         };
-        let folder = std::env::temp_dir().join(format!("ticketcore-follow-{}", std::process::id()));
+        static HOUSES: AtomicU64 = AtomicU64::new(0);
+        let number = HOUSES.fetch_add(1, Ordering::SeqCst);
+        let folder = std::env::temp_dir().join(format!("ticketcore-follow-{}-{number}", std::process::id()));
         let secrets = Secrets::open(&folder).unwrap();
         let (_stop, stopping) = watch::channel(false);
         let around = (&secrets, folder.as_path(), false);

@@ -232,6 +232,7 @@ mod tests {
         let (_stop, stopping) = watch::channel(false);
         let around = (&secrets, folder.as_path(), false);
         let guard = Guard::start(&config, around, &office, Arc::clone(&clock) as _, stopping).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
         House { office, guard, clock, event }
     }
 

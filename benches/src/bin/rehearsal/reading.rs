@@ -13,7 +13,7 @@ use crate::crowd::Crowd;
 use crate::{Outcome, READS_PER_PURCHASE, pool};
 
 /// Connections that read.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 24;
 /// Each reads again after so long: so many that read do not do so at once.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Reads begin when so many of a thousand seats are sold: before, holds are timed without them.

@@ -27,7 +27,7 @@ const OPEN_MAX: usize = 1_024;
 const RATIOS: usize = 512;
 /// What is believed of ratios until there are others: a queue may move on as it did, or stop for a while.
 const BELIEVED: [f32; 16] =
-    [0.8, 0.9, 1.0, 1.03, 1.06, 1.08, 1.1, 1.11, 1.12, 1.14, 1.17, 1.2, 1.3, 1.4, 1.6, 2.0];
+    [0.7, 0.85, 0.95, 1.0, 1.05, 1.08, 1.1, 1.11, 1.12, 1.15, 1.2, 1.3, 1.5, 1.6, 1.8, 2.2];
 /// The quantiles that are told.
 const QUANTILES: [f64; 2] = [0.5, 0.9];
 /// How fast the quantiles that are looked up move, so that what is told keeps what it promises though queues change their speed.
@@ -166,7 +166,8 @@ impl Judged {
 
 impl Default for Judged {
     fn default() -> Self {
-        let ratios = VecDeque::from(BELIEVED);
+        // Twice: estimates of the first minute are much alike, and few.
+        let ratios = [BELIEVED, BELIEVED].concat().into();
         let mut judged = Self { open: VecDeque::new(), ratios, quantiles: [1.0; 2], shifts: [0.0; 2] };
         judged.look_up();
         judged
@@ -223,7 +224,7 @@ mod tests {
         }
         let wait = estimate.wait(4_999).unwrap();
         assert!(wait.p50_ms.abs_diff(100_000) < 2_000, "{wait:?}");
-        assert!(wait.p90_ms >= wait.p50_ms && wait.p90_ms < 110_000, "{wait:?}");
+        assert!(wait.p90_ms >= wait.p50_ms && wait.p90_ms < 120_000, "{wait:?}");
         assert!((estimate.rate_per_s() - 50.0).abs() < 1.0);
     }
 

@@ -166,8 +166,7 @@ impl Judged {
 
 impl Default for Judged {
     fn default() -> Self {
-        // Twice: estimates of the first minute are much alike, and few.
-        let ratios = [BELIEVED, BELIEVED].concat().into();
+        let ratios = VecDeque::from(BELIEVED);
         let mut judged = Self { open: VecDeque::new(), ratios, quantiles: [1.0; 2], shifts: [0.0; 2] };
         judged.look_up();
         judged

@@ -123,7 +123,7 @@ fn secret() -> Outcome<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Everybody comes from this machine, so that only what is counted of each user tells: a person joins once or twice.
+/// Everybody comes from this machine, so that only what is counted of each user tells: a person joins once.
 fn controls(args: &Args) -> Outcome<GuardConfig> {
     let mut guard = GuardConfig::default();
     if args.controls == Controls::Off {
@@ -149,7 +149,8 @@ fn controls(args: &Args) -> Outcome<GuardConfig> {
         counts: Counted::Joins,
         by: Subject::User,
         seconds: 3_600,
-        over: 2,
+        // A window that slides counts what is older for less than one.
+        over: 1,
         points: 60,
         each: 0,
         points_max: 60,

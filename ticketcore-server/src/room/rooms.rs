@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
-use ticketcore::admission::{RoomConfig, RoomError, RoomFact, RoomKeys};
+use ticketcore::admission::{Health, RoomConfig, RoomError, RoomFact, RoomKeys};
 use ticketcore::checkout::Checkout;
 use ticketcore::store::{Store, StoreFailure, StreamId};
 use ticketcore::{BoxOffice, Clock, EventId, UtcMs};
@@ -33,6 +33,8 @@ pub struct Rooms {
     pub pulse: Arc<Pulse>,
     /// Who follows a status by a stream.
     pub followers: Arc<AtomicUsize>,
+    /// How the shop was at the last step of all rooms: who steps one in between has not measured it.
+    health: Mutex<Option<Health>>,
     stopping: AtomicBool,
     wake: (Mutex<()>, Condvar),
 }
@@ -64,6 +66,7 @@ impl Rooms {
             keys: RoomKeys::new(1, key),
             pulse: Arc::default(),
             followers: Arc::default(),
+            health: Mutex::new(None),
             stopping: AtomicBool::new(false),
             wake: (Mutex::new(()), Condvar::new()),
         }))
@@ -91,22 +94,17 @@ impl Rooms {
         Ok(())
     }
 
-    /// The thread ends soon, and all streams do.
+    /// The thread ends soon.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         let _guard = self.wake.0.lock();
         self.wake.1.notify_all();
     }
 
-    /// Whether it was told to stop.
-    #[must_use]
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
-    }
-
     fn step(&self, gateway_out: bool) {
         let now = self.clock.now();
         let health = self.pulse.health(now, gateway_out);
+        *self.health.lock() = Some(health);
         for desk in self.desks.load().values() {
             let stepped =
                 node().and_then(|node| desk.step(&self.store, &self.office, Some(health), (now, node)));
@@ -118,8 +116,8 @@ impl Rooms {
 
     /// Steps one room now: somebody has changed it.
     pub fn step_now(&self, desk: &Desk) {
-        let now = self.clock.now();
-        let stepped = node().and_then(|node| desk.step(&self.store, &self.office, None, (now, node)));
+        let (now, health) = (self.clock.now(), *self.health.lock());
+        let stepped = node().and_then(|node| desk.step(&self.store, &self.office, health, (now, node)));
         if let Err(error) = stepped {
             tracing::error!(event = %desk.event(), %error, "a waiting room stands still");
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::control::ControlConfig;
-use crate::limits::{ENTROPY_SOURCE_BYTES_MAX, NAME_BYTES_MAX};
+use crate::limits::ENTROPY_SOURCE_BYTES_MAX;
 
 /// What it takes to join: it keeps people from standing in the room many times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,8 +93,6 @@ impl RoomConfig {
         self.control.check()
     }
 }
-
-const _: () = assert!(ENTROPY_SOURCE_BYTES_MAX >= NAME_BYTES_MAX);
 
 /// # Errors
 /// If a value is not from `least` to `most`.

@@ -143,12 +143,6 @@ impl RoomJournal {
         self.state.lock().room.as_ref().map(look)
     }
 
-    /// The time a fact logged now would get: it never goes back.
-    #[must_use]
-    pub fn now(&self, clock: UtcMs) -> UtcMs {
-        clock.max(self.state.lock().logged)
-    }
-
     /// Does what the room decides, under its lock: `decide` gives what to tell the caller and what must happen first. If nothing must, what is
     /// told still waits for all that was decided before it.
     ///
@@ -162,7 +156,7 @@ impl RoomJournal {
         self.write(clock, |room, now| decide(room.as_mut().ok_or(RoomRefusal::NoRoom)?, now))
     }
 
-    /// Sets the room up. `None` if there is one already.
+    /// Sets the room up. False, and nothing has happened, if there is one already or the fact opens none.
     ///
     /// # Errors
     /// [`RoomError::Stopped`].
@@ -220,8 +214,7 @@ impl RoomJournal {
         })
     }
 
-    /// A store that answers at once calls [`complete`](CompletionSink::complete) inside `submit`, which submits what came meanwhile: nothing
-    /// can, since this thread is the one that sends.
+    /// No lock is held: a store that answers at once calls [`complete`](CompletionSink::complete) inside, which sends what came meanwhile.
     fn submit(&self, batch: Option<Batch>) {
         if let (Some(batch), Some(me)) = (batch, self.me.upgrade()) {
             self.store.submit(Completion::new(me, batch));

@@ -84,7 +84,7 @@ pub enum RoomRefusal {
 /// The state of one waiting room. Deterministic: it knows no clock and no chance, times and keys come with the facts.
 ///
 /// Facts are decided by the methods that return one ([`join`](Self::join), [`admit`](Self::admit), ...), and happen by
-/// [`apply`](Self::apply). A person takes some 45 bytes; everything about one person is O(1).
+/// [`apply`](Self::apply). A person takes some 30 bytes; everything about one person is O(1).
 pub struct Room {
     event: EventId,
     config: Arc<RoomConfig>,

@@ -1,5 +1,6 @@
 //! What the benchmarks share: venues on sale, requests, a clock that stands still, a store that keeps nothing; how figures are measured and told.
 
+pub mod child;
 mod clock;
 mod folder;
 pub mod guard;

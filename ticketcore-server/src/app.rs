@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use ticketcore::admission::RoomKeys;
 use ticketcore::checkout::{Checkout, CheckoutOptions};
+use ticketcore::limits::ROOM_KEYS_MAX;
 use ticketcore::order::Word;
 use ticketcore::store::LocalStore;
 use ticketcore::store::local::LocalOptions;
@@ -15,12 +17,12 @@ use crate::config::Config;
 use crate::external::External;
 use crate::guard::Guard;
 use crate::http::Metrics;
-
-/// What a server can't start for.
-pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 use crate::publish::Published;
 use crate::room::Rooms;
 use crate::till::Till;
+
+/// What a server can't start for.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What all requests share. Everything in it is ready when the first request comes, and is used behind an [`Arc`].
 pub struct App {
@@ -83,8 +85,8 @@ impl App {
         let guard = Guard::start(&config.guard, around, &office, Arc::clone(&clock), stopping.clone())?;
         let mut metrics = Metrics::new();
         metrics.register(|registry| guard.metrics().register(registry));
-        let room_key = secrets.get("room")?;
-        let rooms = Rooms::open(Arc::clone(&store) as _, Arc::clone(&office), Arc::clone(&clock), &room_key)?;
+        let room_keys = room_keys(&secrets)?;
+        let rooms = Rooms::open(Arc::clone(&store) as _, Arc::clone(&office), Arc::clone(&clock), room_keys)?;
         rooms.start(&checkout)?;
         Ok(Self {
             api_keys: ApiKeys::open(Arc::clone(&office)),
@@ -111,6 +113,20 @@ impl App {
     pub fn now(&self) -> UtcMs {
         self.clock.now()
     }
+}
+
+/// Of more generations than can be accepted at once, the newest.
+fn room_keys(secrets: &Secrets) -> Result<RoomKeys, StartError> {
+    let mut known = secrets.generations("room")?;
+    let mut newest = known.split_off(known.len().saturating_sub(ROOM_KEYS_MAX)).into_iter();
+    let (id, key) = newest.next().ok_or("no key for waiting rooms")?;
+    let mut keys = RoomKeys::new(id, &key);
+    for (id, key) in newest {
+        if !keys.rotate(id, &key) {
+            return Err(format!("key {id} of waiting rooms can't be used").into());
+        }
+    }
+    Ok(keys)
 }
 
 impl Drop for App {

@@ -5,11 +5,39 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ticketcore::OrderState;
+use ticketcore::admission::{PHASES, Phase};
 use ticketcore::order::{StepKind, TRANSITIONS};
+use ticketcore::{OrderState, SaleState};
 
-const BEGIN: &str = "<!-- transitions: drawn from the code; `WRITE_DOCS=1 cargo test -p ticketcore --test pages` draws them again -->\n";
-const END: &str = "<!-- end of transitions -->";
+const SALE_STATES: [SaleState; 7] = [
+    SaleState::Draft,
+    SaleState::Scheduled,
+    SaleState::Presale,
+    SaleState::Onsale,
+    SaleState::Paused,
+    SaleState::Closed,
+    SaleState::Cancelled,
+];
+
+/// Marks the beginning of a part of a page that is drawn.
+fn begin(part: &str) -> String {
+    format!(
+        "<!-- {part}: drawn from the code; `WRITE_DOCS=1 cargo test -p ticketcore --test pages` draws it again -->\n"
+    )
+}
+
+/// A part of a page is what is drawn, or becomes it if that was asked for.
+fn check(page: &str, part: &str, drawn: &str) {
+    let path = root().join(page);
+    let (begin, end, text) = (begin(part), format!("<!-- end of {part} -->"), read(&path));
+    let (before, rest) = text.split_once(&begin).expect("the page has the mark");
+    let (found, after) = rest.split_once(&end).expect("the page has the other mark");
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        fs::write(&path, [before, &begin, drawn, &end, after].concat()).expect("the page can be written");
+    } else {
+        assert_eq!(found, drawn, "{page} is not what the code says: run with WRITE_DOCS=1");
+    }
+}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the repository").to_owned()
@@ -66,16 +94,32 @@ fn drawn() -> String {
 
 #[test]
 fn the_state_diagram_of_an_order_is_drawn_from_its_table() {
-    let path = root().join("docs/SEMANTICS.md");
-    let page = read(&path);
-    let (before, rest) = page.split_once(BEGIN).expect("the page has the mark");
-    let (found, after) = rest.split_once(END).expect("the page has the other mark");
-    let drawn = drawn();
-    if std::env::var_os("WRITE_DOCS").is_some() {
-        fs::write(&path, [before, BEGIN, &drawn, END, after].concat()).expect("the page can be written");
-    } else {
-        assert_eq!(found, drawn, "docs/SEMANTICS.md is not what the code says: run with WRITE_DOCS=1");
+    check("docs/SEMANTICS.md", "transitions", &drawn());
+}
+
+fn name_of(phase: Phase) -> String {
+    format!("{phase:?}").to_lowercase()
+}
+
+#[test]
+fn what_a_sale_makes_of_a_room_is_drawn_from_the_code() {
+    let mut table = String::from("| phase |");
+    for sale in SALE_STATES {
+        write!(table, " {sale:?} |").expect("a string");
     }
+    let mut table = table.to_lowercase();
+    table.push_str(&format!("\n{}|\n", "|---".repeat(SALE_STATES.len() + 1)));
+    for phase in PHASES {
+        write!(table, "| `{}` |", name_of(phase)).expect("a string");
+        for sale in SALE_STATES {
+            match phase.follow(sale) {
+                same if same == phase => table.push_str(" - |"),
+                next => write!(table, " `{}` |", name_of(next)).expect("a string"),
+            }
+        }
+        table.push('\n');
+    }
+    check("docs/ADMISSION.md", "phases", &table);
 }
 
 #[test]

@@ -136,7 +136,43 @@ fn who_was_admitted_is_inside_after_a_power_cut_and_nobody_is_called_twice() {
     assert_eq!(admit(&journal), until, "the same admission");
     assert_eq!(journal.look(|room| room.called()), Some(3));
     let place = journal.look(|room| room.place(1, UtcMs(40))).unwrap().unwrap();
-    assert_eq!(place, Place::Inside { position: 1, until, tickets: 10 });
+    assert_eq!(place, Place::Inside { position: 1, since: UtcMs(30), until, tickets: 10 });
+}
+
+#[test]
+fn a_clock_that_jumps_ends_times_early_and_gives_nothing_twice() {
+    let journal = RoomJournal::open(Arc::new(MemoryStore::new()), EVENT, 1).unwrap();
+    let first = RoomFact::RoomOpened { config: Box::default(), draw_key: [1; 32], tag_key: [2; 32] };
+    assert!(journal.set_up(UtcMs(1), first).unwrap().wait().unwrap());
+    phase(&journal, Phase::Open);
+    (0..4).for_each(|person| assert_eq!(join(&journal, person).unwrap(), person));
+    let call = |at: UtcMs, count: u64| {
+        journal.change(at, |room, _| Ok(((), room.call(count)?))).unwrap().wait().unwrap();
+    };
+    let admit = |number: u32, at: UtcMs| {
+        let admitted = journal.change(at, |room, now| {
+            let admission = room.admit(number, now)?;
+            Ok((admission.until, admission.fact))
+        });
+        admitted.and_then(|written| written.wait())
+    };
+    call(UtcMs(1_000), 2);
+    let until = admit(0, UtcMs(1_000)).unwrap();
+    let ahead = UtcMs(until.0 * 1_000);
+    let place = |number: u32, at: UtcMs| journal.look(|room| room.place(number, at)).unwrap().unwrap();
+    assert!(matches!(place(1, ahead), Place::Lapsed { .. }), "his time to come is over");
+    call(ahead, 1);
+    let late = admit(2, ahead).unwrap();
+    assert!(late > ahead);
+    // The clock is set right. What was logged does not become undone: time goes on from where it was.
+    for at in [UtcMs(0), UtcMs(2_000)] {
+        assert_eq!(admit(2, at).unwrap(), late, "the same admission");
+        let lost = RoomError::Refused(RoomRefusal::Lapsed { called: UtcMs(1_000), until: UtcMs(301_000) });
+        assert_eq!(admit(1, at).unwrap_err(), lost);
+        call(at, 1);
+    }
+    assert_eq!(journal.look(|room| room.called()), Some(4), "nobody is called twice");
+    assert_eq!(admit(3, UtcMs(3_000)).unwrap(), late, "by the time that was logged");
 }
 
 #[test]

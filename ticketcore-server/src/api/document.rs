@@ -97,6 +97,7 @@ pub struct ProblemBody {
         admin::venues::plan,
         admin::events::add,
         admin::events::sale_state,
+        admin::orders::orders,
         admin::waiting_rooms::set_up,
         admin::waiting_rooms::phase,
         admin::waiting_rooms::draw,

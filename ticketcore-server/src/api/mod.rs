@@ -80,6 +80,7 @@ pub fn routes() -> Vec<Route> {
         webhooks::ROUTES,
         admin::venues::ROUTES,
         admin::events::ROUTES,
+        admin::orders::ROUTES,
         admin::waiting_rooms::ROUTES,
         admin::keys::ROUTES,
     ];

@@ -22,7 +22,13 @@ pub enum SecretError {
     /// It has not 64 hexadecimal digits.
     #[error("{0} is not 64 hexadecimal digits")]
     Malformed(String),
+    /// It was rotated as often as can be.
+    #[error("{0} has no number left for another generation")]
+    Generations(String),
 }
+
+/// The greatest number of a generation of a secret.
+const GENERATIONS_MAX: u16 = 999;
 
 /// Secrets of one server: 32 random bytes each, made at first use, in a folder that only its owner can read. An environment variable
 /// `TICKETCORE_SECRET_<NAME>` (64 hexadecimal digits) comes before the file.
@@ -46,14 +52,47 @@ impl Secrets {
     /// # Errors
     /// [`SecretError`].
     pub fn get(&self, name: &str) -> Result<[u8; 32], SecretError> {
+        self.find(name)?.map_or_else(|| self.make(&self.folder.join(name)), Ok)
+    }
+
+    /// All generations of a secret that is [rotated](Self::rotate), oldest first, with their numbers, at least one: the first is called `name`,
+    /// the others `name-2`, `name-3` and so on. One whose file is deleted is forgotten.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub fn generations(&self, name: &str) -> Result<Vec<(u16, [u8; 32])>, SecretError> {
+        let mut found = Vec::new();
+        for number in 1..=GENERATIONS_MAX {
+            found.extend(self.find(&generation(name, number))?.map(|secret| (number, secret)));
+        }
+        if found.is_empty() {
+            found.push((1, self.get(name)?));
+        }
+        Ok(found)
+    }
+
+    /// Makes the next generation of a secret, and gives its number.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub fn rotate(&self, name: &str) -> Result<u16, SecretError> {
+        let last = self.generations(name)?.last().map_or(0, |(number, _)| *number);
+        if last == GENERATIONS_MAX {
+            return Err(SecretError::Generations(name.to_owned()));
+        }
+        self.make(&self.folder.join(generation(name, last + 1)))?;
+        Ok(last + 1)
+    }
+
+    fn find(&self, name: &str) -> Result<Option<[u8; 32]>, SecretError> {
         let variable = format!("TICKETCORE_SECRET_{}", name.to_ascii_uppercase().replace('-', "_"));
         if let Ok(text) = std::env::var(&variable) {
-            return parse(&text).ok_or(SecretError::Malformed(variable));
+            return parse(&text).map(Some).ok_or(SecretError::Malformed(variable));
         }
         let path = self.folder.join(name);
         match File::open(&path) {
-            Ok(file) => read(&path, file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.make(&path),
+            Ok(file) => read(&path, file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(&path, error)),
         }
     }
@@ -75,6 +114,10 @@ impl Secrets {
         written.map_err(|error| failed(path, error))?;
         Ok(secret)
     }
+}
+
+fn generation(name: &str, number: u16) -> String {
+    if number == 1 { name.to_owned() } else { format!("{name}-{number}") }
 }
 
 fn read(path: &Path, mut file: File) -> Result<[u8; 32], SecretError> {
@@ -120,6 +163,21 @@ mod tests {
         assert_eq!(Secrets::open(&folder).unwrap().get("session").unwrap(), made);
         assert_ne!(Secrets::open(&folder).unwrap().get("ticket").unwrap(), made);
         assert_eq!(fs::metadata(folder.join("session")).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_rotated_secret_has_generations_and_one_that_is_deleted_is_forgotten() {
+        let folder = folder("rotated");
+        let secrets = Secrets::open(&folder).unwrap();
+        let first = secrets.generations("room").unwrap();
+        assert_eq!((first.len(), first[0]), (1, (1, secrets.get("room").unwrap())));
+        assert_eq!(secrets.rotate("room").unwrap(), 2);
+        let both = secrets.generations("room").unwrap();
+        assert_eq!((both.len(), both[0], both[1].0), (2, first[0], 2));
+        fs::remove_file(folder.join("room")).unwrap();
+        assert_eq!(secrets.generations("room").unwrap(), both[1..]);
+        assert_eq!(secrets.rotate("room").unwrap(), 3, "a number is not used twice");
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -11,7 +11,7 @@ use ticketcore::store::local::LocalOptions;
 use ticketcore::{BoxOffice, Clock, EventId, Options, SystemClock};
 use ticketcore_server::api::shapes::rfc3339;
 use ticketcore_server::app::StartError;
-use ticketcore_server::auth::{ApiKeys, NewKey, Scope};
+use ticketcore_server::auth::{ApiKeys, NewKey, Scope, Secrets};
 
 #[derive(Args)]
 pub struct Keys {
@@ -56,9 +56,17 @@ enum Action {
         /// Its public name.
         id: String,
     },
+    /// Makes another key that signs positions and admissions of waiting rooms, from the server's next start on. What the older ones have signed
+    /// stays good; delete the file of one, `secrets/room` or `secrets/room-N`, and it is not.
+    RotateRoom,
 }
 
 pub fn run(keys: &Keys) -> Result<ExitCode, StartError> {
+    if let Action::RotateRoom = keys.action {
+        let number = Secrets::open(&keys.data.join("secrets"))?.rotate("room")?;
+        println!("key {number} signs from the next start on");
+        return Ok(ExitCode::SUCCESS);
+    }
     let known = ApiKeys::open(office(&keys.data)?);
     let now = SystemClock.now();
     let told = |problem: ticketcore_server::http::Problem| -> StartError { problem.to_string().into() };
@@ -83,6 +91,7 @@ pub fn run(keys: &Keys) -> Result<ExitCode, StartError> {
             println!("{}", known.rotate(id, until).map_err(told)?.0);
         }
         Action::Revoke { id } => known.revoke(id).map_err(told)?,
+        Action::RotateRoom => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,8 @@ use super::check::Judged;
 
 /// How often it is looked for what is due.
 const LOOK: Duration = Duration::from_secs(1);
+/// Reputations are written down so often.
+const KEEP: Duration = Duration::from_secs(60);
 /// Holds and orders that are looked at in one go.
 const DUE_MAX: usize = 1_000;
 /// An order is looked at again so long after its hold should end, and so on until it has ended, in milliseconds.
@@ -148,12 +150,23 @@ pub(super) async fn look_again(
     office: Arc<BoxOffice>,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let mut kept = tokio::time::Instant::now();
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            _ = stopping.wait_for(|stop| *stop) => return,
-        }
+        let stopped = tokio::select! {
+            () = tokio::time::sleep(LOOK) => false,
+            _ = stopping.wait_for(|stop| *stop) => true,
+        };
         let Some(guard) = guard.upgrade() else { return };
+        if stopped || kept.elapsed() >= KEEP {
+            kept = tokio::time::Instant::now();
+            let guard = Arc::clone(&guard);
+            if let Err(error) = tokio::task::spawn_blocking(move || guard.keep()).await {
+                tracing::error!(%error, "writing reputations down");
+            }
+        }
+        if stopped {
+            return;
+        }
         let due = guard.followed.lock().due(guard.clock.now(), DUE_MAX);
         for (hold, followed) in due {
             guard.look_at(&office, hold, followed).await;

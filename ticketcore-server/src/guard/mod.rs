@@ -18,9 +18,11 @@ mod follow;
 mod limits;
 mod mark;
 mod metrics;
+mod remembered;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,9 +40,10 @@ use crate::auth::{Principal, Secrets, parse_user};
 use audit::Audit;
 use challenge::Challenges;
 use concurrency::Writers;
-use device::{DeviceId, Devices};
+use device::{DeviceId, Devices, derive};
 use follow::Followed;
 use limits::Policies;
+use remembered::Remembered;
 
 pub use captcha::{CaptchaError, CaptchaVerifier, SiteVerify};
 pub use check::{Judged, Sent};
@@ -87,6 +90,7 @@ pub struct Guard {
     captcha: Option<Box<dyn CaptchaVerifier>>,
     followed: Mutex<Watch<HoldId, Followed>>,
     audit: Audit,
+    remembered: Remembered,
     metrics: GuardMetrics,
     clock: Arc<dyn Clock>,
 }
@@ -105,9 +109,11 @@ impl Guard {
     ) -> Result<Arc<Self>, StartError> {
         let captcha = config.captcha.as_ref().map(SiteVerify::open).transpose()?;
         let secret = secrets.get("guard")?;
-        // Of this process: whoever learns a key of it can do nothing with it later.
+        // The same at the next start: what is remembered is of keys.
         let mut keyed = [0; 16];
-        getrandom::fill(&mut keyed).map_err(|error| error.to_string())?;
+        keyed.copy_from_slice(&derive(&secret, b"keys")[..16]);
+        let folder = data.join("guard");
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let guard = Arc::new(Self {
             allow: Networks::parse(&config.allow)?,
             deny: Networks::parse(&config.deny)?,
@@ -124,15 +130,34 @@ impl Guard {
             challenges: Challenges::new(&secret, config.challenge.clone()),
             captcha: captcha.map(|captcha| Box::new(captcha) as _),
             followed: Mutex::new(Watch::new(config.followed_max)),
-            audit: Audit::open(&config.audit, &secret, &data.join("guard"))?,
+            audit: Audit::open(&config.audit, &secret, &folder)?,
+            remembered: Remembered::new(&folder, &secret),
             metrics: GuardMetrics::default(),
             config: config.clone(),
             clock,
         });
+        guard.recall();
         if config.enabled {
             tokio::spawn(follow::look_again(Arc::downgrade(&guard), Arc::clone(office), stopping));
         }
         Ok(guard)
+    }
+
+    /// Nobody's reputation is worth not starting for.
+    fn recall(&self) {
+        match self.remembered.recall(self.judge.reputations(), self.clock.now()) {
+            Ok(known) => tracing::debug!(known, "reputations recalled"),
+            Err(error) => {
+                tracing::warn!(%error, "reputations are forgotten: `guard/reputations` can't be read")
+            }
+        }
+    }
+
+    /// Writes reputations down. Blocks.
+    fn keep(&self) {
+        if let Err(error) = self.remembered.keep(self.judge.reputations(), self.clock.now()) {
+            tracing::warn!(%error, "reputations can't be written to `guard/reputations`");
+        }
     }
 
     /// What is counted.

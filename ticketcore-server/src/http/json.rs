@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::call::Call;
 use super::code::Code;
 use super::problem::Problem;
+use super::strict;
 
 /// Reads the body of a request as JSON. An empty body is `{}`.
 ///
@@ -24,18 +25,7 @@ pub async fn read_json<T: DeserializeOwned>(call: &mut Call, bytes_max: usize) -
         None if bytes.is_empty() => {}
         _ => return Err(Problem::new(Code::UnsupportedMediaType, "Send `application/json`")),
     }
-    object(&bytes)?;
     parse(if bytes.is_empty() { b"{}" } else { &bytes })
-}
-
-/// Bodies are objects. A list of what would be the members in their order would be read, too: nobody means that.
-fn object(bytes: &[u8]) -> Result<(), Problem> {
-    if bytes.trim_ascii_start().first() != Some(&b'[') {
-        return Ok(());
-    }
-    // What is no JSON at all is told as that.
-    parse::<serde::de::IgnoredAny>(bytes)?;
-    Err(Problem::invalid("", "an object, not a list"))
 }
 
 /// Reads the body of a request.
@@ -56,17 +46,20 @@ pub async fn read_bytes(call: &mut Call, bytes_max: usize) -> Result<Bytes, Prob
     }
 }
 
-/// Parses JSON, strictly: what the type does not know is refused.
+/// Parses JSON, strictly: what the type does not know is refused, and so is a list in place of an object.
 ///
 /// # Errors
 /// [`Code::Malformed`], [`Code::ValidationFailed`].
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // Nearly everything fits; only what does not is read again, to say where.
-    if let Ok(parsed) = serde_json::from_slice(bytes) {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    if let Ok(parsed) = strict::deserialize(&mut reader)
+        && reader.end().is_ok()
+    {
         return Ok(parsed);
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let parsed = serde_path_to_error::deserialize(strict::Strict(&mut reader)).map_err(|error| {
         let pointer = pointer(error.path());
         let inner = error.into_inner();
         if inner.is_data() {
@@ -125,12 +118,49 @@ mod tests {
         assert!([Code::Malformed, Code::ValidationFailed].contains(&code(deep.as_bytes())));
     }
 
+    #[derive(Debug, Deserialize)]
+    struct Deep {
+        #[expect(dead_code, reason = "only whether it parses matters")]
+        one: Option<Asked>,
+        #[expect(dead_code, reason = "only whether it parses matters")]
+        many: Vec<Asked>,
+        #[expect(dead_code, reason = "only whether it parses matters")]
+        named: std::collections::BTreeMap<String, Asked>,
+        #[expect(dead_code, reason = "only whether it parses matters")]
+        either: Either,
+    }
+
+    #[derive(Debug, Deserialize)]
+    enum Either {
+        #[expect(dead_code, reason = "only whether it parses matters")]
+        Wrapped(Asked),
+        #[expect(dead_code, reason = "only whether it parses matters")]
+        Plain { list: Vec<u8> },
+    }
+
     #[test]
-    fn a_list_is_no_object() {
-        let refused = |text: &[u8]| object(text).err().map(|problem| problem.code());
-        assert_eq!(refused(b" \n[null]"), Some(Code::ValidationFailed));
-        assert_eq!(refused(b"[null"), Some(Code::Malformed));
-        assert_eq!((refused(b" {\"list\":[1]}"), refused(b""), refused(b"1")), (None, None, None));
+    fn a_list_is_no_object_at_any_depth() {
+        assert_eq!(code(b" \n[[1]]"), Code::ValidationFailed);
+        assert_eq!(code(b"[[1]"), Code::Malformed);
+        let deep = |one: &str, many: &str, named: &str, either: &str| {
+            let named = format!("{{\"a\":{named}}}");
+            let text = format!(r#"{{"one":{one},"many":[{many}],"named":{named},"either":{either}}}"#);
+            parse::<Deep>(text.as_bytes()).map_err(|problem| format!("{problem:?}"))
+        };
+        let (object, list) = (r#"{"list":[1]}"#, "[[1]]");
+        let (wrapped, plain) = (r#"{"Wrapped":{"list":[1]}}"#, r#"{"Plain":{"list":[1]}}"#);
+        deep(object, object, object, wrapped).unwrap();
+        deep("null", object, object, plain).unwrap();
+        for (told, place) in [
+            (deep(list, object, object, plain), "/one"),
+            (deep(object, list, object, plain), "/many/0"),
+            (deep(object, object, list, plain), "/named/a"),
+            (deep(object, object, object, r#"{"Wrapped":[[1]]}"#), "/either/Wrapped"),
+            (deep(object, object, object, r#"{"Plain":[[1]]}"#), "/either/Plain"),
+        ] {
+            let told = told.unwrap_err();
+            assert!(told.contains("ValidationFailed") && told.contains(place), "{told}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod respond;
 mod router;
 mod serve;
 mod service;
+mod strict;
 mod tally;
 mod tls;
 

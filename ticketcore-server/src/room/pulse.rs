@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use ticketcore::UtcMs;
 use ticketcore::admission::Health;
+use ticketcore::checkout::GatewayStatus;
 
 /// How far back is looked, in milliseconds.
 const WINDOW_MS: u64 = 10_000;
@@ -49,8 +50,8 @@ impl Pulse {
         }
     }
 
-    /// How the shop is doing, by the last ten seconds. Call it once a step.
-    pub fn health(&self, now: UtcMs, gateway_out: bool) -> Health {
+    /// How the shop is doing, by the last ten seconds, if its gateways do so. Call it once a step.
+    pub fn health(&self, now: UtcMs, gateways: &[GatewayStatus]) -> Health {
         let sample = Sample {
             requests: self.requests.swap(0, Ordering::Relaxed),
             errors: self.errors.swap(0, Ordering::Relaxed),
@@ -73,8 +74,10 @@ impl Pulse {
             checkout_p99_ms: p99.map(|ms| f64::from(*ms)),
             errors: part(sum(|sample| sample.errors), requests),
             shed: part(sum(|sample| sample.shed), requests),
-            authorise_ms: None,
-            gateway_out,
+            // The slowest, since nobody knows which one the next buyer uses.
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds of a call")]
+            authorise_ms: gateways.iter().filter_map(|line| line.authorize_ms).max().map(|ms| ms as f64),
+            gateway_out: gateways.iter().any(|line| !line.is_well),
         }
     }
 }
@@ -86,23 +89,34 @@ fn part(some: u64, all: u64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use ticketcore::order::Word;
+
     use super::*;
 
     #[test]
     fn what_is_older_than_ten_seconds_is_forgotten() {
         let pulse = Pulse::default();
-        let quiet = pulse.health(UtcMs(1_000), false);
-        assert_eq!((quiet.errors, quiet.checkout_p99_ms), (None, None));
+        let gateway = |is_well, authorize_ms| GatewayStatus {
+            name: Word::new("sandbox").unwrap(),
+            in_flight: 0,
+            waiting: 0,
+            is_well,
+            authorize_ms,
+        };
+        let quiet = pulse.health(UtcMs(1_000), &[gateway(true, None)]);
+        assert_eq!((quiet.errors, quiet.checkout_p99_ms, quiet.authorise_ms), (None, None, None));
+        assert!(!quiet.gateway_out);
         for ms in 1..=100 {
             pulse.count("place_order", 201, false, Duration::from_millis(ms));
         }
         pulse.count("get_event", 500, false, Duration::ZERO);
         pulse.count("place_hold", 503, true, Duration::ZERO);
-        let busy = pulse.health(UtcMs(2_000), true);
+        let busy = pulse.health(UtcMs(2_000), &[gateway(true, Some(300)), gateway(false, Some(200))]);
+        assert_eq!(busy.authorise_ms, Some(300.0));
         assert_eq!(busy.checkout_p99_ms, Some(99.0));
         assert_eq!((busy.errors, busy.shed), (Some(1.0 / 102.0), Some(1.0 / 102.0)));
         assert!(busy.gateway_out);
-        let later = pulse.health(UtcMs(12_001), false);
+        let later = pulse.health(UtcMs(12_001), &[]);
         assert_eq!((later.errors, later.checkout_p99_ms), (None, None));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use ticketcore::admission::{Health, RoomConfig, RoomError, RoomFact, RoomKeys};
-use ticketcore::checkout::Checkout;
+use ticketcore::checkout::{Checkout, GatewayStatus};
 use ticketcore::store::{Store, StoreFailure, StreamId};
 use ticketcore::{BoxOffice, Clock, EventId, UtcMs};
 
@@ -48,7 +48,7 @@ impl Rooms {
         store: Arc<dyn Store>,
         office: Arc<BoxOffice>,
         clock: Arc<dyn Clock>,
-        key: &[u8; 32],
+        keys: RoomKeys,
     ) -> Result<Arc<Self>, RoomError> {
         let unlisted = |failure: StoreFailure| RoomError::Stopped(failure.to_string());
         let mut desks = HashMap::new();
@@ -63,7 +63,7 @@ impl Rooms {
             clock,
             desks: ArcSwap::from_pointee(desks),
             adding: Mutex::new(()),
-            keys: RoomKeys::new(1, key),
+            keys,
             pulse: Arc::default(),
             followers: Arc::default(),
             health: Mutex::new(None),
@@ -82,9 +82,9 @@ impl Rooms {
         thread.spawn(move || {
             while !rooms.stopping.load(Ordering::Acquire) {
                 let Some(checkout) = checkout.upgrade() else { return };
-                let gateway_out = checkout.status().gateways.iter().any(|gateway| !gateway.is_well);
+                let gateways = checkout.status().gateways;
                 drop(checkout);
-                rooms.step(gateway_out);
+                rooms.step(&gateways);
                 let mut guard = rooms.wake.0.lock();
                 if !rooms.stopping.load(Ordering::Acquire) {
                     rooms.wake.1.wait_for(&mut guard, STEP);
@@ -101,9 +101,9 @@ impl Rooms {
         self.wake.1.notify_all();
     }
 
-    fn step(&self, gateway_out: bool) {
+    fn step(&self, gateways: &[GatewayStatus]) {
         let now = self.clock.now();
-        let health = self.pulse.health(now, gateway_out);
+        let health = self.pulse.health(now, gateways);
         *self.health.lock() = Some(health);
         for desk in self.desks.load().values() {
             let stepped =

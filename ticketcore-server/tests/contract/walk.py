@@ -141,6 +141,7 @@ class Walk:
         for state in ("onsale", "paused"):
             self.call("set_sale_state", 200, self.staff, {"state": state}, eventId=event)
         self.call("set_sale_state", 409, self.staff, {"state": "draft"}, eventId=event)
+        self.call("list_orders", 200, self.staff, eventId=event)
         entry = self.call("join_waiting_list", 201, self.buyer, {"places": 2}, eventId=event).json["entry"]
         self.call("get_waiting_list", 200, self.buyer, eventId=event)
         self.call("leave_waiting_list", 204, self.buyer, eventId=event, entry=entry)

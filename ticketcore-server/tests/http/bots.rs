@@ -144,6 +144,7 @@ fn review_order_lets_a_suspected_buyer_have_his_tickets() {
             .with("idempotency-key", &format!("{decision} {order}"))
             .post(&path, &json!({"decision": decision}))
     };
+    list_orders_shows_staff_what_waits(&server, &parked, &other);
     decide(&buyer, &parked, "approve").ok(403).problem("forbidden");
     decide(&server.staff(), &parked, "perhaps").ok(400).problem("validation_failed");
     decide(&server.staff(), &parked, "approve").ok(200);
@@ -153,6 +154,30 @@ fn review_order_lets_a_suspected_buyer_have_his_tickets() {
         let path = format!("/v1/orders/{}", order["orderId"].as_str().unwrap());
         until(|| buyer.get(&path).ok(200).json()["status"] == status);
     }
+}
+
+/// Two orders are in review, and no others are there.
+fn list_orders_shows_staff_what_waits(server: &Server, one: &Value, other: &Value) {
+    let staff = server.staff();
+    let path = format!("/v1/admin/events/{}/orders", one["eventId"].as_str().unwrap());
+    let ids = |page: &Value| -> Vec<Value> {
+        page["items"].as_array().unwrap().iter().map(|order| order["orderId"].clone()).collect()
+    };
+    let mut both = vec![one["orderId"].clone(), other["orderId"].clone()];
+    let page = staff.get(&format!("{path}?status=in_review&limit=1")).ok(200).json();
+    let next = page["next"].as_str().unwrap();
+    let last = staff.get(&format!("{path}?status=in_review&limit=1&cursor={next}")).ok(200).json();
+    assert_eq!(last.get("next"), None, "{last}");
+    let mut found = [ids(&page), ids(&last)].concat();
+    for list in [&mut found, &mut both] {
+        list.sort_by_key(Value::to_string);
+    }
+    assert_eq!(found, both);
+    assert_eq!(ids(&staff.get(&path).ok(200).json()).len(), 2);
+    assert_eq!(ids(&staff.get(&format!("{path}?status=confirmed")).ok(200).json()).len(), 0);
+    staff.get(&format!("{path}?status=lost")).ok(400).problem("validation_failed");
+    server.buyer().get(&path).ok(403).problem("forbidden");
+    staff.get("/v1/admin/events/evt_0000000000000/orders").ok(404).problem("unknown_event");
 }
 
 #[track_caller]

@@ -20,6 +20,7 @@ const TESTS: &[&str] = &[
     include_str!("refusals.rs"),
     include_str!("staff.rs"),
     include_str!("stopping.rs"),
+    include_str!("admission.rs"),
     include_str!("waiting_room.rs"),
 ];
 

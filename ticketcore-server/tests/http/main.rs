@@ -1,5 +1,7 @@
 //! The real binary, over HTTP.
 
+#[cfg(test)]
+mod admission;
 mod bad_input;
 #[cfg(test)]
 mod bots;

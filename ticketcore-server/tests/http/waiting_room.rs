@@ -1,8 +1,11 @@
 //! The waiting room: joining, the lottery, coming in, and what it takes to hold.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use ticketcore::admission::{EntrantTag, verify_inclusion};
 
@@ -30,27 +33,32 @@ fn draw(server: &Server, entropy: &str) -> Reply {
 }
 
 /// A key that acts for buyers and passes no room.
-fn shop(server: &Server) -> Client {
+pub fn shop(server: &Server) -> Client {
     let asked = json!({"name": "shop", "scopes": ["sell"]});
     let made = server.staff().post("/v1/admin/keys", &asked).ok(201).json();
     server.anybody().with_token(made["key"].as_str().unwrap())
 }
 
 /// Somebody with an account at that shop who has not been here before.
-fn newcomer(shop: &Client) -> Client {
+pub fn newcomer(shop: &Client) -> Client {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     shop.with("acting-user", &format!("user-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
-fn join(server: &Server, buyer: &Client) -> Reply {
+pub fn join(server: &Server, buyer: &Client) -> Reply {
     buyer.post("/v1/waiting-room/join", &json!({"eventId": server.event}))
 }
 
-fn token(place: &Value) -> &str {
+pub fn token(place: &Value) -> &str {
     place["positionToken"].as_str().unwrap()
 }
 
-fn admit(buyer: &Client, place: &Value) -> Reply {
+/// The number of the key that signed a place's token.
+fn signed_with(place: &Value) -> u8 {
+    BASE64_URL_SAFE_NO_PAD.decode(&token(place)[4..]).unwrap()[3]
+}
+
+pub fn admit(buyer: &Client, place: &Value) -> Reply {
     buyer.post("/v1/waiting-room/admit", &json!({"positionToken": token(place)}))
 }
 
@@ -59,7 +67,7 @@ fn status(server: &Server) -> Value {
 }
 
 /// Asks to come in until it is so.
-fn come_in(buyer: &Client, place: &Value) -> Value {
+pub fn come_in(buyer: &Client, place: &Value) -> Value {
     let began = Instant::now();
     loop {
         let reply = admit(buyer, place);
@@ -72,7 +80,7 @@ fn come_in(buyer: &Client, place: &Value) -> Value {
     }
 }
 
-fn open_room(server: &Server, config: &Value) {
+pub fn open_room(server: &Server, config: &Value) {
     set_up(server, config);
     phase(server, "open").ok(200);
 }
@@ -166,7 +174,7 @@ fn move_waiting_room_draw_lottery_prove_entry_and_get_draw_that_anybody_can_chec
         folder.join(name)
     };
     let verify = |draw: &Value, entry: &Value| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ticketcore-server"))
+        let output = Command::new(env!("CARGO_BIN_EXE_ticketcore-server"))
             .arg("verify-draw")
             .arg(file("draw", draw))
             .arg("--status")
@@ -204,58 +212,6 @@ fn move_waiting_room_draw_lottery_prove_entry_and_get_draw_that_anybody_can_chec
     positions.sort_unstable();
     assert_eq!(positions, (0..7).collect::<Vec<_>>());
     std::fs::remove_dir_all(folder).unwrap();
-}
-
-#[test]
-fn admit_lets_in_in_order_and_a_hold_takes_an_admission() {
-    let server = Server::start();
-    let shop = shop(&server);
-    open_room(
-        &server,
-        &json!({"ticketsPerAdmission": 2, "control": {"targetActive": 5, "floorActive": 5, "increasePerStep": 1}}),
-    );
-    let buyer = newcomer(&shop);
-    let seats = server.seats(0, 3);
-    let asked = json!({"eventId": server.event, "seatIds": [seats[0]]});
-    let hold = |client: &Client, key: &str| client.with("idempotency-key", key).post("/v1/holds", &asked);
-    let refused = hold(&buyer, "none").ok(403).problem("admission_required");
-    assert_eq!(refused["waitingRoom"], format!("/v1/waiting-room/{}", server.event));
-    let place = join(&server, &buyer).ok(201).json();
-    hold(&buyer.with("admission-token", token(&place)), "position").ok(403).problem("room_token");
-    let admitted = come_in(&buyer, &place);
-    assert_eq!(admitted["ticketsLeft"], 2);
-    let again = admit(&buyer, &place).ok(200).json();
-    assert_eq!(again["expiresAt"], admitted["expiresAt"], "a lost answer");
-    let pass = admitted["admissionToken"].as_str().unwrap();
-    // It is one buyer's.
-    hold(&newcomer(&shop).with("admission-token", pass), "foreign").ok(403).problem("room_token");
-    let inside = buyer.with("admission-token", pass);
-    let many = json!({"eventId": server.event, "seatIds": seats});
-    let refused = inside.with("idempotency-key", "many").post("/v1/holds", &many).ok(409);
-    assert_eq!(refused.problem("admission_tickets")["ticketsLeft"], 2);
-    let held = hold(&inside, "one").ok(201).json();
-    // The same again uses nothing up.
-    hold(&inside, "one").ok(201);
-    assert_eq!(admit(&buyer, &place).ok(200).json()["ticketsLeft"], 1);
-    let order = json!({"holdId": held["holdId"], "paymentMethodId": "pm_ok"});
-    buyer.with("idempotency-key", "o").post("/v1/orders", &order).ok(403).problem("admission_required");
-    inside.with("idempotency-key", "o").post("/v1/orders", &order).ok(201);
-    // A refused hold gives its tickets back; so does one that is released.
-    let taken = json!({"eventId": server.event, "seatIds": [seats[0]]});
-    inside.with("idempotency-key", "taken").post("/v1/holds", &taken).ok(409).problem("seats_unavailable");
-    let other = json!({"eventId": server.event, "seatIds": [seats[1]]});
-    let held = inside.with("idempotency-key", "two").post("/v1/holds", &other).ok(201).json();
-    assert_eq!(admit(&buyer, &place).ok(200).json()["ticketsLeft"], 0);
-    inside.delete(&format!("/v1/holds/{}", held["holdId"].as_str().unwrap())).ok(204);
-    assert_eq!(admit(&buyer, &place).ok(200).json()["ticketsLeft"], 1);
-    // Who goes out has used his admission up.
-    let leave = json!({"positionToken": token(&place)});
-    buyer.post("/v1/waiting-room/leave", &leave).ok(204);
-    inside.with("idempotency-key", "out").post("/v1/holds", &other).ok(403).problem("admission_expired");
-    admit(&buyer, &place).ok(409).problem("not_in_room");
-    // Staff need none.
-    let staff = server.staff().with("acting-user", "ann");
-    staff.with("idempotency-key", "staff").post("/v1/holds", &other).ok(201);
 }
 
 #[test]
@@ -348,6 +304,10 @@ fn killed_the_room_has_every_place_phase_and_admission() {
     let admitted = come_in(&people[0], &places[0]);
     let (event, commitment) = (server.event.clone(), status(&server)["lottery"]["commitment"].clone());
     drop(server);
+    // From now on another key signs.
+    let rotate = ["keys", "--data", data, "rotate-room"];
+    let rotated = Command::new(env!("CARGO_BIN_EXE_ticketcore-server")).args(rotate).status().unwrap();
+    assert!(rotated.success());
     let server = Server::with(&["--data", data]);
     assert_eq!(server.event, event);
     assert_eq!(status(&server)["lottery"]["commitment"], commitment);
@@ -355,6 +315,7 @@ fn killed_the_room_has_every_place_phase_and_admission() {
         let buyer = Client { address: server.address, ..buyer.clone() };
         let again = join(&server, &buyer).ok(200).json();
         assert_eq!((&again["number"], &again["position"]), (&place["number"], &place["position"]));
+        assert_eq!([signed_with(place), signed_with(&again)], [1, 2]);
         // Tokens of before the kill are good.
         assert!([200, 202].contains(&admit(&buyer, place).status));
     }

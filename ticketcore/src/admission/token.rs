@@ -11,7 +11,7 @@
 //! | 12..28 | position, admission: the entrant's tag; invitation: its key, 16 random bytes |
 //! | 28..36 | device, zeros if not known |
 //! | 36..44 | join number; of an invitation 0 |
-//! | 44..52 | signed at, Unix time in milliseconds |
+//! | 44..52 | position, invitation: signed at; admission: let in at; Unix time in milliseconds |
 //! | 52..60 | good until (exclusive), Unix time in milliseconds |
 //! | 60..64 | admission: tickets that may be bought with it; else 0 |
 //! | 64..96 | HMAC-SHA-256 over bytes 0..64 with the key |
@@ -74,7 +74,7 @@ pub struct Token {
     pub device: [u8; 8],
     /// The join number.
     pub number: u64,
-    /// When it was signed.
+    /// When it was signed; of an admission, since when it is.
     pub issued: UtcMs,
     /// When it ends: from this millisecond on it is no good.
     pub until: UtcMs,

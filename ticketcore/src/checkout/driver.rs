@@ -13,7 +13,7 @@ use super::options::CheckoutOptions;
 use super::pool::Pool;
 use super::progress::Progress;
 use super::reconcile::{ReconcileReport, Rounds};
-use super::status::{CheckoutStatus, GatewayStatus};
+use super::status::CheckoutStatus;
 use super::underway::{Underway, stopped};
 use super::waits::take_turns;
 use crate::answer::{CommandError, Order, Stepped};
@@ -221,12 +221,8 @@ impl Checkout {
     /// How busy it is.
     #[must_use]
     pub fn status(&self) -> CheckoutStatus {
-        let gateway = |line: &Arc<Line>| {
-            let (in_flight, waiting, is_well) = line.status();
-            GatewayStatus { name: line.name.clone(), in_flight, waiting, is_well }
-        };
         let driven = self.inner.drives.lock().len();
-        CheckoutStatus { driven, gateways: self.inner.lines.iter().map(gateway).collect() }
+        CheckoutStatus { driven, gateways: self.inner.lines.iter().map(|line| line.status()).collect() }
     }
 
     /// What the last round of its own reconciler found, if it has one.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::callers::Callers;
+use super::lately::Lately;
 use super::options::CheckoutOptions;
 use super::pool::Shared;
+use super::status::GatewayStatus;
 use super::waits::{either, take_turns};
 use crate::answer::CommandError;
 use crate::gateway::{Answer, CircuitBreaker, InFlight, Pass, PaymentGateway, Permit, Reply};
@@ -34,12 +36,15 @@ struct LineState {
     /// Who waits for room, in the order in which they came.
     waiting: BTreeMap<u64, Waker>,
     tickets: u64,
+    authorizations: Lately,
 }
 
 /// What a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asks {
-    /// To have something done.
+    /// To have money reserved.
+    Money,
+    /// To have something else done.
     Deed,
     /// To learn where something stands.
     News,
@@ -90,7 +95,12 @@ impl Line {
             in_flight: InFlight::new(options.in_flight_max),
             waiting_max: options.waiting_max,
             call_timeout_ms: options.call_timeout_ms,
-            state: Mutex::new(LineState { breaker, waiting: BTreeMap::new(), tickets: 0 }),
+            state: Mutex::new(LineState {
+                breaker,
+                waiting: BTreeMap::new(),
+                tickets: 0,
+                authorizations: Lately::default(),
+            }),
             callers,
         })
     }
@@ -103,13 +113,14 @@ impl Line {
         call: impl FnOnce(&dyn PaymentGateway, Reply<T>) + Send + 'static,
     ) -> Result<Answer<T>, NotCalled> {
         let room = self.room().await?;
-        let pass = self.state.lock().breaker.enter(self.clock.now()).map_err(NotCalled::Shut)?;
+        let began = self.clock.now();
+        let pass = self.state.lock().breaker.enter(began).map_err(NotCalled::Shut)?;
         let slot = Slot::new();
         let told = Arc::clone(&slot);
         let line = Arc::clone(self);
         let reply = Reply::new(move |answer: Answer<T>| {
             let unknown = matches!(answer, Answer::Unknown { .. });
-            line.leave(pass, answer.is_healthy(), asks == Asks::News && unknown);
+            line.leave((pass, began), answer.is_healthy(), asks, unknown);
             drop(room);
             told.fill(answer);
         });
@@ -136,10 +147,17 @@ impl Line {
         shut.or_else(|| (state.waiting.len() >= self.waiting_max).then_some(1_000))
     }
 
-    /// Calls under way, who waits for room, and whether calls go out as usual.
-    pub fn status(&self) -> (u32, usize, bool) {
+    /// How it does.
+    pub fn status(&self) -> GatewayStatus {
+        let now = self.clock.now();
         let state = self.state.lock();
-        (self.in_flight.count(), state.waiting.len(), state.breaker.is_closed())
+        GatewayStatus {
+            name: self.name.clone(),
+            in_flight: self.in_flight.count(),
+            waiting: state.waiting.len(),
+            is_well: state.breaker.is_closed(),
+            authorize_ms: state.authorizations.mean_ms(now),
+        }
     }
 
     /// Ends the threads that call; waits for the calls they are in.
@@ -147,11 +165,15 @@ impl Line {
         self.callers.end();
     }
 
-    /// Notes how a call ended. `vague`: a payment that is being worked on can't be told from a gateway that does not answer, so that counts
-    /// only if the gateway is on trial.
-    fn leave(&self, pass: Pass, went_well: bool, vague: bool) {
+    /// Notes how a call ended. News that are unknown: a payment that is being worked on can't be told from a gateway that does not answer, so
+    /// that counts only if the gateway is on trial.
+    fn leave(&self, (pass, began): (Pass, UtcMs), went_well: bool, asks: Asks, unknown: bool) {
         let now = self.clock.now();
+        let vague = asks == Asks::News && unknown;
         let mut state = self.state.lock();
+        if asks == Asks::Money {
+            state.authorizations.record(now, now.since_ms(began));
+        }
         if !vague || !state.breaker.is_closed() {
             state.breaker.leave(pass, now, went_well);
         }

@@ -69,6 +69,7 @@ mod callers;
 mod drive;
 mod driver;
 mod inner;
+mod lately;
 mod line;
 mod money;
 mod options;

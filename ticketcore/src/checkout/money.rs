@@ -69,7 +69,7 @@ impl Hand<'_> {
             return_url: self.drive.return_url(charge.attempt).or(self.inner.options.return_url.clone()),
         };
         match line
-            .call(&self.inner.pool, Asks::Deed, move |gateway, reply| gateway.authorize(call, reply))
+            .call(&self.inner.pool, Asks::Money, move |gateway, reply| gateway.authorize(call, reply))
             .await
         {
             Err(not) => {

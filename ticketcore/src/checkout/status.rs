@@ -22,4 +22,7 @@ pub struct GatewayStatus {
     pub waiting: usize,
     /// Whether calls go out as usual; if not, its circuit breaker is open.
     pub is_well: bool,
+    /// How long it took to answer when money was to be reserved: the mean of the last ten seconds, in milliseconds. `None` if there was no
+    /// answer in that time.
+    pub authorize_ms: Option<u64>,
 }

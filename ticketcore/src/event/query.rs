@@ -188,6 +188,24 @@ impl EventCore {
         own.into_iter().filter_map(details).collect()
     }
 
+    /// Orders after a number, ascending, at most `limit`: all, or those in one state. O(orders).
+    pub fn orders_after(
+        &self,
+        after: HoldNumber,
+        state: Option<OrderState>,
+        limit: usize,
+    ) -> Vec<OrderDetails> {
+        let mut found = Vec::new();
+        self.each_order(|number, order| {
+            if number > after && state.is_none_or(|state| order.state == state) {
+                found.push(number);
+            }
+        });
+        found.sort_unstable();
+        let details = |number| self.order_details(OrderId { event: self.id, number }).ok();
+        found.into_iter().take(limit).filter_map(details).collect()
+    }
+
     /// Whose hold or order it is.
     pub fn user_of(&self, number: HoldNumber) -> Option<UserId> {
         with_shards(&self.state, ShardSet::One(number.shard()), |scope| {

@@ -195,6 +195,12 @@ impl Judge {
         Assessment { score, signals, verdict, applied }
     }
 
+    /// What is remembered of users and devices for longer than any window.
+    #[must_use]
+    pub const fn reputations(&self) -> &Reputations {
+        &self.reputations
+    }
+
     /// How full its memories are: counters, reputations.
     #[must_use]
     pub fn fullness(&self) -> [Fullness; 2] {

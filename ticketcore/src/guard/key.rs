@@ -50,6 +50,12 @@ impl Key {
         self.0
     }
 
+    /// With [bits](Self::bits) that were kept.
+    #[must_use]
+    pub const fn of_bits(bits: u64) -> Key {
+        Key(if bits == 0 { 1 } else { bits })
+    }
+
     /// Another key of the same somebody: one for each thing that is counted of him.
     #[must_use]
     pub fn with(self, what: u64) -> Key {

@@ -61,6 +61,29 @@ impl Reputations {
         i32::try_from(thousandths / 1_000).unwrap_or(0)
     }
 
+    /// All that is known, to be [recalled](Self::recall) elsewhere or later. O(keys there is room for).
+    #[must_use]
+    pub fn all(&self, clock: UtcMs) -> Vec<(Key, i32)> {
+        let half_life = u64::from(self.half_life_s);
+        let mut known = Vec::new();
+        self.table.each(clock, |key, kept, now_ms| {
+            let thousandths = i32::try_from(left(kept, half_life, now_ms)).unwrap_or(0);
+            if thousandths.unsigned_abs() >= 1_000 {
+                known.push((key, thousandths));
+            }
+        });
+        known
+    }
+
+    /// What was known of somebody at a time, in thousandths of a point: from now on that is what is.
+    pub fn recall(&self, (key, thousandths): (Key, i32), was: UtcMs, clock: UtcMs) {
+        let bound = REPUTATION_MAX * 1_000;
+        let thousandths = thousandths.clamp(-bound, bound);
+        self.table.update(key, clock, |kept, now_ms| {
+            *kept = [thousandths.cast_unsigned(), second(was.0.min(now_ms))];
+        });
+    }
+
     /// How full the memory is.
     #[must_use]
     pub fn fullness(&self) -> Fullness {
@@ -104,6 +127,33 @@ mod tests {
             reputations.add(key, sign * 10, at(1_000));
             assert_eq!(reputations.of(key, at(1_000)), sign * 50);
         }
+    }
+
+    #[test]
+    fn what_is_recalled_is_what_was_known_less_what_was_forgotten_meanwhile() {
+        let keyed = Keyed::new([6; 16]);
+        let (ann, bob, eve) = (
+            keyed.key(Subject::User, 0, b"ann"),
+            keyed.key(Subject::User, 0, b"bob"),
+            keyed.key(Subject::User, 0, b"eve"),
+        );
+        let at = |s: u64| UtcMs(1_000_000 + s * 1_000);
+        let before = Reputations::new(64, 1_000);
+        before.add(ann, 80, at(0));
+        before.add(eve, 1, at(0));
+        before.add(bob, -80, at(500));
+        let mut known = before.all(at(500));
+        known.sort_unstable();
+        let mut expected = vec![(ann, 60_000), (bob, -80_000)];
+        expected.sort_unstable();
+        assert_eq!(known, expected, "who is nearly forgotten is not kept");
+        let after = Reputations::new(64, 1_000);
+        for one in known {
+            after.recall(one, at(500), at(1_500));
+        }
+        assert_eq!((after.of(ann, at(1_500)), after.of(bob, at(1_500))), (30, -40));
+        after.recall((eve, i32::MIN), at(9_000), at(2_000));
+        assert_eq!(after.of(eve, at(2_000)), -REPUTATION_MAX, "bounded, and from no later than now");
     }
 
     #[test]

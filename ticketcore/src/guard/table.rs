@@ -118,6 +118,20 @@ impl<M: Memory> Table<M> {
         look(&memory, now)
     }
 
+    /// Looks at everything that is known, with the table's time. A shard after the other is locked for it.
+    pub fn each(&self, clock: UtcMs, mut look: impl FnMut(Key, M, u64)) {
+        for shard in &self.shards {
+            let shard = shard.lock();
+            let now = shard.steady.look(clock);
+            for bucket in 0..shard.buckets {
+                for (way, bits) in shard.keys(bucket).iter().enumerate().filter(|(_, bits)| **bits != 0) {
+                    let memory = M::read(&shard.words[shard.place(bucket, way)..][..M::WORDS]);
+                    look(Key::of_bits(*bits), memory, now);
+                }
+            }
+        }
+    }
+
     pub fn fullness(&self) -> Fullness {
         let mut sum = Fullness::default();
         for shard in &self.shards {

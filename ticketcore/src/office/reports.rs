@@ -108,6 +108,23 @@ impl BoxOffice {
         core.read_durably(|core| core.orders_in_detail(user))
     }
 
+    /// Orders of an event, at most `limit`, in ascending order after `after`: all, or those in one state. Waits until what it saw is durable.
+    /// O(orders).
+    ///
+    /// # Errors
+    /// As [`money_report`](Self::money_report).
+    pub fn orders_after(
+        &self,
+        event: EventId,
+        after: Option<OrderId>,
+        state: Option<OrderState>,
+        limit: usize,
+    ) -> Result<Vec<OrderDetails>, CommandError> {
+        let core = self.office.open_event(event)?;
+        let after = after.map_or(HoldNumber(0), |order| order.number);
+        core.read_durably(|core| core.orders_after(after, state, limit))
+    }
+
     /// Every valid ticket that a user holds, bought or given to him, ascending. Waits until what it saw is durable. O(orders).
     ///
     /// # Errors

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use crate::Outcome;
-use crate::child::{Child, Ready, ready};
+use crate::child::{self, Child, Ready};
+use ticketcore_benches::child::ready;
 use ticketcore_benches::wire::Answer;
 
 const FILE: &str = "answers.json";
@@ -54,7 +55,7 @@ impl Heard {
 /// Starts a bare server that answers like that.
 pub fn start(answers: &[Heard]) -> Outcome<Child> {
     let json = serde_json::to_vec(answers)?;
-    Child::start("bare", 0, |folder| std::fs::write(folder.join(FILE), json))
+    child::start("bare", 0, |folder| std::fs::write(folder.join(FILE), json))
 }
 
 struct Prepared {

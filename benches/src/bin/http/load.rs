@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::Outcome;
-use crate::child::Child;
+use crate::child::{Child, cpu_us};
 use ticketcore_benches::wire::{Answer, Connection};
 
 /// No round waits longer than this for its last answers.
@@ -107,7 +107,7 @@ pub async fn run<S: Shopper>(server: &Child, shoppers: Vec<S>, timing: Timing) -
         connections.push(Connection::open(server.ready.address).await?);
     }
     let over = Arc::new(AtomicBool::new(false));
-    let cpu = server.cpu_us();
+    let cpu = cpu_us(server);
     let begin = Instant::now() + timing.time.map_or(Duration::ZERO, |_| WARM_UP);
     let until = timing.time.map(|time| begin + time);
     let mut tasks = JoinSet::new();
@@ -135,7 +135,7 @@ pub async fn run<S: Shopper>(server: &Child, shoppers: Vec<S>, timing: Timing) -
     let most = timing.time.unwrap_or_default() + PATIENCE;
     let (mut all, back) =
         tokio::time::timeout(most, everybody).await.map_err(|_| "no more answers came")??;
-    all.cpu_us = (server.cpu_us() - cpu) / real(all.answers);
+    all.cpu_us = (cpu_us(server) - cpu) / real(all.answers);
     Ok((all, back))
 }
 

@@ -10,7 +10,7 @@ use ticketcore::plan::{VenueKind, generate};
 
 use crate::Outcome;
 use crate::bare::Heard;
-use crate::child::Child;
+use crate::child::{self, Child};
 use ticketcore_benches::wire::Connection;
 
 /// Two seats side by side, of one of the stadiums.
@@ -37,7 +37,7 @@ pub struct Desk {
 impl Shop {
     /// Opens it, with so many stadiums on sale.
     pub fn open(stadiums: usize) -> Outcome<Self> {
-        let child = Child::start("server", stadiums, |_| Ok(()))?;
+        let child = child::start("server", stadiums, |_| Ok(()))?;
         let plan = generate(VenueKind::Stadium);
         let seats = plan.zones.iter().flat_map(|zone| &zone.rows).flat_map(|row| &row.seats);
         Ok(Self { child, seats: seats.map(|seat| seat.seat_guid.clone()).collect() })

@@ -29,6 +29,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use ticketcore::store::{LocalStore, Store, StreamId};
 use ticketcore::testkit::Auditor;
+use ticketcore_benches::child::Fault;
 use tokio::time::Instant;
 
 use books::{Books, Verdict};
@@ -74,7 +75,6 @@ struct Args {
     folder: Option<PathBuf>,
 }
 
-type Fault = Box<dyn std::error::Error + Send + Sync>;
 type Outcome<T> = Result<T, Fault>;
 
 /// Availability is read so often for each purchase.
@@ -92,7 +92,7 @@ fn main() -> Outcome<ExitCode> {
 
 async fn rehearse(args: &Args) -> Outcome<ExitCode> {
     let began = Instant::now();
-    let child = serving::Child::start(args)?;
+    let child = serving::start(args)?;
     let crowd = Arc::new(Crowd::new(args, child.ready.clone()));
     let books = Arc::new(Books::default());
     let staff = staff::Staff::new(&crowd);
@@ -106,7 +106,7 @@ async fn rehearse(args: &Args) -> Outcome<ExitCode> {
     sale::run(&crowd, &books, args.seats, Duration::from_secs(args.seconds)).await?;
     eprintln!("over, {:.0} s", began.elapsed().as_secs_f64());
     books.note_memory(&child);
-    let folder = child.kill();
+    let folder = child.kill().ok_or("the server has no folder")?;
     let violations = audit(&folder.0)?;
     let mut verdict = Verdict::new(args, &crowd, &books, violations);
     verdict.seconds = began.elapsed().as_secs_f64();

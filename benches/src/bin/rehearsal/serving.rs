@@ -1,11 +1,8 @@
 //! The server's process: what `ticketcore-server serve` does, on a store of its own with one event.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ticketcore::SaleState;
@@ -13,16 +10,14 @@ use ticketcore::guard::{Counted, Limit, Subject, VelocityRule};
 use ticketcore::order::CaptureMode;
 use ticketcore::plan::{PlanOptions, SeatingPlan, VenueKind, generate};
 use ticketcore_benches::Folder;
+use ticketcore_benches::child::serve_until_alone;
 use ticketcore_server::api::admin::events::define;
-use ticketcore_server::api::routes;
 use ticketcore_server::app::App;
 use ticketcore_server::auth::{Issuer, NewKey, Scope};
 use ticketcore_server::config::{Config, GatewayKind};
 use ticketcore_server::guard::{ClassLimits, GuardConfig};
-use ticketcore_server::http::{Service, listen, serve};
-use tokio::sync::watch;
 
-use crate::{Args, Controls, Fault, Outcome};
+use crate::{Args, Controls, Outcome};
 
 /// Holds last so long: the shortest there is.
 const HOLD_MS: u64 = 300_000;
@@ -38,54 +33,15 @@ pub struct Ready {
     pub event: String,
 }
 
-/// The server in a process of its own. It ends with this value, or when this process is gone.
-pub struct Child {
-    process: std::process::Child,
-    pub ready: Ready,
-    folder: Option<Folder>,
-}
+/// The server in a process of its own.
+pub type Child = ticketcore_benches::child::Child<Ready>;
 
-impl Child {
-    pub fn start(args: &Args) -> Outcome<Self> {
-        let folder = Folder::new()?;
-        let mut process = Command::new(std::env::current_exe()?)
-            .args(["--server", "--seats", &args.seats.to_string()])
-            .args(["--users", &args.users.to_string(), "--controls"])
-            .arg(if args.controls == Controls::On { "on" } else { "off" })
-            .arg("--folder")
-            .arg(&folder.0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        if let Some(said) = process.stdout.take() {
-            BufReader::new(said).read_line(&mut line)?;
-        }
-        let ready = serde_json::from_str(&line).map_err(|error| {
-            let _ended = process.kill().and_then(|()| process.wait());
-            format!("the server is not ready: {error}")
-        })?;
-        Ok(Self { process, ready, folder: Some(folder) })
-    }
-
-    /// The number of its process.
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// Kills it; its folder stays.
-    pub fn kill(mut self) -> Folder {
-        let folder = self.folder.take();
-        drop(self);
-        folder.expect("it is taken once")
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        let _ended = self.process.kill();
-        let _reaped = self.process.wait();
-    }
+/// Starts it, and waits until it is ready.
+pub fn start(args: &Args) -> Outcome<Child> {
+    let controls = if args.controls == Controls::On { "on" } else { "off" };
+    let (seats, users) = (args.seats.to_string(), args.users.to_string());
+    let arguments = ["--server", "--seats", &seats, "--users", &users, "--controls", controls];
+    Child::start(Folder::new()?, arguments)
 }
 
 /// Serves until whoever started it is gone.
@@ -105,12 +61,14 @@ pub fn run(folder: &Path, args: &Args) -> Outcome<()> {
         eddsa_file: None,
         jwks_file: None,
     }];
-    let filter = tracing_subscriber::EnvFilter::new("error");
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(until_alone(config, args.seats, secret));
-    runtime.shutdown_background();
-    ended
+    let seats = args.seats;
+    serve_until_alone(config, "error", move |app, address| {
+        let scopes = Scope::ALL.to_vec();
+        let key = NewKey { name: "staff".to_owned(), scopes, ..NewKey::default() };
+        let staff = app.api_keys.make(key, app.now()).map_err(|problem| problem.to_string())?.0;
+        let event = open(app, seats)?;
+        Ok(Ready { address, staff, secret, event })
+    })
 }
 
 /// Who signs buyers' tokens.
@@ -158,29 +116,6 @@ fn controls(args: &Args) -> Outcome<GuardConfig> {
         deny: false,
     });
     Ok(guard)
-}
-
-async fn until_alone(config: Config, seats: u32, secret: String) -> Outcome<()> {
-    let listener = listen(config.listen.parse()?)?;
-    let address = listener.local_addr()?;
-    let (_stop, stopping) = watch::channel(false);
-    let limits = config.limits.clone();
-    let for_app = stopping.clone();
-    let app = Arc::new(tokio::task::spawn_blocking(move || App::open(config, for_app)).await??);
-    let service = Arc::new(Service::new(Arc::clone(&app), &routes())?);
-    let opening = tokio::task::spawn_blocking(move || {
-        let scopes = Scope::ALL.to_vec();
-        let key = NewKey { name: "staff".to_owned(), scopes, ..NewKey::default() };
-        let staff = app.api_keys.make(key, app.now()).map_err(|problem| problem.to_string())?.0;
-        let event = open(&app, seats)?;
-        Ok::<_, Fault>(Ready { address, staff, secret, event })
-    });
-    println!("{}", serde_json::to_string(&opening.await??)?);
-    let alone = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
-    tokio::select! {
-        () = serve(listener, None, service, limits, stopping) => Ok(()),
-        _ = alone => Ok(()),
-    }
 }
 
 /// An event of so many seats, announced.

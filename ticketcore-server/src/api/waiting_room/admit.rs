@@ -30,12 +30,12 @@ pub async fn admit(app: Arc<App>, mut call: Call) -> Outcome {
     let who = (number, token.tag, token.device);
     let admitted = desk.journal().change(app.now(), |room, now| {
         let admission = room.admit(number, now)?;
-        Ok(((admission.until, admission.tickets), admission.fact))
+        Ok(((admission.since, admission.until, admission.tickets), admission.fact))
     });
     match admitted {
         Ok(written) => {
-            let (until, tickets) = written.durable().await.map_err(room_problem)?;
-            Answer::json(&admission(&app, &desk, who, until, tickets))?.done()
+            let admitted = written.durable().await.map_err(room_problem)?;
+            Answer::json(&admission(&app, &desk, who, admitted))?.done()
         }
         // He waits: nothing was done, and the room is as it was told before.
         Err(RoomError::Refused(
@@ -54,8 +54,7 @@ fn admission(
     app: &App,
     desk: &Desk,
     (number, tag, device): (u32, EntrantTag, [u8; 8]),
-    until: UtcMs,
-    tickets: u32,
+    (since, until, tickets): (UtcMs, UtcMs, u32),
 ) -> AdmittedShape {
     let now = app.now();
     let token = Token {
@@ -64,7 +63,8 @@ fn admission(
         tag,
         device,
         number: u64::from(number),
-        issued: now,
+        // However often he asks: who was inside may pay for what he held then.
+        issued: since,
         until,
         tickets,
     };

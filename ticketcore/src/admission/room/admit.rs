@@ -11,6 +11,8 @@ use crate::time::UtcMs;
 pub struct Admission {
     /// Whose number.
     pub number: u32,
+    /// Since when.
+    pub since: UtcMs,
     /// Until when.
     pub until: UtcMs,
     /// Tickets that may still be bought.
@@ -40,8 +42,8 @@ impl Room {
     /// [`Lapsed`](RoomRefusal::Lapsed), [`NotInside`](RoomRefusal::NotInside).
     pub fn admit(&self, number: u32, now: UtcMs) -> Result<Admission, RoomRefusal> {
         let place = self.place(number, now)?;
-        if let Place::Inside { until, tickets, .. } = place {
-            return Ok(Admission { number, until, tickets, fact: None });
+        if let Place::Inside { since, until, tickets, .. } = place {
+            return Ok(Admission { number, since, until, tickets, fact: None });
         }
         if self.phase != Phase::Open {
             return Err(RoomRefusal::Phase { phase: self.phase });
@@ -57,7 +59,7 @@ impl Room {
         }
         let (admission_ms, tickets) = (self.config.admission_ms, self.config.tickets_per_admission);
         let fact = Some(RoomFact::Admitted { number, admission_ms, tickets });
-        Ok(Admission { number, until: now.plus_ms(admission_ms), tickets, fact })
+        Ok(Admission { number, since: now, until: now.plus_ms(admission_ms), tickets, fact })
     }
 
     /// Uses tickets of an admission up.

@@ -9,7 +9,7 @@ use crate::time::UtcMs;
 /// What somebody who was let in has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Let {
-    came: UtcMs,
+    pub came: UtcMs,
     pub until: UtcMs,
     /// Tickets he may still buy...
     pub tickets: u32,

@@ -28,6 +28,8 @@ pub enum Place {
     Inside {
         /// His place.
         position: u64,
+        /// Since when.
+        since: UtcMs,
         /// Until when.
         until: UtcMs,
         /// Tickets that he may still buy.
@@ -86,7 +88,8 @@ impl Room {
         }
         let position = self.position(number);
         if let (Some(inside), Some(position)) = (self.inside.get(number, now), position) {
-            return Ok(Place::Inside { position, until: inside.until, tickets: inside.tickets });
+            let (since, until, tickets) = (inside.came, inside.until, inside.tickets);
+            return Ok(Place::Inside { position, since, until, tickets });
         }
         if self.over.contains(number) {
             return Ok(Place::Over);

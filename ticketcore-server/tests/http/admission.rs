@@ -1,0 +1,86 @@
+//! What it takes to hold and to pay where people wait.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::server::Server;
+use super::waiting_room::{admit, come_in, join, newcomer, open_room, shop, token};
+
+#[test]
+fn admit_lets_in_in_order_and_a_hold_takes_an_admission() {
+    let server = Server::start();
+    let shop = shop(&server);
+    open_room(
+        &server,
+        &json!({"ticketsPerAdmission": 2, "control": {"targetActive": 5, "floorActive": 5, "increasePerStep": 1}}),
+    );
+    let buyer = newcomer(&shop);
+    let seats = server.seats(0, 3);
+    let asked = json!({"eventId": server.event, "seatIds": [seats[0]]});
+    let hold = |client: &Client, key: &str| client.with("idempotency-key", key).post("/v1/holds", &asked);
+    let refused = hold(&buyer, "none").ok(403).problem("admission_required");
+    assert_eq!(refused["waitingRoom"], format!("/v1/waiting-room/{}", server.event));
+    let place = join(&server, &buyer).ok(201).json();
+    hold(&buyer.with("admission-token", token(&place)), "position").ok(403).problem("room_token");
+    let admitted = come_in(&buyer, &place);
+    assert_eq!(admitted["ticketsLeft"], 2);
+    let again = admit(&buyer, &place).ok(200).json();
+    assert_eq!(again["expiresAt"], admitted["expiresAt"], "a lost answer");
+    let pass = admitted["admissionToken"].as_str().unwrap();
+    // It is one buyer's.
+    hold(&newcomer(&shop).with("admission-token", pass), "foreign").ok(403).problem("room_token");
+    let inside = buyer.with("admission-token", pass);
+    let many = json!({"eventId": server.event, "seatIds": seats});
+    let refused = inside.with("idempotency-key", "many").post("/v1/holds", &many).ok(409);
+    assert_eq!(refused.problem("admission_tickets")["ticketsLeft"], 2);
+    let held = hold(&inside, "one").ok(201).json();
+    // The same again uses nothing up.
+    hold(&inside, "one").ok(201);
+    assert_eq!(admit(&buyer, &place).ok(200).json()["ticketsLeft"], 1);
+    let order = json!({"holdId": held["holdId"], "paymentMethodId": "pm_ok"});
+    buyer.with("idempotency-key", "o").post("/v1/orders", &order).ok(403).problem("admission_required");
+    inside.with("idempotency-key", "o").post("/v1/orders", &order).ok(201);
+    // A refused hold gives its tickets back; so does one that is released.
+    let taken = json!({"eventId": server.event, "seatIds": [seats[0]]});
+    inside.with("idempotency-key", "taken").post("/v1/holds", &taken).ok(409).problem("seats_unavailable");
+    let other = json!({"eventId": server.event, "seatIds": [seats[1]]});
+    let held = inside.with("idempotency-key", "two").post("/v1/holds", &other).ok(201).json();
+    assert_eq!(admit(&buyer, &place).ok(200).json()["ticketsLeft"], 0);
+    inside.delete(&format!("/v1/holds/{}", held["holdId"].as_str().unwrap())).ok(204);
+    assert_eq!(admit(&buyer, &place).ok(200).json()["ticketsLeft"], 1);
+    // Who goes out has used his admission up.
+    let leave = json!({"positionToken": token(&place)});
+    buyer.post("/v1/waiting-room/leave", &leave).ok(204);
+    inside.with("idempotency-key", "out").post("/v1/holds", &other).ok(403).problem("admission_expired");
+    admit(&buyer, &place).ok(409).problem("not_in_room");
+    // Staff need none.
+    let staff = server.staff().with("acting-user", "ann");
+    staff.with("idempotency-key", "staff").post("/v1/holds", &other).ok(201);
+}
+
+#[test]
+fn whose_time_has_ended_pays_for_what_he_held_with_an_admission_he_asked_for_again() {
+    let server = Server::start();
+    let shop = shop(&server);
+    open_room(&server, &json!({"admissionMs": 10_000, "control": {"targetActive": 5, "floorActive": 5}}));
+    let buyer = newcomer(&shop);
+    let place = join(&server, &buyer).ok(201).json();
+    let first = come_in(&buyer, &place);
+    let ends = Instant::now() + Duration::from_millis(first["expiresInMs"].as_u64().unwrap() + 50);
+    let with = |admitted: &Value| buyer.with("admission-token", admitted["admissionToken"].as_str().unwrap());
+    let seats = server.seats(0, 2);
+    let hold = |client: &Client, at: usize| {
+        let asked = json!({"eventId": server.event, "seatIds": [seats[at]]});
+        client.with("idempotency-key", &format!("h{at}")).post("/v1/holds", &asked)
+    };
+    let held = hold(&with(&first), 0).ok(201).json();
+    std::thread::sleep(Duration::from_millis(5));
+    let again = admit(&buyer, &place).ok(200).json();
+    assert_eq!(again["expiresAt"], first["expiresAt"]);
+    std::thread::sleep(ends.saturating_duration_since(Instant::now()));
+    hold(&with(&again), 1).ok(403).problem("admission_expired");
+    let order = json!({"holdId": held["holdId"], "paymentMethodId": "pm_ok"});
+    with(&again).with("idempotency-key", "o").post("/v1/orders", &order).ok(201);
+}

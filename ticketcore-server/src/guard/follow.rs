@@ -241,7 +241,7 @@ mod tests {
         static HOUSES: AtomicU64 = AtomicU64::new(0);
         let number = HOUSES.fetch_add(1, Ordering::SeqCst);
         let folder = std::env::temp_dir().join(format!("ticketcore-follow-{}-{number}", std::process::id()));
-        let secrets = Secrets::open(&folder).unwrap();
+        let secrets = Secrets::open(&folder.join("secrets")).unwrap();
         let (_stop, stopping) = watch::channel(false);
         let around = (&secrets, folder.as_path(), false);
         let guard = Guard::start(&config, around, &office, Arc::clone(&clock) as _, stopping).unwrap();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::header::CONTENT_TYPE;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::call::Call;
 use super::code::Code;
@@ -58,17 +58,15 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     {
         return Ok(parsed);
     }
+    let no_json = |error: serde_json::Error| Problem::new(Code::Malformed, format!("No JSON: {error}"));
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(no_json)?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(strict::Strict(&mut reader)).map_err(|error| {
         let pointer = pointer(error.path());
         let inner = error.into_inner();
-        if inner.is_data() {
-            Problem::invalid(pointer, inner.to_string())
-        } else {
-            Problem::new(Code::Malformed, format!("No JSON: {inner}"))
-        }
+        if inner.is_data() { Problem::invalid(pointer, inner.to_string()) } else { no_json(inner) }
     })?;
-    reader.end().map_err(|error| Problem::new(Code::Malformed, format!("No JSON: {error}")))?;
+    reader.end().map_err(no_json)?;
     Ok(parsed)
 }
 

@@ -64,7 +64,10 @@ fn admit_lets_in_in_order_and_a_hold_takes_an_admission() {
 fn whose_time_has_ended_pays_for_what_he_held_with_an_admission_he_asked_for_again() {
     let server = Server::start();
     let shop = shop(&server);
-    open_room(&server, &json!({"admissionMs": 10_000, "control": {"targetActive": 5, "floorActive": 5}}));
+    open_room(
+        &server,
+        &json!({"admissionMs": 10_000, "control": {"targetActive": 5, "floorActive": 5, "increasePerStep": 1}}),
+    );
     let buyer = newcomer(&shop);
     let place = join(&server, &buyer).ok(201).json();
     let first = come_in(&buyer, &place);

@@ -171,7 +171,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         voucher: asked.voucher,
         identities: Vec::new(),
     };
-    let passed = admission(&app, &call, event, user, None)?;
+    let passed = admission(&app, &call, event, user, false)?;
     let sent = Sent {
         solution: asked.challenge.as_deref(),
         key: asked.idempotency_key.as_deref(),
@@ -238,7 +238,7 @@ pub async fn amend(app: Arc<App>, mut call: Call) -> Outcome {
     let removed = u32::try_from(request.remove_seats.len()).unwrap_or(u32::MAX);
     let removed =
         request.remove_places.iter().fold(removed, |sum, (_, _, places)| sum.saturating_add(*places));
-    let passed = if added > 0 { admission(&app, &call, hold.event, user, None)? } else { None };
+    let passed = if added > 0 { admission(&app, &call, hold.event, user, false)? } else { None };
     if let Some(passed) = &passed {
         passed.use_tickets(&app, added)?;
     }
@@ -280,7 +280,7 @@ pub async fn release(app: Arc<App>, call: Call) -> Outcome {
     let key = call.optional_key(None)?;
     // Who gives a hold back while he is inside may hold as much again.
     let passed = match call.header("admission-token") {
-        Some(_) => admission(&app, &call, hold.event, user, None).ok().flatten(),
+        Some(_) => admission(&app, &call, hold.event, user, false).ok().flatten(),
         None => None,
     };
     let places = match &passed {

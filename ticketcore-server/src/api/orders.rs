@@ -110,8 +110,10 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     let foreign = |problem: Problem| if problem.code() == Code::UnknownEvent { unknown() } else { problem };
     let manifest = event_manifest(&app, &call, hold.event).await.map_err(foreign)?;
     if app.rooms.find(hold.event).is_some() {
-        let placed = app.office.find_hold_async(hold, user).await.ok().map(|hold| hold.at);
-        admission(&app, &call, hold.event, user, placed)?;
+        // Or has ordered it already, and asks again.
+        let holds = app.office.find_hold_async(hold, user).await.is_ok()
+            || app.office.find_order_async(hold.order(), user).await.is_ok();
+        admission(&app, &call, hold.event, user, holds)?;
     }
     let method = word("/paymentMethodId", asked.payment_method_id.as_deref().unwrap_or("none"))?;
     let return_url = return_url(&app, asked.return_url.as_deref())?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ticketcore::admission::{EntrantTag, Place, Token, TokenError, TokenKind};
-use ticketcore::{EventId, UserId, UtcMs};
+use ticketcore::{EventId, UserId};
 
 use super::desk::Desk;
 use crate::api::room_problem;
@@ -19,7 +19,7 @@ pub struct Passed {
 
 /// Whether a caller may hold and order: `None` if the event has no room at work, or he need not pass through it.
 ///
-/// An order is told when the hold it is of was placed: who was inside then may pay for it, even if his time has ended since.
+/// Who `holds` what he wants to pay for was inside when he placed it: he may, even if his time has ended since.
 ///
 /// # Errors
 /// [`Code::AdmissionRequired`], [`Code::AdmissionExpired`], [`Code::RoomToken`].
@@ -28,7 +28,7 @@ pub fn admission(
     call: &Call,
     event: EventId,
     user: UserId,
-    placed: Option<UtcMs>,
+    holds: bool,
 ) -> Result<Option<Passed>, Problem> {
     let Some(desk) = app.rooms.find(event) else { return Ok(None) };
     let (guards, tag) = match desk.look(|room| (room.phase().guards(), room.tagger().user(user))) {
@@ -51,8 +51,7 @@ pub fn admission(
     }
     let number = u32::try_from(token.number).unwrap_or(u32::MAX);
     let inside = matches!(desk.look(|room| room.place(number, now)), Ok(Ok(Place::Inside { .. })));
-    let was = placed.is_some_and(|placed| token.issued <= placed && placed < token.until);
-    if (now < token.until && inside) || was {
+    if holds || (now < token.until && inside) {
         Ok(Some(Passed { desk, number }))
     } else {
         Err(needed(Code::AdmissionExpired, "The admission has ended: join the waiting room again"))

@@ -85,5 +85,8 @@ fn whose_time_has_ended_pays_for_what_he_held_with_an_admission_he_asked_for_aga
     std::thread::sleep(ends.saturating_duration_since(Instant::now()));
     hold(&with(&again), 1).ok(403).problem("admission_expired");
     let order = json!({"holdId": held["holdId"], "paymentMethodId": "pm_ok"});
-    with(&again).with("idempotency-key", "o").post("/v1/orders", &order).ok(201);
+    let ordered = with(&again).with("idempotency-key", "o").post("/v1/orders", &order).ok(201).json();
+    // And so he does whose answer was lost.
+    let told = with(&again).with("idempotency-key", "o").post("/v1/orders", &order).ok(201).json();
+    assert_eq!(told["orderId"], ordered["orderId"]);
 }

@@ -63,7 +63,7 @@ fn admission(
         tag,
         device,
         number: u64::from(number),
-        // However often he asks: who was inside may pay for what he held then.
+        // However often he asks, it is the same admission.
         issued: since,
         until,
         tickets,

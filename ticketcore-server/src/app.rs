@@ -12,6 +12,7 @@ use ticketcore::ticket::{KeyId, TicketKeys};
 use ticketcore::{BoxOffice, Clock, Options, SystemClock, UtcMs};
 use tokio::sync::watch;
 
+use crate::api::admin::findings;
 use crate::auth::{ApiKeys, Issuers, Secrets, Sessions};
 use crate::config::Config;
 use crate::external::External;
@@ -67,8 +68,9 @@ impl App {
     /// What can't be opened, and why.
     pub fn open(config: Config, stopping: watch::Receiver<bool>) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let secrets = Secrets::open(&config.data.join("secrets"))?;
+        // The store first: it makes the data folder so that its name outlives the machine's fall.
         let store = Arc::new(LocalStore::open(config.data.join("store"), LocalOptions::default())?);
+        let secrets = Secrets::open(&config.data.join("secrets"))?;
         let options = Options { clock: Arc::clone(&clock), ..Options::default() };
         let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store) as _, options)?);
         let till = Till::open(&config.payments, &config.data, &secrets, &clock)?;
@@ -85,6 +87,7 @@ impl App {
         let guard = Guard::start(&config.guard, around, &office, Arc::clone(&clock), stopping.clone())?;
         let mut metrics = Metrics::new();
         metrics.register(|registry| guard.metrics().register(registry));
+        metrics.register(|registry| findings::watch(&checkout, registry, stopping.clone()));
         let room_keys = room_keys(&secrets)?;
         let rooms = Rooms::open(Arc::clone(&store) as _, Arc::clone(&office), Arc::clone(&clock), room_keys)?;
         rooms.start(&checkout)?;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::thread;
 
 use ticketcore::admission::{
-    EntrantTag, Joined, Phase, Place, RoomConfig, RoomError, RoomFact, RoomJournal, RoomRefusal,
+    EntrantTag, Joined, Phase, Place, RoomConfig, RoomError, RoomFact, RoomJournal, RoomKeys, RoomRefusal,
+    Token, TokenError, TokenKind,
 };
 use ticketcore::store::local::{LocalOptions, LocalStore};
 use ticketcore::store::{MemoryStore, Store};
@@ -173,6 +174,48 @@ fn a_clock_that_jumps_ends_times_early_and_gives_nothing_twice() {
     }
     assert_eq!(journal.look(|room| room.called()), Some(4), "nobody is called twice");
     assert_eq!(admit(3, UtcMs(3_000)).unwrap(), late, "by the time that was logged");
+}
+
+#[test]
+fn a_clock_set_back_leaves_a_fresh_admission_good() {
+    let journal = RoomJournal::open(Arc::new(MemoryStore::new()), EVENT, 1).unwrap();
+    assert_eq!(journal.now(UtcMs(7)), UtcMs(7), "nothing was logged");
+    let first = RoomFact::RoomOpened { config: Box::default(), draw_key: [1; 32], tag_key: [2; 32] };
+    assert!(journal.set_up(UtcMs(1), first).unwrap().wait().unwrap());
+    phase(&journal, Phase::Open);
+    assert_eq!(join(&journal, 0).unwrap(), 0);
+    let (logged, back) = (UtcMs(1_000_000), UtcMs(1_000));
+    journal.change(logged, |room, _| Ok(((), room.call(1)?))).unwrap().wait().unwrap();
+    let admitted = journal.change(back, |room, now| {
+        let admission = room.admit(0, now)?;
+        Ok(((admission.since, admission.until, admission.tickets), admission.fact))
+    });
+    let (issued, until, tickets) = admitted.unwrap().wait().unwrap();
+    assert_eq!(issued, logged);
+    let (kind, tag) = (TokenKind::Admission, tag(&journal, 0));
+    let token = Token { kind, event: EVENT, tag, device: [0; 8], number: 0, issued, until, tickets };
+    let keys = RoomKeys::new(1, &[9; 32]);
+    let text = keys.sign(&token);
+    assert_eq!(keys.check(&text, kind, EVENT, back), Err(TokenError::NotYet), "by the clock");
+    assert_eq!(keys.check(&text, kind, EVENT, journal.now(back)), Ok(token), "by the room's time");
+    assert_eq!(journal.now(UtcMs(2_000_000)), UtcMs(2_000_000));
+}
+
+#[test]
+fn a_room_that_was_read_again_has_its_whole_tree_before_anybody_asks() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let journal = RoomJournal::open(Arc::clone(&store), EVENT, 1).unwrap();
+    set_up(&journal);
+    (0..10_000).for_each(|person| assert_eq!(join(&journal, person).unwrap(), person));
+    drop(journal);
+    let journal = RoomJournal::open(store, EVENT, 2).unwrap();
+    let grown = journal.change(UtcMs(20), |room, _| {
+        let before = room.bytes();
+        room.grow_tree();
+        Ok(((before, room.bytes()), None))
+    });
+    let (before, after) = grown.unwrap().wait().unwrap();
+    assert_eq!(before, after, "nothing was left to hash");
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub fn call(shop: &Shop, path: &str, headers: &[(&'static str, &str)]) -> Call {
         request_id: RequestId::default(),
         body_timeout: std::time::Duration::from_secs(1),
         body: None,
+        place: crate::http::Stay::default(),
     }
 }
 

@@ -6,8 +6,8 @@ use utoipa::{OpenApi, ToSchema};
 use super::common::Common;
 use super::words::ProblemWord;
 use super::{
-    admin, availability, challenge, checkin, effects, events, holds, me, observe, orders, reviews, sandbox,
-    seatmap, sessions, tickets, venues, waiting_list, waiting_room, webhooks,
+    admin, availability, challenge, checkin, effects, events, holds, me, observe, orders, refunds, reviews,
+    sandbox, seatmap, sessions, tickets, venues, waiting_list, waiting_room, webhooks,
 };
 use crate::http::Violation;
 
@@ -73,6 +73,7 @@ pub struct ProblemBody {
         tickets::exchange,
         tickets::refunds,
         tickets::refund,
+        refunds::retry,
         reviews::review,
         me::orders,
         waiting_list::join,
@@ -98,6 +99,7 @@ pub struct ProblemBody {
         admin::events::add,
         admin::events::sale_state,
         admin::orders::orders,
+        admin::findings::list,
         admin::waiting_rooms::set_up,
         admin::waiting_rooms::phase,
         admin::waiting_rooms::draw,

@@ -10,9 +10,12 @@ use utoipa::ToSchema;
 use super::document::ProblemBody;
 use super::paging::{cursor, page};
 use super::shapes::{Currency, MoneyShape, Page, parse_rfc3339, rfc3339};
-use super::{PUBLIC, SEES_DRAFTS, route};
+use super::{PUBLIC, SEES_DRAFTS, event_manifest, off_reactor, route};
 use crate::app::App;
 use crate::http::{Answer, Call, Code, Outcome, Problem, Route, command_problem};
+
+/// Events that one list opens at most. More than a page has if nothing is said of its length.
+const OPENED_MAX: usize = 64;
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -141,22 +144,29 @@ pub async fn list(app: Arc<App>, call: Call) -> Outcome {
     let events = app.office.events();
     let rest = &events[events.partition_point(|entry| entry.id.0 <= after)..];
     let mut items = Vec::new();
-    let mut next = None;
+    let (mut next, mut last, mut opened) = (None, after, 0);
     for entry in rest.iter().filter(|entry| wanted(entry)) {
+        // Opening takes its time: who lists many that are not open gets a shorter page.
+        if app.office.durable_revision(entry.id).is_none() {
+            if opened == OPENED_MAX {
+                next = Some(cursor(last));
+                break;
+            }
+            opened += 1;
+        }
+        let before = std::mem::replace(&mut last, entry.id.0);
         let Some(found) = summary(&app, &call, entry).await? else { continue };
         if state.is_some_and(|state| state != found.sale_state) {
             continue;
         }
         if items.len() == limit {
-            next = items
-                .last()
-                .and_then(|last: &EventSummary| last.id.parse::<EventId>().ok())
-                .map(|id| cursor(id.0));
+            next = Some(cursor(before));
             break;
         }
         items.push(found);
     }
-    Answer::json(&Page { items, next })?.cached("public, max-age=1").done()
+    let cached = cached(call.principal.has(SEES_DRAFTS), "public, max-age=1");
+    Answer::json(&Page { items, next })?.cached(cached).done()
 }
 
 /// One event.
@@ -168,7 +178,8 @@ pub async fn list(app: Arc<App>, call: Call) -> Outcome {
     responses((status = 200, body = EventDetail), (status = 404, description = "unknown_event", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     let (summary, manifest) = visible(&app, &call).await?;
-    Answer::json(&detail(&app, summary, &manifest))?.cached("public, max-age=1").done()
+    let cached = cached(summary.sale_state == SaleState::Draft, "public, max-age=1");
+    Answer::json(&detail(&app, summary, &manifest))?.cached(cached).done()
 }
 
 /// The sections of an event.
@@ -179,33 +190,44 @@ pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     params(("eventId" = String, Path, description = "An event's id")),
     responses((status = 200, body = Page<SectionShape>), (status = 404, description = "unknown_event", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn sections(app: Arc<App>, call: Call) -> Outcome {
-    let (_, manifest) = visible(&app, &call).await?;
+    let (summary, manifest) = visible(&app, &call).await?;
     let section = |(at, name): (usize, &String)| SectionShape {
         id: name.clone(),
         capacity: manifest.section_capacity(SectionIndex::of(at)),
     };
     let items = manifest.section_names().iter().enumerate().map(section).collect();
-    Answer::json(&Page { items, next: None })?.cached("public, max-age=60").done()
+    let cached = cached(summary.sale_state == SaleState::Draft, "public, max-age=60");
+    Answer::json(&Page { items, next: None })?.cached(cached).done()
 }
 
 /// The event that a path names, if the caller may see it.
 ///
 /// # Errors
 /// [`Code::UnknownEvent`].
-pub async fn visible(app: &App, call: &Call) -> Result<(EventSummary, Arc<Manifest>), Problem> {
+pub async fn visible(app: &Arc<App>, call: &Call) -> Result<(EventSummary, Arc<Manifest>), Problem> {
     let id: EventId = call.id("eventId", Code::UnknownEvent)?;
     call.principal.event(id)?;
     let unknown = || Problem::new(Code::UnknownEvent, "There is no such event");
     let events = app.office.events();
     let entry = events.iter().find(|entry| entry.id == id).ok_or_else(unknown)?;
     let summary = summary(app, call, entry).await?.ok_or_else(unknown)?;
-    let manifest = app.office.manifest(id).map_err(|error| command_problem(error, &()))?;
+    let manifest = event_manifest(app, call, id).await?;
     Ok((summary, manifest))
 }
 
+/// What only staff sees is kept out of shared caches.
+const fn cached(shows_drafts: bool, public: &'static str) -> &'static str {
+    if shows_drafts { "private, no-store" } else { public }
+}
+
 /// `None` if the caller may not see the event.
-async fn summary(app: &App, call: &Call, entry: &EventEntry) -> Result<Option<EventSummary>, Problem> {
-    let availability = match app.office.availability(entry.id) {
+async fn summary(app: &Arc<App>, call: &Call, entry: &EventEntry) -> Result<Option<EventSummary>, Problem> {
+    let id = entry.id;
+    let found = match app.office.durable_revision(id) {
+        Some(_) => app.office.availability(id),
+        None => off_reactor(app, move |app| app.office.availability(id)).await?,
+    };
+    let availability = match found {
         Ok(availability) => availability,
         // Announced, and its definition was never stored: there is no such event.
         Err(ticketcore::CommandError::Refused(ticketcore::Refusal::UnknownEvent)) => return Ok(None),

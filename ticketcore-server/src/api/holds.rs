@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use ticketcore::guard::Activity;
 use ticketcore::manifest::Manifest;
 use ticketcore::{
-    AmendRequest, ExtendRequest, Hold, HoldId, HoldRequest, Item, ReleaseRequest, Revision, UserId,
+    AmendRequest, ExtendRequest, Hold, HoldId, HoldRequest, Item, Operation, ReleaseRequest, Revision, UserId,
 };
 use utoipa::ToSchema;
 
@@ -15,7 +15,7 @@ use super::document::ProblemBody;
 use super::items::{ItemShape, RemovedPlaces, area, seats, ticket_type};
 use super::lines::{LineShape, lines, money};
 use super::shapes::{MoneyShape, rfc3339};
-use super::{event_manifest, route};
+use super::{asked_before, event_manifest, route};
 use crate::app::App;
 use crate::guard::Sent;
 use crate::http::{
@@ -163,7 +163,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     let request = HoldRequest {
         event,
         user,
-        key: Some(key),
+        key: Some(key.clone()),
         items,
         channel: asked.channel,
         access_code: asked.access_code,
@@ -171,16 +171,29 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         voucher: asked.voucher,
         identities: Vec::new(),
     };
-    let passed = admission(&app, &call, event, user, false)?;
+    // Who asks again is answered as before, whether or not he could begin now.
+    let again = || asked_before(&app, event, user, Operation::Hold, Some(&key));
+    let mut passed = match admission(&app, &call, event, user, false) {
+        Ok(passed) => passed,
+        Err(_) if again().await => None,
+        Err(problem) => return Err(problem),
+    };
     let sent = Sent {
         solution: asked.challenge.as_deref(),
         key: asked.idempotency_key.as_deref(),
         ..Sent::default()
     };
-    let judged = app.guard.check(Activity::Hold, &call, sent).await?;
+    let judged = match app.guard.check(Activity::Hold, &call, sent).await {
+        Ok(judged) => judged,
+        Err(_) if again().await => app.guard.again(&call, sent),
+        Err(problem) => return Err(problem),
+    };
     let tickets = request.items.iter().map(Item::places).fold(0, u32::saturating_add);
-    if let Some(passed) = &passed {
-        passed.use_tickets(&app, tickets)?;
+    if let Some(Err(problem)) = passed.as_ref().map(|passed| passed.use_tickets(&app, tickets)) {
+        if !again().await {
+            return Err(problem);
+        }
+        passed = None;
     }
     let held = app.office.hold(request).await;
     // Only what is newly held is used up.
@@ -235,17 +248,28 @@ pub async fn amend(app: Arc<App>, mut call: Call) -> Outcome {
         access_code: asked.access_code,
     };
     let added = request.add.iter().map(Item::places).fold(0, u32::saturating_add);
-    let removed = u32::try_from(request.remove_seats.len()).unwrap_or(u32::MAX);
-    let removed =
-        request.remove_places.iter().fold(removed, |sum, (_, _, places)| sum.saturating_add(*places));
-    let passed = if added > 0 { admission(&app, &call, hold.event, user, false)? } else { None };
-    if let Some(passed) = &passed {
-        passed.use_tickets(&app, added)?;
+    let again = || asked_before(&app, hold.event, user, Operation::Amend, request.key.as_ref());
+    let mut passed = match admission(&app, &call, hold.event, user, false) {
+        Ok(passed) => passed,
+        // Who only takes from his hold need not be inside.
+        Err(_) if added == 0 || again().await => None,
+        Err(problem) => return Err(problem),
+    };
+    let removed = removed(&request);
+    let (more, less) = (added.saturating_sub(removed), removed.saturating_sub(added));
+    if let Some(Err(problem)) =
+        passed.as_ref().filter(|_| more > 0).map(|passed| passed.use_tickets(&app, more))
+    {
+        if !again().await {
+            return Err(problem);
+        }
+        passed = None;
     }
     let amended = app.office.amend(request).await;
-    if let Some(passed) = passed {
-        let changed = amended.as_ref().is_ok_and(|hold| !hold.replayed);
-        passed.give_back(&app, if changed { removed } else { added });
+    let changed = amended.as_ref().is_ok_and(|hold| !hold.replayed);
+    let back = if changed { less } else { more };
+    if let Some(passed) = passed.filter(|_| back > 0) {
+        passed.give_back(&app, back);
     }
     let hold = amended.map_err(|error| command_problem(error, &*manifest))?;
     answer(&app, &hold, &manifest)?.done()
@@ -288,12 +312,22 @@ pub async fn release(app: Arc<App>, call: Call) -> Outcome {
         None => 0,
     };
     let released = app.office.release(ReleaseRequest { hold, user, key }).await;
-    released.map_err(|error| command_problem(error, &*manifest))?;
+    let released = released.map_err(|error| command_problem(error, &*manifest))?;
     app.guard.released(hold);
-    if let Some(passed) = passed {
+    // Of two who release it at once one has.
+    if let Some(passed) = passed.filter(|_| released.revision.is_some() && !released.replayed) {
         passed.give_back(&app, places);
     }
     no_content()
+}
+
+/// Places that an amendment takes from a hold. A seat that is named twice is one.
+fn removed(request: &AmendRequest) -> u32 {
+    let mut seats = request.remove_seats.clone();
+    seats.sort_unstable();
+    seats.dedup();
+    let seats = u32::try_from(seats.len()).unwrap_or(u32::MAX);
+    request.remove_places.iter().fold(seats, |sum, (_, _, places)| sum.saturating_add(*places))
 }
 
 async fn named(app: &Arc<App>, call: &Call) -> Result<(HoldId, UserId, Arc<Manifest>), Problem> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ticketcore::{EventId, OrderDetails};
 
 use super::document::ProblemBody;
-use super::order_shape::{OrderShape, shape};
+use super::order_shape::{OrderShape, listed};
 use super::paging::{cursor, page};
 use super::shapes::Page;
 use super::{off_reactor, route};
@@ -62,9 +62,7 @@ pub async fn orders(app: Arc<App>, call: Call) -> Outcome {
     let (found, next) = found.await?.map_err(|error| command_problem(error, &()))?;
     let mut items: Vec<OrderShape<'_>> = Vec::new();
     for (manifest, orders) in &found {
-        for order in orders {
-            items.push(shape(&app, order, manifest).await);
-        }
+        items.extend(orders.iter().map(|order| listed(&app, order, manifest)));
     }
     Answer::json(&Page { items, next: next.map(|event| cursor(event.0)) })?.done()
 }

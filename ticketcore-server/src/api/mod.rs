@@ -21,6 +21,7 @@ pub mod orders;
 pub mod page;
 pub mod paging;
 mod reach;
+pub mod refunds;
 pub mod reviews;
 pub mod sandbox;
 pub mod seatmap;
@@ -33,7 +34,7 @@ pub mod waiting_room;
 pub mod webhooks;
 pub mod words;
 
-pub(crate) use reach::{event_manifest, off_reactor};
+pub(crate) use reach::{asked_before, event_manifest, off_reactor};
 pub(crate) use waiting_room::room_problem;
 
 use crate::auth::Scope;
@@ -69,6 +70,7 @@ pub fn routes() -> Vec<Route> {
         holds::ROUTES,
         orders::ROUTES,
         tickets::ROUTES,
+        refunds::ROUTES,
         reviews::ROUTES,
         me::ROUTES,
         waiting_list::ROUTES,
@@ -81,6 +83,7 @@ pub fn routes() -> Vec<Route> {
         admin::venues::ROUTES,
         admin::events::ROUTES,
         admin::orders::ROUTES,
+        admin::findings::ROUTES,
         admin::waiting_rooms::ROUTES,
         admin::keys::ROUTES,
     ];

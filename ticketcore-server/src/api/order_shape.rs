@@ -29,7 +29,7 @@ pub struct OrderShape<'a> {
     #[schema(value_type = Option<EndWord>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What the buyer must do at the gateway: an address to go to, or a token for its page.
+    /// What the buyer must do at the gateway: an address to go to, or a token for its page. Not in lists: ask for the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_action: Option<String>,
     /// While it is live: when its time ends.
@@ -99,6 +99,12 @@ pub async fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest
         Some(payment) => app.till.next_action(payment.note.as_str()).await,
     };
     shown(app, details, manifest, next_action)
+}
+
+/// What is shown of an order in a list. Where its buyer must go is left out: a gateway would be asked once for each order.
+#[must_use]
+pub fn listed<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> OrderShape<'a> {
+    shown(app, details, manifest, None)
 }
 
 fn shown<'a>(

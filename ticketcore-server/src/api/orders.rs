@@ -10,13 +10,13 @@ use ticketcore::guard::Activity;
 use ticketcore::manifest::Manifest;
 use ticketcore::order::{CheckoutRequest, EndReason, LateMoney, PayRequest, Word};
 use ticketcore::people::Contact;
-use ticketcore::{CloseOrderRequest, CommandError, HoldId, OrderDetails, OrderId, UserId};
+use ticketcore::{CloseOrderRequest, CommandError, HoldId, Operation, OrderDetails, OrderId, UserId};
 use utoipa::ToSchema;
 
 use super::document::ProblemBody;
 use super::order_shape::{OrderShape, shape};
 use super::shapes::rfc3339;
-use super::{event_manifest, off_reactor, route};
+use super::{asked_before, event_manifest, off_reactor, route};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::external;
@@ -177,7 +177,12 @@ pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
         payment: Some(method.as_str()),
         demanded: false,
     };
-    let judged = app.guard.check(Activity::Order, &call, sent).await?;
+    // Who asks again was let through before.
+    let judged = if asked_before(&app, order.event, user, Operation::Order, Some(&key)).await {
+        app.guard.again(&call, sent)
+    } else {
+        app.guard.check(Activity::Order, &call, sent).await?
+    };
     let return_url = return_url(&app, asked.return_url.as_deref())?;
     let request = PayRequest { order, user, key: Some(key), gateway, method };
     let progress = match app.till {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ticketcore::EventId;
 use ticketcore::manifest::Manifest;
+use ticketcore::{EventId, IdempotencyKey, Operation, UserId};
 
 use crate::app::App;
 use crate::http::{Call, Code, Problem, command_problem};
@@ -33,4 +33,18 @@ pub async fn off_reactor<T: Send + 'static>(
     let app = Arc::clone(app);
     let done = tokio::task::spawn_blocking(move || work(&app)).await;
     done.map_err(|_| Problem::new(Code::Internal, "A fault of ours; it is in the log"))
+}
+
+/// Whether the same was asked before, and done.
+pub async fn asked_before(
+    app: &App,
+    event: EventId,
+    user: UserId,
+    operation: Operation,
+    key: Option<&IdempotencyKey>,
+) -> bool {
+    match key {
+        Some(key) => app.office.knows_key_async(event, user, operation, key.clone()).await.unwrap_or(false),
+        None => false,
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
+use ticketcore::admission::Bound;
 use ticketcore::manifest::Manifest;
 use ticketcore::waiting::{JoinWaitingRequest, LeaveWaitingRequest, WaitingEntry, Wish};
 use ticketcore::{EventId, Hold, Revision};
@@ -17,6 +18,7 @@ use crate::app::App;
 use crate::http::{
     Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json,
 };
+use crate::room::{Desk, admission};
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -81,6 +83,11 @@ pub async fn join(app: Arc<App>, mut call: Call) -> Outcome {
     let asked: JoinWaitingList = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let key = Some(call.key(asked.idempotency_key.as_deref())?);
     let (event, manifest) = named(&app, &call).await?;
+    // As long as there may be something for those in the waiting room nobody gets around them here.
+    let sold_out = |desk: &Desk| desk.last().is_some_and(|step| step.bound == Bound::SoldOut);
+    if !app.rooms.find(event).is_some_and(|desk| sold_out(&desk)) {
+        admission(&app, &call, event, user, false)?;
+    }
     let wish = Wish {
         places: asked.places,
         category: asked.category.as_deref().map(|name| category(&manifest, name)).transpose()?,

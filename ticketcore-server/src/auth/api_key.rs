@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -85,13 +86,15 @@ struct Known {
 pub struct ApiKeys {
     office: Arc<BoxOffice>,
     known: ArcSwap<Vec<Known>>,
+    /// Held from reading what is kept until what has become of it is known: one change at a time.
+    changing: Mutex<()>,
 }
 
 impl ApiKeys {
     /// The keys that a store has.
     #[must_use]
     pub fn open(office: Arc<BoxOffice>) -> Self {
-        let keys = Self { office, known: ArcSwap::default() };
+        let keys = Self { office, known: ArcSwap::default(), changing: Mutex::new(()) };
         keys.reload();
         keys
     }
@@ -102,6 +105,7 @@ impl ApiKeys {
     /// [`Code::ValidationFailed`], [`Code::Unavailable`].
     pub fn make(&self, new: NewKey, now: UtcMs) -> Result<(String, KeyInfo), Problem> {
         check(&new)?;
+        let _changing = self.changing.lock();
         if self.known.load().len() >= API_KEYS_MAX {
             return Err(Problem::invalid("", format!("there are {API_KEYS_MAX} keys already")));
         }
@@ -121,10 +125,11 @@ impl ApiKeys {
     /// [`Code::NotFound`], [`Code::Unavailable`].
     pub fn rotate(&self, id: &str, old_until: UtcMs) -> Result<(String, KeyInfo), Problem> {
         let id = public_id(id)?;
-        let known = self.known.load();
-        let found = known.iter().find(|known| known.id == id).ok_or_else(|| Problem::not_found("API key"))?;
         let (secret, hash) = secret()?;
-        let mut stored = found.stored.clone();
+        let _changing = self.changing.lock();
+        let kept = self.office.host_record(&format!("{RECORDS}{id}"));
+        let kept = kept.and_then(|body| serde_json::from_slice::<Stored>(&body).ok());
+        let mut stored = kept.ok_or_else(|| Problem::not_found("API key"))?;
         stored.before = Some((std::mem::replace(&mut stored.hash, hash), old_until));
         self.save(id, &stored)?;
         Ok((format!("{PREFIX}{id}_{secret}"), info(id, &stored)))
@@ -136,9 +141,11 @@ impl ApiKeys {
     /// [`Code::NotFound`], [`Code::Unavailable`].
     pub fn revoke(&self, id: &str) -> Result<(), Problem> {
         let id = public_id(id)?;
+        let _changing = self.changing.lock();
         let removed = self.office.remove_host_record(&format!("{RECORDS}{id}"));
-        let removed = removed.map_err(|error| command_problem(error, &()))?;
+        // It may be gone even if that failed.
         self.reload();
+        let removed = removed.map_err(|error| command_problem(error, &()))?;
         if removed { Ok(()) } else { Err(Problem::not_found("API key")) }
     }
 
@@ -172,12 +179,13 @@ impl ApiKeys {
         if good { Ok(Arc::clone(grant)) } else { Err(refused()) }
     }
 
+    /// Only while `changing` is held.
     fn save(&self, id: &str, stored: &Stored) -> Result<(), Problem> {
         let body =
             serde_json::to_vec(stored).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
         let saved = self.office.save_host_record(&format!("{RECORDS}{id}"), &body);
-        saved.map_err(|error| command_problem(error, &()))?;
         self.reload();
+        saved.map_err(|error| command_problem(error, &()))?;
         Ok(())
     }
 
@@ -273,6 +281,24 @@ mod tests {
         keys.revoke(&made.id).unwrap();
         assert!(keys.check(&text, UtcMs(2)).is_err());
         assert!(keys.revoke(&made.id).is_err());
+    }
+
+    #[test]
+    fn a_key_that_is_revoked_while_it_is_rotated_does_not_come_back() {
+        let office = office();
+        let keys = ApiKeys::open(Arc::clone(&office));
+        for _ in 0..200 {
+            let (first, made) = keys.make(new(&[Scope::Sell]), UtcMs(1)).unwrap();
+            let rotated = std::thread::scope(|scope| {
+                let rotating = scope.spawn(|| keys.rotate(&made.id, UtcMs(100)).ok());
+                keys.revoke(&made.id).unwrap();
+                rotating.join().unwrap()
+            });
+            assert!(keys.check(&first, UtcMs(2)).is_err());
+            assert!(rotated.is_none_or(|(second, _)| keys.check(&second, UtcMs(2)).is_err()));
+            assert!(keys.list().is_empty() && office.host_records(RECORDS).is_empty());
+            assert!(keys.rotate(&made.id, UtcMs(100)).is_err());
+        }
     }
 
     #[test]

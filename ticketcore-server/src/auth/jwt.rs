@@ -29,7 +29,7 @@ pub struct JwtError {
 pub struct Issuer {
     /// `iss` of its tokens.
     pub issuer: String,
-    /// `aud` that its tokens must have, if any.
+    /// `aud` that its tokens must have. Without it they must have none: one that has is for others.
     pub audience: Option<String>,
     /// A file with a shared secret, at least 32 bytes (HS256, HS384, HS512).
     pub hmac_file: Option<String>,
@@ -94,13 +94,12 @@ impl Issuers {
                 validation.validate_nbf = false;
                 validation.set_required_spec_claims(&["exp", "sub", "iss"]);
                 validation.set_issuer(&[&trusted.issuer]);
-                match &trusted.audience {
-                    Some(audience) => {
-                        // A token that names nobody is for anybody who is not so strict.
-                        validation.set_required_spec_claims(&["exp", "sub", "iss", "aud"]);
-                        validation.set_audience(&[audience]);
-                    }
-                    None => validation.validate_aud = false,
+                // RFC 7519, 4.1.3: a token for others is refused, even if nothing is said here of whom tokens are for.
+                validation.validate_aud = true;
+                if let Some(audience) = &trusted.audience {
+                    // A token that names nobody is for anybody who is not so strict.
+                    validation.set_required_spec_claims(&["exp", "sub", "iss", "aud"]);
+                    validation.set_audience(&[audience]);
                 }
                 let Ok(data) = decode::<Claims>(token, key, &validation) else { continue };
                 let Claims { sub, exp, nbf } = data.claims;

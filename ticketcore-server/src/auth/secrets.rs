@@ -43,7 +43,7 @@ impl Secrets {
     /// [`SecretError::File`].
     pub fn open(folder: &Path) -> Result<Self, SecretError> {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| failed(folder, error))?;
+        made.and_then(|()| sync_name(folder)).map_err(|error| failed(folder, error))?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -140,6 +140,12 @@ fn parse(text: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
     }
     Some(secret)
+}
+
+/// Has the name of a folder on the disk: what is in it is lost with it.
+fn sync_name(folder: &Path) -> io::Result<()> {
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn failed(path: &Path, error: io::Error) -> SecretError {

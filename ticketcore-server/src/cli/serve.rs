@@ -30,12 +30,12 @@ pub async fn until_stopped(
     config: Config,
     ready: impl FnOnce(&Arc<App>, std::net::SocketAddr) -> Result<(), StartError>,
 ) -> Result<ExitCode, StartError> {
-    open_files(config.limits.connections_max);
     let tls = config.tls.as_ref().map(acceptor).transpose()?;
     let listener = listen(config.listen.parse()?)?;
     let address = listener.local_addr()?;
     let (stop, stopping) = watch::channel(false);
-    let limits = config.limits.clone();
+    let mut limits = config.limits.clone();
+    limits.connections_max = open_files(limits.connections_max);
     let for_app = stopping.clone();
     let app = Arc::new(tokio::task::spawn_blocking(move || App::open(config, for_app)).await??);
     let service = Arc::new(Service::new(Arc::clone(&app), &api::routes())?);
@@ -61,18 +61,33 @@ pub async fn until_stopped(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks the system for an open file a connection, and some for the store. What it does not give is told, not met later.
-fn open_files(connections: usize) {
-    let wanted = connections as u64 + FILES_BESIDE;
+/// Asks the system for an open file a connection, and some for the store, and says how many connections there can be. What the system does not
+/// give is told, not met later, and is not taken from the store.
+fn open_files(connections: usize) -> usize {
+    let wanted = (connections as u64).saturating_add(FILES_BESIDE);
     match rlimit::increase_nofile_limit(wanted) {
-        Ok(given) if given >= wanted => {}
-        Ok(given) => tracing::warn!(
-            given,
-            wanted,
-            "fewer files may be open than `limits.connections_max` wants: connections beyond that have to wait (ulimit -Hn)"
-        ),
-        Err(error) => tracing::warn!(%error, wanted, "how many files may be open can't be set"),
+        Ok(given) if given >= wanted => connections,
+        Ok(given) => {
+            let connections = connections_within(connections, given);
+            tracing::warn!(
+                given,
+                wanted,
+                connections,
+                "fewer files may be open than `limits.connections_max` wants: there can be so many connections, more are closed (ulimit -Hn)"
+            );
+            connections
+        }
+        Err(error) => {
+            tracing::warn!(%error, wanted, "how many files may be open can't be set");
+            connections
+        }
     }
+}
+
+/// How many of the wanted connections fit beside the store's files.
+fn connections_within(wanted: usize, files: u64) -> usize {
+    let room = usize::try_from(files.saturating_sub(FILES_BESIDE)).unwrap_or(usize::MAX);
+    wanted.min(room).max(1)
 }
 
 /// Begins to log, to standard error.
@@ -81,4 +96,17 @@ pub fn log(log: &Log) {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start of the log in one process is that of a test.
     let _begun = if log.json { lines.json().try_init() } else { lines.try_init() };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_the_store_its_files_when_the_system_gives_too_few() {
+        assert_eq!(connections_within(20_000, 1_024), 512);
+        assert_eq!(connections_within(20_000, 20_512), 20_000);
+        assert_eq!(connections_within(100, 1_024), 100);
+        assert_eq!(connections_within(100, 256), 1);
+    }
 }

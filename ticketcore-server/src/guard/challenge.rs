@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use parking_lot::Mutex;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use ticketcore::UtcMs;
 use ticketcore::guard::Watch;
 
@@ -65,10 +66,21 @@ pub(super) type Bound = [u8; 16];
 
 /// Solutions that were used.
 struct Used {
-    /// By their nonces: what for, if they were right; and when their challenges end.
-    known: Watch<u128, (Option<u64>, UtcMs)>,
+    /// By their nonces: what was right, and for what; and when their challenges end.
+    known: Watch<u128, (Option<Right>, UtcMs)>,
     /// Challenges that end by then are refused: what was used of them is no longer known.
     forgotten_until: UtcMs,
+}
+
+/// A solution that was right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Right {
+    /// The request it came with...
+    purpose: u64,
+    /// ...and every byte of it: what is not signed anew must not have changed.
+    text: [u8; 32],
+    /// The score up to which it is good.
+    level: u32,
 }
 
 /// Makes challenges and checks solutions.
@@ -145,8 +157,9 @@ impl Challenges {
         if !bound.iter().any(|bound| hex(bound) == named) {
             return Err(Unsolved::Foreign);
         }
+        let right = Right { purpose, text: Sha256::digest(text.trim()).into(), level };
         match self.before(nonce, until, now) {
-            Some(Some(before)) if before == purpose => return Ok(level),
+            Some(Some(before)) if before == right => return Ok(level),
             Some(_) => return Err(Unsolved::Used),
             None => {}
         }
@@ -159,7 +172,7 @@ impl Challenges {
             return Err(Unsolved::Forged);
         }
         // One try a challenge: else it could be used to have us reckon.
-        let right = found.verified.then_some(purpose);
+        let right = found.verified.then_some(right);
         let mut used = self.used.lock();
         if used.known.get(nonce).is_some() {
             return Err(Unsolved::Used);
@@ -171,11 +184,11 @@ impl Challenges {
     }
 
     /// What a challenge was used for before, if it was.
-    fn before(&self, nonce: u128, until: UtcMs, now: UtcMs) -> Option<Option<u64>> {
+    fn before(&self, nonce: u128, until: UtcMs, now: UtcMs) -> Option<Option<Right>> {
         let mut used = self.used.lock();
         // What is over can't be used in any case.
         let _over = used.known.due(UtcMs(now.0.saturating_sub(1)), 16);
-        let known = used.known.get(nonce).map(|(purpose, _)| *purpose);
+        let known = used.known.get(nonce).map(|(right, _)| *right);
         if known.is_none() && until <= used.forgotten_until { Some(None) } else { known }
     }
 }
@@ -260,6 +273,24 @@ mod tests {
         for bad in ["", "?", "e30=", &"A".repeat(5_000)] {
             assert_eq!(challenges.redeem(bad, &[ann], 1, now), Err(Unsolved::Malformed), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_was_right_for_one_is_right_for_nobody_else_and_no_better_than_it_was() {
+        let challenges = challenges(8);
+        let now = SystemClock.now();
+        let (ann, bob) = (challenges.bound(1, b"ann"), challenges.bound(1, b"bob"));
+        let good = solved(&challenges.make(ann, 0, now).unwrap());
+        assert_eq!(challenges.redeem(&text(&good), &[ann], 1, now), Ok(30));
+        let mut changed = good.clone();
+        let data = changed.challenge.parameters.data.as_mut().unwrap();
+        data.insert("for".to_owned(), hex(&bob).into());
+        assert_eq!(challenges.redeem(&text(&changed), &[bob], 1, now), Err(Unsolved::Used));
+        let mut changed = good.clone();
+        let data = changed.challenge.parameters.data.as_mut().unwrap();
+        data.insert("level".to_owned(), 999.into());
+        assert_eq!(challenges.redeem(&text(&changed), &[ann], 1, now), Err(Unsolved::Used));
+        assert_eq!(challenges.redeem(&text(&good), &[ann], 1, now), Ok(30), "the same again");
     }
 
     #[test]

@@ -175,7 +175,8 @@ impl Guard {
         sent: Sent<'_>,
         solution: String,
     ) -> Result<Solved, Unsolved> {
-        let (bound, purpose, now) = (self.bound(call), purpose(call, sent.key), self.clock.now());
+        let bound = self.bound(call);
+        let (purpose, now) = (purpose(call, sent.key, bound.first()), self.clock.now());
         let guard = Arc::clone(self);
         let work = move || guard.challenges.redeem(&solution, &bound, purpose, now);
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(Unsolved::Malformed)).map(Solved::Up)
@@ -267,9 +268,10 @@ fn reason(signal: &Signal) -> Reason<'_> {
     Reason { name: &signal.name, points: signal.points, seen: signal.seen }
 }
 
-/// The same for the same request sent again; by chance only for others. Without a key no request is another's twin.
-fn purpose(call: &Call, key: Option<&str>) -> u64 {
+/// The same for the same request of the same caller sent again; by chance only for others. Without a key no request is another's twin.
+fn purpose(call: &Call, key: Option<&str>, caller: Option<&Bound>) -> u64 {
     let mut hasher = DefaultHasher::new();
+    caller.hash(&mut hasher);
     call.uri.path().hash(&mut hasher);
     match key.or_else(|| call.header("idempotency-key")) {
         Some(key) => key.trim_matches('"').hash(&mut hasher),

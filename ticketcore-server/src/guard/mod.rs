@@ -173,9 +173,10 @@ impl Guard {
             return peer.to_canonical();
         }
         let header = self.config.forwarded;
-        // One that is not text ends the reading, as one that is no address does.
-        let lines: Vec<&str> =
-            headers.get_all(header.name()).iter().map(|line| line.to_str().unwrap_or("?")).collect();
+        // What is not text is no address, and harms nothing behind it.
+        let lines = headers.get_all(header.name()).iter();
+        let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
         client_address(peer, header, &lines, &self.trusted)
     }
 
@@ -188,7 +189,10 @@ impl Guard {
     /// What is known of who is calling, beside his name.
     #[must_use]
     pub fn known(&self, address: IpAddr, headers: &HeaderMap) -> Known {
-        let exempt = !self.config.enabled || self.allow.contains(address);
+        // A proxy that says for whom it asks, and it can't be understood, asks for somebody.
+        let asks_for_others =
+            self.trusted.contains(address) && headers.contains_key(self.config.forwarded.name());
+        let exempt = !self.config.enabled || (self.allow.contains(address) && !asks_for_others);
         if exempt {
             self.warn_of_proxies(headers);
         }

@@ -14,6 +14,7 @@ use super::payload::Payload;
 use super::problem::Problem;
 use super::request_id::RequestId;
 use super::router::Params;
+use super::stay::Stay;
 use crate::auth::{Principal, Sessions};
 use crate::guard::Known;
 
@@ -42,6 +43,8 @@ pub struct Call {
     pub body_timeout: Duration,
     /// The body; taken by who reads it.
     pub body: Option<Incoming>,
+    /// Its place among the requests that are worked on, until it is done.
+    pub place: Stay,
 }
 
 impl Call {

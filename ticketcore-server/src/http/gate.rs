@@ -8,11 +8,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+
+/// So many times as many as there are places are waited for at once.
+const OUTSIDE_PER_PLACE: usize = 4;
 
 /// How many, and how long.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +35,8 @@ pub struct GateOptions {
 pub struct Gate {
     options: GateOptions,
     state: Mutex<State>,
+    /// How many have left their places, to come back.
+    outside: AtomicUsize,
 }
 
 struct State {
@@ -55,7 +61,7 @@ impl Gate {
     #[must_use]
     pub fn new(options: GateOptions) -> Arc<Self> {
         let state = State { free: options.places, waiting: VecDeque::new(), next: 0 };
-        Arc::new(Self { options, state: Mutex::new(state) })
+        Arc::new(Self { options, state: Mutex::new(state), outside: AtomicUsize::new(0) })
     }
 
     /// A place, at once or after a while; `None` for who is sent away.
@@ -116,6 +122,37 @@ impl Gate {
                 Err(mut place) => drop(place.0.take()),
             }
         }
+    }
+}
+
+impl Place {
+    /// Gives the place back for a while; `None`, and the place is gone, if too many have done so already.
+    #[must_use]
+    pub fn leave(mut self) -> Option<Outside> {
+        let gate = self.0.take()?;
+        let before = gate.outside.fetch_add(1, Ordering::Relaxed);
+        let room = before < gate.options.places.saturating_mul(OUTSIDE_PER_PLACE);
+        let outside = Outside(Arc::clone(&gate));
+        gate.pass_on();
+        room.then_some(outside)
+    }
+}
+
+/// Somebody who has left his place, to come back. Until it is dropped he is one of those that are waited for.
+pub struct Outside(Arc<Gate>);
+
+impl Outside {
+    /// Another place, as for everybody else: at once or after a while; `None` for who is sent away.
+    pub async fn come_back(self) -> Option<Place> {
+        let gate = Arc::clone(&self.0);
+        drop(self);
+        gate.enter().await
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        self.0.outside.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

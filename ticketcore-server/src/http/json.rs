@@ -31,19 +31,22 @@ pub async fn read_json<T: DeserializeOwned>(call: &mut Call, bytes_max: usize) -
 /// Reads the body of a request.
 ///
 /// # Errors
-/// [`Code::PayloadTooLarge`], [`Code::Malformed`] if it breaks off, [`Code::RequestTimeout`] if it takes too long to arrive: then nothing was
-/// done.
+/// [`Code::PayloadTooLarge`], [`Code::Malformed`] if it breaks off, [`Code::RequestTimeout`] if it takes too long to arrive and
+/// [`Code::Overloaded`] if there is no room for the request once it has: then nothing was done.
 pub async fn read_bytes(call: &mut Call, bytes_max: usize) -> Result<Bytes, Problem> {
     let Some(body) = call.body.take() else { return Ok(Bytes::new()) };
-    let whole = Limited::new(body, bytes_max).collect();
-    let late = |_| Problem::new(Code::RequestTimeout, Code::RequestTimeout.title());
-    match tokio::time::timeout(call.body_timeout, whole).await.map_err(late)? {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(Code::PayloadTooLarge, format!("At most {bytes_max} bytes are read")))
+    let whole = tokio::time::timeout(call.body_timeout, Limited::new(body, bytes_max).collect());
+    let read = async move {
+        let late = |_| Problem::new(Code::RequestTimeout, Code::RequestTimeout.title());
+        match whole.await.map_err(late)? {
+            Ok(whole) => Ok(whole.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => {
+                Err(Problem::new(Code::PayloadTooLarge, format!("At most {bytes_max} bytes are read")))
+            }
+            Err(_) => Err(Problem::new(Code::Malformed, "The body breaks off")),
         }
-        Err(_) => Err(Problem::new(Code::Malformed, "The body breaks off")),
-    }
+    };
+    call.place.while_coming(read).await
 }
 
 /// Parses JSON, strictly: what the type does not know is refused, and so is a list in place of an object.

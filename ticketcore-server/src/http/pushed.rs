@@ -3,14 +3,18 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// What is read before it is known which protocol is spoken: the preface of HTTP/2.
-const PREFACE_BYTES: usize = 24;
+use super::streams::Streams;
+
+/// What is read before it is known which protocol is spoken: whoever speaks HTTP/2 begins with it.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const PREFACE_BYTES: usize = PREFACE.len();
 
 /// A stream whose writes fail when for a while not a byte of what is to be written could be. Who reads slowly is waited for, who does not
 /// read at all is not: what is kept for him is kept from others.
@@ -23,6 +27,8 @@ pub struct Pushed<S> {
     /// Until when the caller must have said which protocol he speaks; `None` once he has.
     greeting: Option<Pin<Box<Sleep>>>,
     greeted: usize,
+    /// Whom to tell if he speaks HTTP/2, as long as it may be that he does.
+    two: Option<Arc<Streams>>,
     /// Since when nothing could be written. No timer runs while all goes well.
     stuck: Option<Pin<Box<Sleep>>>,
 }
@@ -31,7 +37,14 @@ impl<S> Pushed<S> {
     /// Waits so long for the first bytes, and so long for a reader.
     pub fn new(stream: S, greeting: Duration, patience: Duration) -> Self {
         let greeting = Some(Box::pin(tokio::time::sleep(greeting)));
-        Self { stream, patience, greeting, greeted: 0, stuck: None }
+        Self { stream, patience, greeting, greeted: 0, two: None, stuck: None }
+    }
+
+    /// The same, which tells if the caller speaks HTTP/2.
+    #[must_use]
+    pub fn telling(mut self, streams: Arc<Streams>) -> Self {
+        self.two = Some(streams);
+        self
     }
 
     fn waited<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -62,9 +75,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Pushed<S> {
         let before = into.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, into);
         let Some(greeting) = &mut this.greeting else { return read };
-        this.greeted += into.filled().len() - before;
+        let said = &into.filled()[before..];
+        if PREFACE[this.greeted..].iter().zip(said).any(|(wanted, said)| wanted != said) {
+            this.two = None;
+        }
+        this.greeted += said.len();
         if this.greeted >= PREFACE_BYTES {
             this.greeting = None;
+            if let Some(streams) = this.two.take() {
+                streams.speaks_two();
+            }
         } else if read.is_pending() && greeting.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller says nothing")));
         }

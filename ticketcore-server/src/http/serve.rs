@@ -1,13 +1,16 @@
 //! From a listening socket to requests: connections, TLS, bounds, and stopping without losing anything.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::{Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -15,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::pushed::Pushed;
 use super::service::Service;
+use super::streams::{Handed, Over, Streams};
 use crate::config::Limits;
 
 /// Streams that one HTTP/2 connection may have at once.
@@ -36,7 +40,6 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let room = Arc::new(Semaphore::new(limits.connections_max));
-    let graceful = GracefulShutdown::new();
     let builder = Arc::new(builder(&limits));
     loop {
         let accepted = tokio::select! {
@@ -58,34 +61,18 @@ pub async fn serve(
         };
         let _kept_alive = stream.set_nodelay(true);
         let (service, builder) = (Arc::clone(&service), Arc::clone(&builder));
-        let (tls, watcher) = (tls.clone(), graceful.watcher());
-        let head_timeout = Duration::from_millis(limits.head_timeout_ms);
-        let write_timeout = Duration::from_millis(limits.write_timeout_ms);
+        let (tls, stop) = (tls.clone(), stop.clone());
+        let patience = Patience {
+            head: Duration::from_millis(limits.head_timeout_ms),
+            write: Duration::from_millis(limits.write_timeout_ms),
+        };
         tokio::spawn(async move {
             let _room = permit;
             service.metrics().connections.inc();
             match tls {
-                None => {
-                    connection(
-                        Pushed::new(stream, head_timeout, write_timeout),
-                        remote,
-                        &service,
-                        &builder,
-                        watcher,
-                    )
-                    .await
-                }
-                Some(tls) => match tokio::time::timeout(head_timeout, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => {
-                        connection(
-                            Pushed::new(stream, head_timeout, write_timeout),
-                            remote,
-                            &service,
-                            &builder,
-                            watcher,
-                        )
-                        .await
-                    }
+                None => connection(stream, remote, &service, &builder, patience, stop).await,
+                Some(tls) => match tokio::time::timeout(patience.head, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => connection(stream, remote, &service, &builder, patience, stop).await,
                     Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
                     Err(_) => tracing::debug!("TLS took too long"),
                 },
@@ -94,7 +81,9 @@ pub async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(Duration::from_millis(limits.shutdown_ms), graceful.shutdown()).await.is_err() {
+    // Once every connection has ended, all the room is there again.
+    let ended = room.acquire_many(u32::try_from(limits.connections_max).unwrap_or(u32::MAX));
+    if tokio::time::timeout(Duration::from_millis(limits.shutdown_ms), ended).await.is_err() {
         tracing::warn!("connections were still open when the time to stop was over");
     }
 }
@@ -121,22 +110,65 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// How long a connection is waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// Until something is asked.
+    head: Duration,
+    /// Until something is taken of what is sent.
+    write: Duration,
+}
+
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     remote: SocketAddr,
     service: &Arc<Service>,
     builder: &auto::Builder<TokioExecutor>,
-    watcher: hyper_util::server::graceful::Watcher,
+    patience: Patience,
+    mut stop: watch::Receiver<bool>,
 ) {
+    let streams = Streams::new(patience.write, patience.head);
     let answering = {
-        let service = Arc::clone(service);
-        service_fn(move |request| {
+        let (service, streams) = (Arc::clone(service), Arc::clone(&streams));
+        service_fn(move |request: Request<Incoming>| {
             let service = Arc::clone(&service);
-            async move { service.answer(request, remote.ip()).await }
+            let stream = (request.version() == Version::HTTP_2).then(|| streams.begin());
+            async move {
+                let response = service.answer(request, remote.ip()).await?;
+                Ok::<_, Infallible>(response.map(|payload| Handed::new(payload, stream)))
+            }
         })
     };
-    let connection = builder.serve_connection(TokioIo::new(stream), answering).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+    let stream = Pushed::new(stream, patience.head, patience.write).telling(Arc::clone(&streams));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), answering).into_owned());
+    let stopped = async {
+        // Whoever could say so is gone: that is as good.
+        let _heard = stop.wait_for(|stop| *stop).await;
+    };
+    // The connection first: what it reads says whether the others matter.
+    let over = tokio::select! {
+        biased;
+        ended = connection.as_mut() => Err(ended),
+        () = stopped => Ok(None),
+        over = streams.over() => Ok(Some(over)),
+    };
+    let ended = match over {
+        Err(ended) => ended,
+        Ok(Some(Over::Stuck)) => {
+            tracing::debug!(%remote, "the reader of a connection does not read");
+            return;
+        }
+        Ok(None) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        Ok(Some(Over::Idle)) => {
+            // He is told to ask elsewhere, and what he has asked meanwhile is answered.
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(patience.write, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, %remote, "a connection ended");
     }
 }

@@ -6,8 +6,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::header::HeaderName;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONTENT_LENGTH, HeaderName};
 use hyper::{Method, Request, Response};
 use tokio::time::Instant;
 
@@ -21,6 +21,7 @@ use super::payload::Payload;
 use super::problem::Problem;
 use super::request_id::RequestId;
 use super::router::{Access, Found, Route, Router};
+use super::stay::{SHED_RETRY_MS, Stay, shed};
 use super::tally::Tally;
 use crate::api::shapes::rfc3339;
 use crate::app::App;
@@ -30,16 +31,6 @@ use crate::guard::{Mark, RouteClass};
 
 /// Bytes of an address at most.
 const URI_BYTES_MAX: usize = 4_096;
-/// Who is refused because too much is under way comes back after so long, in milliseconds.
-const SHED_RETRY_MS: u64 = 1_000;
-
-/// The type of draft-ietf-httpapi-ratelimit-headers-11, section 5.2.
-const REDUCED_CAPACITY: &str = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
-
-fn shed() -> Problem {
-    let told = "Too many requests are under way";
-    Problem::new(Code::Overloaded, told).kind(REDUCED_CAPACITY).retry_after_ms(SHED_RETRY_MS)
-}
 
 fn gate_options(limits: &Limits) -> GateOptions {
     GateOptions {
@@ -48,6 +39,15 @@ fn gate_options(limits: &Limits) -> GateOptions {
         target: Duration::from_millis(limits.waiting_target_ms),
         patience: Duration::from_millis(limits.waiting_ms_max),
     }
+}
+
+/// What is asked for its headers alone gets no body, whatever the protocol; how long it would be is told.
+fn headers_alone(response: Response<Payload>) -> Response<Payload> {
+    let (mut head, body) = response.into_parts();
+    if let Some(bytes) = body.size_hint().exact().filter(|bytes| *bytes > 0) {
+        head.headers.entry(CONTENT_LENGTH).or_insert_with(|| bytes.into());
+    }
+    Response::from_parts(head, Payload::empty())
 }
 
 /// Answers requests. One for all connections, behind an [`Arc`].
@@ -122,6 +122,7 @@ impl Service {
                         request_id,
                         body_timeout: Duration::from_millis(self.app.config.limits.body_timeout_ms),
                         body: Some(body),
+                        place: Stay::default(),
                     };
                     self.run(found.route, call, &mut mark).await
                 }
@@ -143,7 +144,7 @@ impl Service {
             let request_id = request_id.as_str();
             tracing::info!(request_id, operation, status, %method, micros = took.as_micros(), "answered");
         }
-        Ok(response)
+        Ok(if method == Method::HEAD { headers_alone(response) } else { response })
     }
 
     /// The answer that a problem is; it is counted, and logged if it is ours.
@@ -173,18 +174,14 @@ impl Service {
     /// Carries a request out, if there is room, within its time. A panic harms this request only.
     async fn run(&self, route: Route, mut call: Call, mark: &mut Mark) -> Outcome {
         // Who looks after the server must get through when nobody else does.
-        let _place = match route.access {
-            Access::Always => {
-                let waiting = i64::try_from(self.gate.waiting()).unwrap_or(i64::MAX);
-                self.metrics().waiting.set(waiting);
-                None
-            }
-            _ => Some(self.gate.enter().await.ok_or_else(shed)?),
-        };
-        let class = RouteClass::of(&route);
-        if class.is_some() {
-            self.app.guard.let_in(call.remote)?;
+        if route.access == Access::Always {
+            let waiting = i64::try_from(self.gate.waiting()).unwrap_or(i64::MAX);
+            self.metrics().waiting.set(waiting);
+        } else {
+            call.place = Stay::at(self.gate.enter().await.ok_or_else(shed)?);
         }
+        self.app.guard.let_in(call.remote)?;
+        let class = RouteClass::of(&route);
         call.principal = match auth::recognise(&self.app, &call.headers) {
             Ok(principal) => principal,
             Err(problem) => {

@@ -38,7 +38,7 @@ impl RoomMetrics {
     pub fn note(&self, rooms: &Rooms) {
         for desk in rooms.all() {
             let label = OfEvent { event: desk.event().to_string() };
-            let now = rooms.now();
+            let now = desk.now(rooms.now());
             let Ok((joined, called, active)) =
                 desk.look(|room| (room.joined(), room.called(), room.active(now)))
             else {

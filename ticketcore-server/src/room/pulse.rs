@@ -60,7 +60,8 @@ impl Pulse {
         };
         let mut lately = self.lately.lock();
         lately.push_back((now, sample));
-        while lately.front().is_some_and(|(at, _)| now.since_ms(*at) > WINDOW_MS) {
+        // Of a clock that was set back, what was counted later than now is old, too.
+        while lately.front().is_some_and(|(at, _)| *at > now || now.since_ms(*at) > WINDOW_MS) {
             lately.pop_front();
         }
         let sum = |of: fn(&Sample) -> u64| lately.iter().map(|(_, sample)| of(sample)).sum::<u64>();
@@ -77,7 +78,9 @@ impl Pulse {
             // The slowest, since nobody knows which one the next buyer uses.
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of a call")]
             authorise_ms: gateways.iter().filter_map(|line| line.authorize_ms).max().map(|ms| ms as f64),
-            gateway_out: gateways.iter().any(|line| !line.is_well),
+            gateway_out: gateways.iter().any(|line| line.is_shut),
+            // It is well again only when somebody has paid: for that, some must be let in.
+            gateway_on_trial: gateways.iter().any(|line| !line.is_well && !line.is_shut),
         }
     }
 }
@@ -93,17 +96,36 @@ mod tests {
 
     use super::*;
 
+    fn gateway(is_well: bool, is_shut: bool, authorize_ms: Option<u64>) -> GatewayStatus {
+        let name = Word::new("sandbox").unwrap();
+        GatewayStatus { name, in_flight: 0, waiting: 0, is_well, is_shut, authorize_ms }
+    }
+
+    #[test]
+    fn a_gateway_is_out_only_while_no_call_goes_out() {
+        let pulse = Pulse::default();
+        let told = |gateways: &[GatewayStatus]| {
+            let health = pulse.health(UtcMs(1_000), gateways);
+            (health.gateway_out, health.gateway_on_trial)
+        };
+        assert_eq!(told(&[gateway(true, false, None)]), (false, false));
+        assert_eq!(told(&[gateway(false, true, None)]), (true, false));
+        assert_eq!(told(&[gateway(false, false, None)]), (false, true), "it waits for somebody who pays");
+        assert_eq!(told(&[gateway(true, false, None), gateway(false, false, None)]), (false, true));
+    }
+
+    #[test]
+    fn a_clock_set_back_keeps_nothing_for_longer() {
+        let pulse = Pulse::default();
+        pulse.count("get_event", 500, false, Duration::ZERO);
+        assert_eq!(pulse.health(UtcMs(1_000_000), &[]).errors, Some(1.0));
+        assert_eq!(pulse.health(UtcMs(1_000), &[]).errors, None);
+    }
+
     #[test]
     fn what_is_older_than_ten_seconds_is_forgotten() {
         let pulse = Pulse::default();
-        let gateway = |is_well, authorize_ms| GatewayStatus {
-            name: Word::new("sandbox").unwrap(),
-            in_flight: 0,
-            waiting: 0,
-            is_well,
-            authorize_ms,
-        };
-        let quiet = pulse.health(UtcMs(1_000), &[gateway(true, None)]);
+        let quiet = pulse.health(UtcMs(1_000), &[gateway(true, false, None)]);
         assert_eq!((quiet.errors, quiet.checkout_p99_ms, quiet.authorise_ms), (None, None, None));
         assert!(!quiet.gateway_out);
         for ms in 1..=100 {
@@ -111,7 +133,8 @@ mod tests {
         }
         pulse.count("get_event", 500, false, Duration::ZERO);
         pulse.count("place_hold", 503, true, Duration::ZERO);
-        let busy = pulse.health(UtcMs(2_000), &[gateway(true, Some(300)), gateway(false, Some(200))]);
+        let gateways = [gateway(true, false, Some(300)), gateway(false, true, Some(200))];
+        let busy = pulse.health(UtcMs(2_000), &gateways);
         assert_eq!(busy.authorise_ms, Some(300.0));
         assert_eq!(busy.checkout_p99_ms, Some(99.0));
         assert_eq!((busy.errors, busy.shed), (Some(1.0 / 102.0), Some(1.0 / 102.0)));

@@ -57,6 +57,9 @@
 //! account's balance) counts as [failed](ticketcore::order::RefundSeen::Failed), and its next try has the next key; and a capture or
 //! cancellation whose kept answer is a failure is asked again without a key, since a PaymentIntent is captured or cancelled once at most
 //! whatever the keys.
+//!
+//! Amounts are sent in minor units of ISO 4217. ISK, MGA and UGX, which Stripe counts in another unit, are refused for good
+//! (`unsupported_currency`) before anything is sent.
 
 mod api;
 mod charges;

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use ticketcore::gateway::{Answer, Authorize, Capture, GatewayAction, GatewayKey, LookUp, Void};
 use ticketcore::order::PaymentSeen;
-use ticketcore::{Money, UtcMs, Word};
+use ticketcore::{Currency, Money, UtcMs, Word};
 
 use super::failure::{Failure, Refused};
 use super::find::INTENTS;
@@ -11,6 +11,10 @@ use super::form::Form;
 use super::gateway::Core;
 use super::objects::PaymentIntent;
 use super::{METADATA_CALL, METADATA_KEY, METADATA_ORDER};
+
+/// Currencies whose smallest unit is another one for Stripe than in ISO 4217: an amount would be taken as a hundred times as much, or as a
+/// hundredth.
+const OTHER_UNIT: [&str; 3] = ["ISK", "MGA", "UGX"];
 
 /// What a return address has in the place of the order's id.
 const ORDER_PLACE: &str = "{order}";
@@ -22,6 +26,9 @@ impl Core {
         }
         if call.amount.minor <= 0 {
             return Answer::never("bad_amount");
+        }
+        if !takes(call.amount.currency) {
+            return Answer::never("unsupported_currency");
         }
         let key = call.key.to_string();
         let mut form = Form::new()
@@ -188,6 +195,11 @@ impl Core {
     pub fn seen(&self, intent: &PaymentIntent) -> Answer<PaymentSeen> {
         self.reader.payment(intent, self.clock.now())
     }
+}
+
+/// Whether a currency is one that Stripe counts as the orders do.
+fn takes(currency: Currency) -> bool {
+    !OTHER_UNIT.contains(&currency.as_str())
 }
 
 pub(super) fn currency(amount: Money) -> String {

@@ -126,6 +126,12 @@ class Walk:
         self.call("refund_order", 403, self.buyer, {"full": True}, **refunded)
         self.call("refund_order", 201, self.staff, {"full": True}, **refunded)
         self.call("list_refunds", 200, self.buyer, **refunded)
+        stuck = {"orderId": self.order(201, "pm_refund_stuck")["orderId"]}
+        self.call("refund_order", 201, self.staff, {"full": True}, **stuck)
+        self.call("retry_refund", 200, self.staff, {}, number=1, **stuck)
+        self.call("retry_refund", 404, self.staff, {}, number=2, **stuck)
+        self.call("list_findings", 200, self.staff)
+        self.call("list_findings", 403, self.buyer)
         self.call("get_revocations", 200, self.staff, eventId=self.event)
         return scan["code"]
 

@@ -40,7 +40,11 @@ fn admit_lets_in_in_order_and_a_hold_takes_an_admission() {
     hold(&inside, "one").ok(201);
     assert_eq!(admit(&buyer, &place).ok(200).json()["ticketsLeft"], 1);
     let order = json!({"holdId": held["holdId"], "paymentMethodId": "pm_ok"});
-    buyer.with("idempotency-key", "o").post("/v1/orders", &order).ok(403).problem("admission_required");
+    newcomer(&shop)
+        .with("idempotency-key", "o")
+        .post("/v1/orders", &order)
+        .ok(403)
+        .problem("admission_required");
     inside.with("idempotency-key", "o").post("/v1/orders", &order).ok(201);
     // A refused hold gives its tickets back; so does one that is released.
     let taken = json!({"eventId": server.event, "seatIds": [seats[0]]});
@@ -89,4 +93,60 @@ fn whose_time_has_ended_pays_for_what_he_held_with_an_admission_he_asked_for_aga
     // And so he does whose answer was lost.
     let told = with(&again).with("idempotency-key", "o").post("/v1/orders", &order).ok(201).json();
     assert_eq!(told["orderId"], ordered["orderId"]);
+}
+
+#[test]
+fn a_hold_asked_for_again_is_answered_again_when_its_tickets_or_the_admission_are_used_up() {
+    let server = Server::start();
+    let shop = shop(&server);
+    let config = json!({"ticketsPerAdmission": 4, "control": {"targetActive": 5, "floorActive": 5, "increasePerStep": 1}});
+    open_room(&server, &config);
+    let buyer = newcomer(&shop);
+    let place = join(&server, &buyer).ok(201).json();
+    let admitted = come_in(&buyer, &place);
+    let inside = buyer.with("admission-token", admitted["admissionToken"].as_str().unwrap());
+    let seats = server.seats(0, 6);
+    let hold = |client: &Client, key: &str, seats: &[Value]| {
+        let asked = json!({"eventId": server.event, "seatIds": seats});
+        client.with("idempotency-key", key).post("/v1/holds", &asked)
+    };
+    let seats: Vec<Value> = seats.iter().map(|seat| json!(seat)).collect();
+    let first = hold(&inside, "a", &seats[..3]).ok(201).json();
+    // More than are left: nothing new is begun, what was done is told.
+    assert_eq!(hold(&inside, "a", &seats[..3]).ok(201).json()["holdId"], first["holdId"]);
+    hold(&inside, "b", &seats[3..5]).ok(409).problem("admission_tickets");
+    let left = || admit(&buyer, &place).ok(200).json()["ticketsLeft"].clone();
+    assert_eq!(left(), 1);
+    // One seat for another costs nothing, one less is one more elsewhere, and a hold is given back once.
+    let path = format!("/v1/holds/{}", first["holdId"].as_str().unwrap());
+    let amend = |key: &str, asked: &Value| {
+        let asked = asked.to_string();
+        inside.with("idempotency-key", key).send("PATCH", &path, Some(asked.as_bytes()))
+    };
+    let add = |seat: &Value| json!([{"seatIds": [seat], "ticketType": "adult"}]);
+    amend("c", &json!({"removeSeatIds": [seats[0]], "addItems": add(&seats[3])})).ok(200);
+    assert_eq!(left(), 1);
+    amend("d", &json!({"removeSeatIds": [seats[1]]})).ok(200);
+    assert_eq!(left(), 2);
+    inside.delete(&path).ok(204);
+    inside.delete(&path).ok(204);
+    assert_eq!(left(), 4);
+    let held = hold(&inside, "e", &seats[..1]).ok(201).json();
+    buyer.post("/v1/waiting-room/leave", &json!({"positionToken": token(&place)})).ok(204);
+    assert_eq!(hold(&inside, "e", &seats[..1]).ok(201).json()["holdId"], held["holdId"]);
+    hold(&inside, "f", &seats[1..2]).ok(403).problem("admission_expired");
+    // What he has he may pay for, even without the token.
+    let order = json!({"holdId": held["holdId"], "paymentMethodId": "pm_ok"});
+    buyer.with("idempotency-key", "o").post("/v1/orders", &order).ok(201);
+}
+
+#[test]
+fn nobody_gets_around_the_waiting_room_by_the_waiting_list() {
+    let server = Server::start();
+    let shop = shop(&server);
+    open_room(&server, &json!({"control": {"fixedActive": 0}}));
+    let path = format!("/v1/events/{}/waiting-list", server.event);
+    let asked = json!({"places": 1});
+    let refused = newcomer(&shop).with("idempotency-key", "w").post(&path, &asked).ok(403);
+    refused.problem("admission_required");
 }

@@ -178,6 +178,43 @@ fn a_body_that_never_comes_is_given_up() {
 }
 
 #[test]
+fn bodies_that_are_waited_for_take_nobodys_place() {
+    let server = Server::with(&[
+        "--set",
+        "limits.requests_max=1",
+        "--set",
+        "limits.waiting_ms_max=100",
+        "--set",
+        "limits.waiting_target_ms=50",
+    ]);
+    let token = server.buyer().token.unwrap();
+    let head = format!(
+        "POST /v1/holds HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nidempotency-key: k\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 2\r\n\r\n"
+    );
+    let slow = || {
+        let mut slow = TcpStream::connect(server.address).unwrap();
+        slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        slow.write_all(head.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        slow
+    };
+    let answer = |mut slow: TcpStream| {
+        let mut answer = Vec::new();
+        let _closed = slow.read_to_end(&mut answer);
+        parse(&answer).unwrap()
+    };
+    let mut waiting: Vec<TcpStream> = (0..4).map(|_| slow()).collect();
+    server.anybody().get("/v1/events").ok(200);
+    // As many as there may be; the next is told to come again, and harms nobody.
+    answer(slow()).ok(503).problem("overloaded");
+    server.anybody().get("/v1/events").ok(200);
+    // Whose body comes after all is answered.
+    let mut come = waiting.remove(0);
+    come.write_all(b"{}").unwrap();
+    answer(come).ok(400).problem("validation_failed");
+}
+
+#[test]
 fn a_client_that_hangs_up_in_the_middle_harms_nobody() {
     let server = Server::start();
     for _ in 0..50 {

@@ -48,6 +48,56 @@ fn list_events_filters_and_hides_drafts() {
 }
 
 #[test]
+fn what_shows_drafts_is_kept_out_of_shared_caches() {
+    let server = Server::start();
+    let venue = server.anybody().get("/v1/venues").ok(200).json()["items"][0]["id"].clone();
+    let asked = json!({"venueId": venue, "name": "Lear", "startsAt": "2030-05-01T18:00:00Z"});
+    let draft = server.staff().post("/v1/admin/events", &asked).ok(201).json();
+    let draft = format!("/v1/events/{}", draft["id"].as_str().unwrap());
+    let on_sale = format!("/v1/events/{}", server.event);
+    let cached = |path: &str| server.staff().get(path).ok(200).headers["cache-control"].clone();
+    for path in ["/v1/events", &draft, &format!("{draft}/sections")] {
+        assert_eq!(cached(path), "private, no-store", "{path}");
+    }
+    for path in [&on_sale, &format!("{on_sale}/sections")] {
+        assert!(cached(path).starts_with("public"), "{path}");
+    }
+    let everybody = server.anybody().get("/v1/events").ok(200);
+    assert_eq!(everybody.headers["cache-control"], "public, max-age=1");
+}
+
+#[test]
+fn lists_of_events_go_on_where_a_page_ends() {
+    let server = Server::start();
+    let more: Vec<String> = (0..4).map(|_| server.event_with(json!({}))).collect();
+    let (mut seen, mut path) = (Vec::new(), "/v1/events?limit=2".to_owned());
+    loop {
+        let page = server.anybody().get(&path).ok(200).json();
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/events?limit=2&cursor={next}");
+    }
+    let all: Vec<_> = std::iter::once(&server.event).chain(&more).map(|id| json!(id)).collect();
+    assert_eq!(seen, all);
+    let closed = server.anybody().get("/v1/events?limit=2&state=closed").ok(200).json();
+    assert_eq!((&closed["items"], &closed["next"]), (&json!([]), &json!(null)));
+}
+
+#[test]
+fn who_is_shut_out_is_not_told_how_the_server_does() {
+    let server = Server::with(&[
+        "--set",
+        "guard.deny=['203.0.113.0/24']",
+        "--set",
+        "guard.trusted_proxies=['127.0.0.1']",
+    ]);
+    for path in ["/metrics", "/readyz", "/healthz"] {
+        server.anybody().with("x-forwarded-for", "203.0.113.9").get(path).ok(403).problem("denied");
+        server.anybody().with("x-forwarded-for", "203.0.114.9").get(path).ok(200);
+    }
+}
+
+#[test]
 fn get_event_and_list_sections() {
     let server = Server::start();
     let event = server.anybody().get(&format!("/v1/events/{}", server.event)).ok(200).json();

@@ -116,6 +116,21 @@ fn addresses_behind_a_trusted_proxy_are_told_apart_and_none_can_be_made_up() {
 }
 
 #[test]
+fn a_header_that_can_not_be_read_exempts_nobody() {
+    // As set up by default: this machine is exempt, and the proxy is on it.
+    let server = limiting(&[
+        "guard.allow=['127.0.0.0/8']",
+        "guard.trusted_proxies=['127.0.0.1']",
+        &limit("address", "join", 2),
+    ]);
+    let junk = format!("{}, nonsense", "x".repeat(5_000));
+    let comes = [&junk, "unknown", ""].map(|forwarded| comes_in(&from(&server, forwarded)));
+    assert_eq!(comes, [201, 201, 429], "whoever it is, the proxy asks for him");
+    assert_eq!(comes_in(&from(&server, "\", 203.0.113.1")), 201, "a quote hides nothing");
+    assert_eq!(comes_in(&server.anybody()), 201, "the machine itself");
+}
+
+#[test]
 fn without_a_trusted_proxy_nobody_is_believed_and_the_standard_header_is_read_if_set_so() {
     let server = limiting(&[&limit("address", "join", 2)]);
     let made_up = ["203.0.113.1", "203.0.113.2", "203.0.113.3"];
@@ -150,7 +165,7 @@ fn denied_networks_are_shut_out_even_if_nothing_else_is_done() {
     for address in ["203.0.113.200", "2001:db8:5::1", "::ffff:203.0.113.1"] {
         from(&server, address).get("/v1/events").ok(403).problem("denied");
         from(&server, address).post("/v1/sessions", &json!({})).ok(403).problem("denied");
-        from(&server, address).get("/healthz").ok(200);
+        from(&server, address).get("/healthz").ok(403).problem("denied");
     }
     from(&server, "203.0.114.1").get("/v1/events").ok(200);
     from(&server, "203.0.113.9, 198.51.100.1").get("/v1/events").ok(200);

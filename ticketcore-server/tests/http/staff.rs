@@ -1,6 +1,6 @@
 //! What staff does.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use ticketcore::plan::{VenueKind, generate};
 
 use super::server::Server;
@@ -77,6 +77,51 @@ fn make_key_list_keys_rotate_key_revoke_key() {
     staff.delete(&path).ok(204);
     key.get(&revocations).ok(401).problem("unauthorized");
     staff.delete(&path).ok(404).problem("not_found");
+}
+
+#[test]
+fn list_findings_shows_a_stuck_refund_and_retry_refund_tries_it_again() {
+    let server = Server::start();
+    let (staff, buyer) = (server.staff(), server.buyer());
+    let hold = server.hold(&buyer, &server.seats(80, 1));
+    let order = server.order(&buyer, &hold, "pm_refund_stuck").ok(201).json();
+    let refunds = format!("/v1/orders/{}/refunds", order["orderId"].as_str().unwrap());
+    staff.with("idempotency-key", "r").post(&refunds, &json!({"full": true})).ok(201);
+    eventually(|| staff.get(&refunds).ok(200).json()["items"][0]["status"] == "stuck");
+    let found = |listed: &Value| {
+        let mut items = listed["items"].as_array().unwrap().iter();
+        items.any(|item| item["kind"] == "refund_stuck" && item["orderId"] == order["orderId"])
+    };
+    eventually(|| found(&staff.get("/v1/admin/findings").ok(200).json()));
+    let counted = "ticketcore_findings{kind=\"refund_stuck\"} 1";
+    eventually(|| String::from_utf8_lossy(&staff.get("/metrics").ok(200).body).contains(counted));
+    buyer.get("/v1/admin/findings").ok(403).problem("forbidden");
+    // A key for another event does not see it.
+    let other = server.event_with(json!({}));
+    let asked = json!({"name": "other", "scopes": ["orders"], "eventIds": [other]});
+    let made = staff.post("/v1/admin/keys", &asked).ok(201).json();
+    let key = server.anybody().with_token(made["key"].as_str().unwrap());
+    assert_eq!(key.get("/v1/admin/findings").ok(200).json()["items"], json!([]));
+
+    let retry = |number: u32| format!("{refunds}/{number}/retry");
+    let again = staff.with("idempotency-key", "again").post(&retry(1), &json!({})).ok(200).json();
+    assert!(["requested", "stuck"].contains(&again["refunds"][0]["status"].as_str().unwrap()), "{again}");
+    assert!(again["version"].as_u64() > order["version"].as_u64());
+    let twin = staff.with("idempotency-key", "again").post(&retry(1), &json!({})).ok(200);
+    assert_eq!(twin.headers["idempotency-replayed"], "true");
+    staff.post(&retry(1), &json!({})).ok(400).problem("idempotency_key_missing");
+    staff.with("idempotency-key", "x").post(&retry(2), &json!({})).ok(404).problem("unknown_refund");
+    buyer.with("idempotency-key", "x").post(&retry(1), &json!({})).ok(403).problem("forbidden");
+}
+
+/// Waits until something is so.
+#[track_caller]
+fn eventually(so: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !so() {
+        assert!(began.elapsed() < std::time::Duration::from_secs(30), "it never is");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -159,6 +159,83 @@ fn http2_with_prior_knowledge_needs_no_tls() {
     });
 }
 
+/// A connection over which at most so many bytes come before they are read, and the task that ends with it.
+async fn narrow(server: &Server, bytes: u32) -> (Two, tokio::task::JoinHandle<hyper::Result<()>>) {
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(bytes);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+    (Two(sender), tokio::spawn(connection))
+}
+
+/// The answer to a request, of which nothing has been read yet.
+async fn unread(two: &Two, path: &str) -> hyper::Response<hyper::body::Incoming> {
+    let request = Request::get(format!("https://localhost{path}")).body(Full::new(Bytes::new())).unwrap();
+    two.0.clone().send_request(request).await.unwrap()
+}
+
+#[test]
+fn who_does_not_read_over_http2_is_let_go() {
+    let server = Server::with(&["--set", "limits.write_timeout_ms=600"]);
+    runtime().block_on(async {
+        let (two, connection) = narrow(&server, 1_024).await;
+        let answer = unread(&two, "/openapi.json").await;
+        assert_eq!(answer.status(), 200);
+        let ended = tokio::time::timeout(Duration::from_secs(10), connection).await;
+        assert!(ended.is_ok(), "he is waited for");
+        drop(answer);
+        // Who reads slowly gets all of it.
+        let (two, _connection) = narrow(&server, 16_384).await;
+        let mut body = unread(&two, "/openapi.json").await.into_body();
+        let mut read = 0;
+        while let Some(frame) = body.frame().await {
+            read += frame.unwrap().into_data().map_or(0, |bytes| bytes.len());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(read, server.anybody().get("/openapi.json").ok(200).body.len());
+    });
+}
+
+#[test]
+fn who_asks_nothing_over_http2_is_let_go_and_who_listens_is_not() {
+    let server = Server::with(&["--set", "limits.head_timeout_ms=400"]);
+    runtime().block_on(async {
+        let stream = format!("/v1/events/{}/availability/stream", server.event);
+        let (listening, open) = narrow(&server, 65_535).await;
+        let answer = unread(&listening, &stream).await;
+        let (two, idle) = narrow(&server, 65_535).await;
+        assert_eq!(two.send("GET", "/v1/events", &[], Value::Null).await.0, 200);
+        let (_silent, never) = narrow(&server, 65_535).await;
+        for connection in [idle, never] {
+            let ended = tokio::time::timeout(Duration::from_secs(10), connection).await;
+            assert!(ended.is_ok(), "he is waited for");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!open.is_finished());
+        drop(answer);
+    });
+}
+
+#[test]
+fn a_head_request_over_http2_has_no_body() {
+    let server = Server::start();
+    runtime().block_on(async {
+        let (two, _connection) = narrow(&server, 65_535).await;
+        let request = Request::head("https://localhost/openapi.json").body(Full::new(Bytes::new())).unwrap();
+        let answer = two.0.clone().send_request(request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let told = answer.headers()["content-length"].to_str().unwrap().to_owned();
+        assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty());
+        let whole = server.anybody().get("/openapi.json").ok(200).body.len();
+        assert_eq!(told, whole.to_string());
+        let stream = format!("https://localhost/v1/events/{}/availability/stream", server.event);
+        let request = Request::head(stream).body(Full::new(Bytes::new())).unwrap();
+        let answer = two.0.clone().send_request(request).await.unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(10), answer.into_body().collect()).await;
+        assert!(ended.unwrap().unwrap().to_bytes().is_empty());
+    });
+}
+
 #[test]
 fn who_speaks_no_tls_or_not_to_the_end_is_let_go_and_harms_nobody() {
     let secure = Secure::new("garbage", &["--set", "limits.head_timeout_ms=600"]);

@@ -37,7 +37,7 @@ impl Trusting {
             "auth.issuers=[{{ issuer = 'https://hmac.example', audience = 'tickets', hmac_file = '{}' }}, \
              {{ issuer = 'https://rsa.example', audience = 'tickets', rsa_file = '{}' }}, \
              {{ issuer = 'https://ed.example', eddsa_file = '{}' }}, \
-             {{ issuer = 'https://set.example', jwks_file = '{}' }}]",
+             {{ issuer = 'https://set.example', audience = 'tickets', jwks_file = '{}' }}]",
             folder.join("secret").display(),
             keys("rsa.public.pem"),
             keys("ed25519.public.pem"),
@@ -76,9 +76,10 @@ fn now() -> u64 {
     SystemClock.now().0 / 1_000
 }
 
-/// What a token of an issuer says of Ann.
+/// What a token of an issuer says of Ann. One of them makes tokens for nobody in particular.
 fn claims(issuer: &str) -> Value {
-    json!({"iss": issuer, "sub": "ann", "aud": "tickets", "exp": now() + 600, "iat": now()})
+    let claims = json!({"iss": issuer, "sub": "ann", "exp": now() + 600, "iat": now()});
+    if issuer == "https://ed.example" { claims } else { with(claims, "aud", json!("tickets")) }
 }
 
 fn with(mut claims: Value, member: &str, value: Value) -> Value {
@@ -136,8 +137,17 @@ fn every_kind_of_issuer_is_believed_and_a_buyer_is_the_same_each_time() {
     let token = signed(A::HS256, None, &token);
     let buyer = trusting.server.anybody().with_token(&token);
     trusting.server.sold(&buyer, &trusting.server.seats(0, 1));
-    // Where no audience is asked for any will do.
-    trusting.user(&signed(A::EdDSA, None, &with(claims("https://ed.example"), "aud", Value::Null)));
+}
+
+#[test]
+fn a_token_for_another_application_is_refused_where_no_audience_is_set() {
+    let trusting = Trusting::new("audience");
+    let ed = || claims("https://ed.example");
+    trusting.user(&signed(Algorithm::EdDSA, None, &ed()));
+    for audience in [json!("other"), json!(["other", "tickets"]), json!([]), json!(7)] {
+        let token = signed(Algorithm::EdDSA, None, &with(ed(), "aud", audience));
+        trusting.refuses("for somebody else", &token);
+    }
 }
 
 #[test]

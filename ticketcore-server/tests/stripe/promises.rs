@@ -59,6 +59,18 @@ fn a_decline_says_why_and_moves_nothing() {
 }
 
 #[test]
+fn currencies_that_stripe_counts_in_another_unit_are_refused_before_anything_is_sent() {
+    let shop = Shop::new();
+    for (number, code) in [(1, "ISK"), (2, "MGA"), (3, "UGX")] {
+        let amount = Money { minor: AMOUNT, currency: code.parse().unwrap() };
+        let call = Authorize { amount, ..authorization(number, "pm_card_visa") };
+        assert_eq!(shop.authorize(&call), Answer::never("unsupported_currency"), "{code}");
+    }
+    assert_eq!(shop.stub.with(|bank| bank.totals()), [0, 0, 0]);
+    assert_eq!(shop.stub.inner.lock().connections, 0);
+}
+
+#[test]
 fn one_key_one_effect_and_other_content_is_refused() {
     let shop = Shop::new();
     let call = authorization(1, "pm_card_visa");

@@ -116,6 +116,22 @@ fn an_order_may_say_where_its_buyer_comes_back_to() {
 }
 
 #[test]
+fn a_list_of_orders_asks_stripe_about_none_of_them() {
+    let served = served("list");
+    let buyer = served.server.buyer();
+    let order = served.order(&buyer, 0, "pm_card_3ds_far", None).ok(202).json();
+    assert!(order["nextAction"].is_string());
+    let all = format!("/v1/admin/events/{}/orders", served.server.event);
+    for listed in [buyer.get("/v1/me/orders"), served.server.staff().get(&all)] {
+        let listed = listed.ok(200).json();
+        let mut items = listed["items"].as_array().unwrap().iter();
+        let found = items.find(|item| item["orderId"] == order["orderId"]).unwrap();
+        assert!(found["nextAction"].is_null(), "{found}");
+        assert_eq!(found["payments"][0]["status"], "action_required");
+    }
+}
+
+#[test]
 fn an_address_that_is_too_long_to_be_kept_is_asked_for() {
     let served = served("far");
     let buyer = served.server.buyer();

@@ -111,6 +111,8 @@ impl RoomJournal {
         if let Some(at) = damaged {
             return Err(RoomError::Damaged { at });
         }
+        // Nobody waits for its lock yet, as they would at the first proof.
+        room.iter_mut().for_each(Room::grow_whole_tree);
         let state = State {
             room,
             logged,
@@ -136,6 +138,12 @@ impl RoomJournal {
     #[must_use]
     pub fn stopped(&self) -> Option<String> {
         self.state.lock().stopped.clone()
+    }
+
+    /// The room's time when a clock says `clock`: it never goes back behind what was logged.
+    #[must_use]
+    pub fn now(&self, clock: UtcMs) -> UtcMs {
+        clock.max(self.state.lock().logged)
     }
 
     /// Looks at the room, as it will be when all that is on its way is durable. `None` if the event has none.

@@ -156,6 +156,7 @@ impl Line {
             in_flight: self.in_flight.count(),
             waiting: state.waiting.len(),
             is_well: state.breaker.is_closed(),
+            is_shut: state.breaker.shut_until(now).is_some(),
             authorize_ms: state.authorizations.mean_ms(now),
         }
     }

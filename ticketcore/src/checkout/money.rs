@@ -68,18 +68,16 @@ impl Hand<'_> {
             capture_now: false,
             return_url: self.drive.return_url(charge.attempt).or(self.inner.options.return_url.clone()),
         };
-        match line
+        let said = line
             .call(&self.inner.pool, Asks::Money, move |gateway, reply| gateway.authorize(call, reply))
-            .await
-        {
-            Err(not) => {
-                if fresh {
-                    // Nobody has heard of it.
-                    self.sent = charge.attempt - 1;
-                    self.drive.note_fresh(Fresh::Payment(charge.attempt));
-                }
-                not.into()
-            }
+            .await;
+        if fresh && matches!(said, Err(_) | Ok(Answer::No { retry_may_help: true, .. })) {
+            // Nobody has heard of it.
+            self.sent = charge.attempt - 1;
+            self.drive.note_fresh(Fresh::Payment(charge.attempt));
+        }
+        match said {
+            Err(not) => not.into(),
             Ok(Answer::Yes(PaymentSeen::NotFound)) => Did::Failed,
             Ok(Answer::Yes(seen)) => self.saw(charge.attempt, seen).await,
             Ok(Answer::No { code, retry_may_help: false }) => {

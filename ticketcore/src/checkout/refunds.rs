@@ -25,16 +25,19 @@ impl Hand<'_> {
     pub(super) async fn refund(&mut self, at: UtcMs, due: Due, amount_minor: i64, charge: &Charge) -> Did {
         let Some(line) = self.inner.line(&charge.gateway) else { return Did::Leave };
         let key = self.refund_key(due.refund, due.tries);
-        if !self.drive.take_fresh(Fresh::Refund(due.refund, due.tries)) {
+        let intent = Fresh::Refund(due.refund, due.tries);
+        let age_ms = at.max(self.inner.clock.now()).since_ms(due.started_at);
+        let sendable = age_ms < sendable_ms(line.gateway.key_retention_ms());
+        // What is too old to be found under its key is not sent under it.
+        let fresh = self.drive.take_fresh(intent) && sendable;
+        if !fresh {
             let call = LookUp { key, reference: None, since: due.started_at };
             let found = line.call(&self.inner.pool, Asks::News, move |gateway, reply| {
                 gateway.look_up_refund(call, reply)
             });
-            let age_ms = at.max(self.inner.clock.now()).since_ms(due.started_at);
             match found.await {
                 Err(not) => return not.into(),
-                Ok(Answer::Yes(RefundSeen::NotFound))
-                    if age_ms < sendable_ms(line.gateway.key_retention_ms()) => {}
+                Ok(Answer::Yes(RefundSeen::NotFound)) if sendable => {}
                 Ok(Answer::Yes(RefundSeen::NotFound)) => {
                     let seen = RefundSeen::Failed { code: Word::cut("not_found"), retry: true };
                     return self.saw_refund(due.refund, due.tries, seen).await;
@@ -46,8 +49,13 @@ impl Hand<'_> {
         let Some(amount) = self.money(amount_minor) else { return Did::Failed };
         let payment = self.key(GatewayAction::Authorize, charge.attempt);
         let call = Refund { key, payment, reference: charge.reference.clone(), amount };
-        match line.call(&self.inner.pool, Asks::Deed, move |gateway, reply| gateway.refund(call, reply)).await
-        {
+        let said =
+            line.call(&self.inner.pool, Asks::Deed, move |gateway, reply| gateway.refund(call, reply)).await;
+        if fresh && matches!(said, Err(_) | Ok(Answer::No { retry_may_help: true, .. })) {
+            // Nobody has heard of it.
+            self.drive.note_fresh(intent);
+        }
+        match said {
             Err(not) => not.into(),
             Ok(Answer::Yes(RefundSeen::NotFound)) => Did::Failed,
             Ok(Answer::Yes(seen)) => self.saw_refund(due.refund, due.tries, seen).await,

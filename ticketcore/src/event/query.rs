@@ -14,6 +14,7 @@ use crate::answer::{CommandError, Hold, Order, OrderDetails};
 use crate::command::Command;
 use crate::fact::Fact;
 use crate::id::{HoldId, HoldNumber, OrderId, SHARDS, SeatIndex, UserId};
+use crate::key::{IdempotencyKey, Operation, key_tag};
 use crate::log::{Slot, Told, Wake};
 use crate::manifest::ManifestChange;
 use crate::order::{Effect, OrderRecord, OrderState};
@@ -111,6 +112,15 @@ impl EventCore {
                 version: hold.version,
                 replayed: false,
             })
+        })
+    }
+
+    /// Whether a command with this key was accepted, and is remembered.
+    pub fn knows_key(&self, user: UserId, operation: Operation, key: &IdempotencyKey) -> bool {
+        let at = self.log.now(self.clock.now());
+        with_shards(&self.state, ShardSet::One(user.shard()), |scope| {
+            let tag = key_tag(scope.layout.manifest.rules().key_secret, user, operation, key);
+            scope.look(user.shard()).keys.find(tag, at).is_some()
         })
     }
 

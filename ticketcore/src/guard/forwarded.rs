@@ -48,9 +48,15 @@ pub fn client_address(peer: IpAddr, header: ForwardedHeader, lines: &[&str], tru
     let mut left = BYTES_MAX;
     let mut hops = 0;
     for line in lines.iter().rev() {
-        let Some(rest) = left.checked_sub(line.len()) else { return client };
-        left = rest;
-        for element in elements(line).into_iter().rev() {
+        // Of a list that is too long its beginning is not read: that is the client's, not the proxies'.
+        let line = end_of(line, left);
+        left -= line.len();
+        let elements: Vec<&str> = match header {
+            // It has no quotes: one that the client wrote must not hide what the proxies added.
+            ForwardedHeader::XForwardedFor => line.split(',').collect(),
+            ForwardedHeader::Forwarded => split(line, b','),
+        };
+        for element in elements.into_iter().rev() {
             let named = match header {
                 ForwardedHeader::XForwardedFor => node(element.trim()),
                 ForwardedHeader::Forwarded => for_in(element),
@@ -66,11 +72,14 @@ pub fn client_address(peer: IpAddr, header: ForwardedHeader, lines: &[&str], tru
     client
 }
 
-/// What stands between commas, those in quotes apart.
-fn elements(line: &str) -> Vec<&str> {
-    split(line, b',')
+/// The end of a line, of so many bytes at most.
+fn end_of(line: &str, bytes: usize) -> &str {
+    let from = line.len().saturating_sub(bytes);
+    let from = (from..=line.len()).find(|at| line.is_char_boundary(*at)).unwrap_or(line.len());
+    &line[from..]
 }
 
+/// What stands between separators, those in quotes apart.
 fn split(text: &str, at: u8) -> Vec<&str> {
     let (mut parts, mut from, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (place, byte) in text.bytes().enumerate() {
@@ -146,6 +155,9 @@ mod tests {
             ("10.0.0.1", &["203.0.113.9, nonsense, 10.0.0.2"], "10.0.0.2"),
             ("10.0.0.1", &["203.0.113.9, "], "10.0.0.1"),
             ("10.0.0.1", &["203.0.113.9, unknown"], "10.0.0.1"),
+            // Whatever the client writes, what the proxy added is read.
+            ("10.0.0.1", &["\", 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &["\u{fffd}, 203.0.113.9"], "203.0.113.9"),
             ("10.0.0.1", &["203.0.113.9:4711"], "203.0.113.9"),
             ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
             ("10.0.0.1", &["2001:db8::1"], "2001:db8::1"),
@@ -179,7 +191,10 @@ mod tests {
     fn long_lists_are_read_to_an_end() {
         use ForwardedHeader::XForwardedFor as X;
         let many = vec!["10.0.0.2"; 1_000].join(",");
-        assert_eq!(client("10.0.0.1", X, &[&many]), "10.0.0.1", "too long to be believed");
+        assert_eq!(client("10.0.0.1", X, &[&many]), "10.0.0.2", "so many proxies nobody has");
+        let junk = format!("{}é, 203.0.113.9", "x".repeat(BYTES_MAX));
+        assert_eq!(client("10.0.0.1", X, &[&junk]), "203.0.113.9", "its end is read");
+        assert_eq!(client("10.0.0.1", X, &[&junk, &junk]), "203.0.113.9");
         let some = format!("203.0.113.9,{}", vec!["10.0.0.2"; 100].join(","));
         assert_eq!(client("10.0.0.1", X, &[&some]), "10.0.0.2", "so many proxies nobody has");
     }

@@ -7,6 +7,7 @@ use super::{BoxOffice, Office};
 use crate::answer::{CommandError, Hold, Order, OrderDetails};
 use crate::event::EventCore;
 use crate::id::{EventId, HoldId, OrderId, Revision, UserId};
+use crate::key::{IdempotencyKey, Operation};
 use crate::waiting::WaitingEntry;
 
 /// Each answers as the query of its name does, as a future that needs no runtime, borrows nothing and may be dropped. Polling it does memory
@@ -27,6 +28,22 @@ impl BoxOffice {
         let found =
             Arc::clone(&self.office).read_soon(hold.event, move |core| core.find_hold(hold, user), seen);
         async move { found.await?.map_err(CommandError::Refused) }
+    }
+
+    /// Whether a command with this key was accepted and is remembered: asked again it is answered as it was, and does nothing.
+    ///
+    /// # Errors
+    /// If the event is unknown or can't be opened.
+    pub fn knows_key_async(
+        &self,
+        event: EventId,
+        user: UserId,
+        operation: Operation,
+        key: IdempotencyKey,
+    ) -> impl Future<Output = Result<bool, CommandError>> + Send + use<> {
+        let look = move |core: &EventCore| core.knows_key(user, operation, &key);
+        // Who then asks again waits for the outcome itself.
+        Arc::clone(&self.office).read_soon(event, look, |_| Some(Revision::ZERO))
     }
 
     /// As [`find_order`](Self::find_order). Waits for no more than the order's own last fact, if it is found and the store is not shared.

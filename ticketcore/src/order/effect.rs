@@ -182,22 +182,28 @@ impl OrderRecord {
         })
     }
 
+    /// What is to be sent comes before what was sent: a refund that the gateway works on keeps no other back.
     fn next_refund(&self) -> Option<Effect> {
-        self.refunds().iter().zip(1..).find_map(|(refund, number)| {
-            let charge = self.charge(refund.attempt)?;
-            let tries = refund.tries;
-            match refund.state {
-                RefundState::Requested => Some(Effect::Refund {
-                    refund: number,
-                    tries,
-                    amount_minor: refund.amount_minor,
-                    started_at: refund.started_at,
-                    charge,
-                }),
-                RefundState::Submitted => Some(Effect::LookUpRefund { refund: number, tries, charge }),
-                RefundState::Succeeded | RefundState::Stuck => None,
-            }
+        self.refund_to_send().or_else(|| self.refund_to_look_up())
+    }
+
+    fn refund_to_send(&self) -> Option<Effect> {
+        let mut refunds = self.refunds().iter().zip(1..);
+        let (refund, number) = refunds.find(|(refund, _)| refund.state == RefundState::Requested)?;
+        Some(Effect::Refund {
+            refund: number,
+            tries: refund.tries,
+            amount_minor: refund.amount_minor,
+            started_at: refund.started_at,
+            charge: self.charge(refund.attempt)?,
         })
+    }
+
+    fn refund_to_look_up(&self) -> Option<Effect> {
+        let mut refunds = self.refunds().iter().zip(1..);
+        let (refund, number) = refunds.find(|(refund, _)| refund.state == RefundState::Submitted)?;
+        let charge = self.charge(refund.attempt)?;
+        Some(Effect::LookUpRefund { refund: number, tries: refund.tries, charge })
     }
 
     fn charge(&self, attempt: u32) -> Option<Charge> {

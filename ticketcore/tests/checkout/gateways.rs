@@ -1,15 +1,16 @@
 //! Gateways in trouble, gateways that forget, gateways that report by themselves, and gateways that are the host's.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ticketcore::checkout::{Checkout, CheckoutOptions, Progress};
 use ticketcore::gateway::{
-    BreakerOptions, Entered, GatewayAction, GatewayKey, Outage, PaymentGateway, SandboxFaults,
-    SandboxOptions, Seen,
+    Authorize, BreakerOptions, CallFault, Capture, Entered, GatewayAction, GatewayKey, LookUp, Outage,
+    PaymentGateway, Refund, Reply, SandboxFaults, SandboxGateway, SandboxOptions, Seen, Void,
 };
 use ticketcore::order::{
-    Effect, News, ObserveRequest, PayRequest, PaymentRules, PaymentSeen, PaymentState, RefundState,
-    RefundWhat,
+    Effect, News, ObserveRequest, PayRequest, PaymentRules, PaymentSeen, PaymentState, RefundSeen,
+    RefundState, RefundWhat,
 };
 use ticketcore::testkit::Rng;
 use ticketcore::{CommandError, OrderState, Refusal, SeatState, UserId};
@@ -123,6 +124,78 @@ fn a_refund_whose_key_may_be_forgotten_is_tried_anew() {
     shop.pass_reconciled(MINUTE, 10_000);
     assert_eq!(shop.refund_state(order), RefundState::Succeeded);
     assert_eq!(shop.details(order).refunds[0].tries, 1, "under the next key");
+    shop.closed_books();
+}
+
+/// A sandbox that counts how often it is asked where something stands.
+struct Counted {
+    bank: Arc<SandboxGateway>,
+    asked: AtomicU64,
+}
+
+impl PaymentGateway for Counted {
+    fn name(&self) -> &str {
+        self.bank.name()
+    }
+    fn key_retention_ms(&self) -> u64 {
+        self.bank.key_retention_ms()
+    }
+    fn authorize(&self, call: Authorize, reply: Reply<PaymentSeen>) {
+        self.bank.authorize(call, reply);
+    }
+    fn capture(&self, call: Capture, reply: Reply<PaymentSeen>) {
+        self.bank.capture(call, reply);
+    }
+    fn void(&self, call: Void, reply: Reply<PaymentSeen>) {
+        self.bank.void(call, reply);
+    }
+    fn refund(&self, call: Refund, reply: Reply<RefundSeen>) {
+        self.bank.refund(call, reply);
+    }
+    fn look_up(&self, call: LookUp, reply: Reply<PaymentSeen>) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.bank.look_up(call, reply);
+    }
+    fn look_up_refund(&self, call: LookUp, reply: Reply<RefundSeen>) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.bank.look_up_refund(call, reply);
+    }
+}
+
+#[test]
+fn what_is_refused_for_now_is_sent_again_without_being_looked_up() {
+    let mut shop = Shop::new();
+    let counted = Arc::new(Counted { bank: Arc::clone(&shop.bank), asked: AtomicU64::new(0) });
+    let gateways = vec![Arc::clone(&counted) as Arc<dyn PaymentGateway>];
+    shop.checkout = Checkout::new(Arc::clone(&shop.sale.office), gateways, options()).unwrap();
+    shop.bank.fault_next(GatewayAction::Authorize, CallFault::Refused);
+    shop.bank.fault_next(GatewayAction::Refund, CallFault::Refused);
+    let (order, bought) = shop.buy(1, &[0], "pm_ok");
+    shop.pass(5_000);
+    assert_eq!(bought.try_take(), Some(Ok(Progress::Confirmed { order })));
+    let _refund = shop.refund(order, RefundWhat::Full);
+    shop.pass(5_000);
+    assert_eq!(shop.refund_state(order), RefundState::Succeeded);
+    assert_eq!(counted.asked.load(Ordering::Relaxed), 0, "the gateway had never heard of either");
+    shop.closed_books();
+}
+
+#[test]
+fn refunds_that_are_pending_are_not_looked_up_in_every_round() {
+    let mut shop = Shop::new();
+    let order = shop.sold(1, &[0], "pm_refund_pending:600000");
+    let _refund = shop.refund(order, RefundWhat::Full);
+    shop.pass(2 * MINUTE);
+    assert_eq!(shop.refund_state(order), RefundState::Submitted);
+    assert_eq!(shop.checkout.status().driven, 0, "it is left to the reconciler");
+    let mut resumed = 0;
+    for _ in 0..12 {
+        resumed += shop.reconcile().resumed;
+        shop.pass(5_000);
+    }
+    assert_eq!(resumed, 2, "once in 30 seconds");
+    shop.pass_reconciled(10 * MINUTE, 10_000);
+    assert_eq!(shop.refund_state(order), RefundState::Succeeded);
     shop.closed_books();
 }
 

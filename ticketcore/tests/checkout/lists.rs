@@ -6,6 +6,7 @@ use ticketcore::gateway::{
     SandboxOptions,
 };
 use ticketcore::order::{Finding, PaymentRules, PaymentSeen, PaymentState, RefundState, RefundWhat};
+use ticketcore::testkit::SmallSale;
 use ticketcore::{Currency, EventId, HoldNumber, Money, OrderId, OrderState, Revision, SeatState};
 
 use crate::shop::{Shop, options, word};
@@ -111,6 +112,22 @@ fn what_stays_wrong_is_reported() {
 }
 
 #[test]
+fn findings_stand_while_other_events_are_looked_over() {
+    let mut shop = Shop::new();
+    let stuck = shop.sold(1, &[0], "pm_refund_stuck");
+    let _refund = shop.refund(stuck, RefundWhat::Full);
+    shop.run();
+    // A round looks over as many parts as one event has.
+    shop.sale.office.add_event(&SmallSale::definition(1, 2, 0)).unwrap();
+    let reports: Vec<_> = (0..5).map(|_| shop.reconcile()).collect();
+    assert!(reports.iter().any(|report| report.findings.is_empty()), "{reports:?}");
+    let found = [Finding::RefundStuck { order: stuck, refund: 1, amount_minor: 5_000 }];
+    for report in &reports[1..] {
+        assert_eq!(report.standing, found, "{report:?}");
+    }
+}
+
+#[test]
 fn overdue_holds_are_ended() {
     let mut shop = Shop::new();
     let order = shop.request(1, &[0]).hold.order();
@@ -119,7 +136,8 @@ fn overdue_holds_are_ended() {
     let report = shop.reconcile();
     assert!(matches!(report.findings.first[..], [Finding::HoldOverdue { .. }]), "{report:?}");
     assert_eq!((report.expired, shop.seat(0)), (1, SeatState::Free));
-    assert!(shop.reconcile().is_clean());
+    let again = shop.reconcile();
+    assert!(again.is_clean() && again.standing.is_empty(), "{again:?}");
 }
 
 #[test]

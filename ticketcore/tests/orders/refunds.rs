@@ -140,6 +140,22 @@ fn an_older_try_that_the_gateway_accepts_late_does_not_stand_for_the_newer_one()
 }
 
 #[test]
+fn a_refund_that_the_gateway_works_on_keeps_no_later_one_back() {
+    let desk = Desk::new();
+    let order = desk.sold(1, &[0, 1]);
+    desk.refund(order, RefundWhat::Tickets(vec![0])).unwrap();
+    desk.refund_seen(order, 1, RefundSeen::Submitted { reference: word("re_1") }).unwrap();
+    assert!(matches!(desk.next(order), Some(Effect::LookUpRefund { refund: 1, .. })));
+    desk.refund(order, RefundWhat::Tickets(vec![1])).unwrap();
+    assert!(matches!(desk.next(order), Some(Effect::Refund { refund: 2, .. })), "it is sent first");
+    desk.refund_seen(order, 2, succeeded()).unwrap();
+    assert!(matches!(desk.next(order), Some(Effect::LookUpRefund { refund: 1, .. })));
+    desk.refund_seen(order, 1, succeeded()).unwrap();
+    assert_eq!(desk.next(order), None);
+    desk.check();
+}
+
+#[test]
 fn money_that_is_only_reserved_is_let_go_not_refunded() {
     for mode in [CaptureMode::OnConfirm, CaptureMode::Manual] {
         let desk = Desk::with(capture(mode));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ticketcore::{EventId, HoldNumber, OrderId, OrderState};
 
 use crate::api::document::ProblemBody;
-use crate::api::order_shape::{OrderShape, shape};
+use crate::api::order_shape::{OrderShape, listed};
 use crate::api::paging::{cursor, page};
 use crate::api::shapes::Page;
 use crate::api::{event_manifest, off_reactor, route};
@@ -41,10 +41,7 @@ pub async fn orders(app: Arc<App>, call: Call) -> Outcome {
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|last| cursor(last.order.id.number.0));
-    let mut items: Vec<OrderShape<'_>> = Vec::with_capacity(found.len());
-    for order in &found {
-        items.push(shape(&app, order, &manifest).await);
-    }
+    let items: Vec<OrderShape<'_>> = found.iter().map(|order| listed(&app, order, &manifest)).collect();
     Answer::json(&Page { items, next })?.done()
 }
 

@@ -46,7 +46,7 @@ pub async fn admit(app: Arc<App>, mut call: Call) -> Outcome {
 }
 
 fn waiting(app: &App, desk: &Desk, who: (u32, EntrantTag, [u8; 8])) -> Outcome {
-    let place: Result<PlaceShape, Problem> = place_of(app, desk, who, app.now());
+    let place: Result<PlaceShape, Problem> = place_of(app, desk, who);
     Answer::json(&place?)?.status(StatusCode::ACCEPTED).done()
 }
 
@@ -56,7 +56,7 @@ fn admission(
     (number, tag, device): (u32, EntrantTag, [u8; 8]),
     (since, until, tickets): (UtcMs, UtcMs, u32),
 ) -> AdmittedShape {
-    let now = app.now();
+    let now = desk.now(app.now());
     let token = Token {
         kind: TokenKind::Admission,
         event: desk.event(),

@@ -7,7 +7,7 @@ use ticketcore::admission::{
     EntrantTag, Entry, Joined, Place, RoomRefusal, Token, TokenError, TokenKind, WaitEstimate,
 };
 use ticketcore::guard::{Activity, Happening};
-use ticketcore::{EventId, UserId, UtcMs};
+use ticketcore::{EventId, UserId};
 
 use super::shapes::{JoinRoom, PlaceShape, TokenOnly, WaitShape};
 use super::{refused, room_problem, token_problem};
@@ -43,8 +43,7 @@ pub async fn join(app: Arc<App>, mut call: Call) -> Outcome {
     let (tag, device, demanded) = entrant(&app, &call, &desk, user, &asked)?;
     let sent = Sent { solution: asked.challenge.as_deref(), demanded, ..Sent::default() };
     let judged = app.guard.check(Activity::Join, &call, sent).await?;
-    let now = app.now();
-    let joined = desk.journal().change(now, |room, now| {
+    let joined = desk.journal().change(app.now(), |room, now| {
         let joined = room.join(tag, now)?;
         let (number, new) = (joined.number(), matches!(joined, Joined::Now(..)));
         let fact = if let Joined::Now(_, fact) = joined { Some(fact) } else { None };
@@ -52,7 +51,7 @@ pub async fn join(app: Arc<App>, mut call: Call) -> Outcome {
     });
     let (number, new) = joined.map_err(room_problem)?.durable().await.map_err(room_problem)?;
     app.guard.note(Happening::Joined, &judged);
-    let shown = place_of(&app, &desk, (number, tag, device), app.now())?;
+    let shown = place_of(&app, &desk, (number, tag, device))?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Answer::json(&shown)?.status(status).done()
 }
@@ -97,9 +96,13 @@ fn entrant(
         Entry::Invite => {
             let missing = || Problem::new(Code::InvitationRequired, "Send `invitation`");
             let text = asked.invitation.as_deref().ok_or_else(missing)?;
-            let now = app.now();
-            let token = app.rooms.keys.check(text, TokenKind::Invitation, desk.event(), now);
+            let clock = app.now();
+            let token = app.rooms.keys.read(text, TokenKind::Invitation, desk.event(), desk.now(clock));
             let token = token.map_err(token_problem)?;
+            // Its end is no time of the room's: it was set by the clock.
+            if clock >= token.until {
+                return Err(token_problem(TokenError::Expired { until: token.until }));
+            }
             Ok((tagger.invited(&token.tag.0), holder(tag), false))
         }
     }
@@ -110,7 +113,8 @@ pub(super) fn shown(app: &App, call: &Call, user: UserId, text: &str) -> Result<
     let event = Token::event_of(text).map_err(token_problem)?;
     call.principal.event(event)?;
     let desk = app.rooms.named(event)?;
-    let token = app.rooms.keys.read(text, TokenKind::Position, event, app.now()).map_err(token_problem)?;
+    let now = desk.now(app.now());
+    let token = app.rooms.keys.read(text, TokenKind::Position, event, now).map_err(token_problem)?;
     let tag = desk.look(|room| room.tagger().user(user)).map_err(refused)?;
     if belongs(&token, tag, device_of(call)) {
         Ok((desk, token))
@@ -124,9 +128,8 @@ pub(super) fn place_of(
     app: &App,
     desk: &Desk,
     (number, tag, device): (u32, EntrantTag, [u8; 8]),
-    now: UtcMs,
 ) -> Result<PlaceShape, Problem> {
-    let status = desk.status();
+    let (status, now) = (desk.status(), desk.now(app.now()));
     let look = desk.look(|room| (room.place(number, now), room.phase(), Arc::clone(room.config())));
     let (place, phase, config) = look.map_err(refused)?;
     let place = place.map_err(refused)?;

@@ -23,8 +23,9 @@ use crate::room::{Desk, RoomStatus, StatusStream, hex};
     responses((status = 200, body = RoomStatus), (status = 304, description = "It is as it was"),
         (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn status(app: Arc<App>, call: Call) -> Outcome {
-    let status = named(&app, &call)?.status();
-    let etag = format!("\"{}\"", status.number);
+    let desk = named(&app, &call)?;
+    let status = desk.status();
+    let etag = desk.etag(&status);
     let answer = match call.header("if-none-match") {
         Some(known) if known.split(',').any(|tag| tag.trim() == etag) => {
             Answer::payload("application/json", Payload::empty()).status(StatusCode::NOT_MODIFIED)

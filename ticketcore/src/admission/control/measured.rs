@@ -45,8 +45,10 @@ pub struct Health {
     pub shed: Option<f64>,
     /// How long the gateway takes to authorise, in milliseconds.
     pub authorise_ms: Option<f64>,
-    /// The gateway is out: nothing can be paid.
+    /// The gateway is out: nothing can be paid. Nobody is called.
     pub gateway_out: bool,
+    /// The gateway was out and is being tried again, which takes people who pay: as few as may always be inside.
+    pub gateway_on_trial: bool,
 }
 
 /// What is left.

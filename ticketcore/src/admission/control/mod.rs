@@ -110,7 +110,9 @@ impl Controller {
         let tickets_per_person = self.tickets.get().clamp(0.1, 100.0);
         // Who was called and has not come may still.
         let coming = count(measured.called_lately.saturating_sub(measured.came_lately)) * show;
-        let limit = config.fixed_active.map_or(self.limit.floor(), f64::from);
+        let trial = measured.health.is_some_and(|health| health.gateway_on_trial);
+        let reckoned = if trial { f64::from(config.floor_active) } else { self.limit.floor() };
+        let limit = config.fixed_active.map_or(reckoned, f64::from);
         let by_limit = limit - f64::from(measured.active) - coming;
         let browsing = f64::from(measured.browsing.unwrap_or(measured.active).min(measured.active));
         // Somebody may want the last one.
@@ -156,6 +158,7 @@ impl Controller {
 fn is_unwell(config: &ControlConfig, health: &Health) -> bool {
     let over = |value: Option<f64>, most: f64| known(value).is_some_and(|value| value > most);
     health.gateway_out
+        || health.gateway_on_trial
         || over(health.checkout_p99_ms, f64::from(config.checkout_p99_ms_max))
         || over(health.errors, f64::from(config.errors_permille_max) / 1_000.0)
         || over(health.shed, f64::from(config.shed_permille_max) / 1_000.0)

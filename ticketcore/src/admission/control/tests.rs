@@ -68,6 +68,24 @@ fn nobody_is_called_while_the_gateway_is_out() {
 }
 
 #[test]
+fn a_gateway_on_trial_is_tried_by_a_few_and_never_waits_for_ever() {
+    let mut controller = Controller::new(&config());
+    steps(&mut controller, 1, 100, |_| {});
+    let trial = |active| {
+        move |measured: &mut Measured| {
+            measured.active = active;
+            measured.health.iter_mut().for_each(|health| health.gateway_on_trial = true);
+        }
+    };
+    let step = steps(&mut controller, 101, 1, trial(3));
+    assert_eq!((step.call, step.limit, step.bound), (47, 50, Bound::Health));
+    let step = steps(&mut controller, 102, 1, trial(50));
+    assert_eq!((step.call, step.bound), (0, Bound::Health));
+    assert_eq!(steps(&mut controller, 103, 600, trial(0)).call, 50);
+    assert_eq!(steps(&mut controller, 703, 100, |_| {}).limit, 1_000, "it recovers");
+}
+
+#[test]
 fn what_is_missing_old_or_no_number_is_not_taken_for_good() {
     let wrongs: [fn(&mut Measured); 2] = [
         |measured| measured.health = None,
@@ -154,7 +172,8 @@ fn number() -> impl Strategy<Value = Option<f64>> {
 fn measured() -> impl Strategy<Value = Measured> {
     let people = (0..2_000_000u64, 0..3_000u64, 0..3_000u64, 0..2_000u32, prop::option::of(0..3_000u32));
     let seen = (0..1_000u64, 0..1_000u64, 0..1_000u64, 0..10_000u64);
-    let health = (number(), number(), number(), number(), any::<bool>(), any::<bool>(), 0..10_000_000u64);
+    let health =
+        (number(), number(), number(), number(), any::<bool>(), any::<[bool; 2]>(), 0..10_000_000u64);
     let stock = prop::option::of((0..100_000u64, 0..10_000u64));
     (0..10_000_000u64, people, seen, health, stock).prop_map(|(at, people, seen, health, stock)| Measured {
         at: UtcMs(at),
@@ -173,7 +192,8 @@ fn measured() -> impl Strategy<Value = Measured> {
             errors: health.1,
             shed: health.2,
             authorise_ms: health.3,
-            gateway_out: health.5,
+            gateway_out: health.5[0],
+            gateway_on_trial: health.5[1],
         }),
         stock: stock.map(|(free, held)| Stock { free, held }),
     })

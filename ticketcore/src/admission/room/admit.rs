@@ -34,8 +34,8 @@ impl Room {
         Ok((up_to > self.called()).then_some(RoomFact::Called { up_to }))
     }
 
-    /// Lets in who was called. Asking again gives the same admission. Never more than the [hard ceiling](super::super::ControlConfig::ceiling)
-    /// are inside.
+    /// Lets in who was called. Asking again gives the same admission; while the room is back in its queue its end moves on with `now`. Never
+    /// more than the [hard ceiling](super::super::ControlConfig::ceiling) are inside.
     ///
     /// # Errors
     /// [`RoomRefusal`]: the phase, [`NotCalled`](RoomRefusal::NotCalled), [`Crowded`](RoomRefusal::Crowded),

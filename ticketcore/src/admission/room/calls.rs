@@ -23,6 +23,7 @@ const MERGE_MS: u64 = 250;
 
 impl Calls {
     pub fn push(&mut self, at: UtcMs, up_to: u64, absence_ms: u64) {
+        let at = self.clock(at);
         while let Some((called, below)) = self.calls.front().copied() {
             if at.since_ms(called) <= absence_ms {
                 break;

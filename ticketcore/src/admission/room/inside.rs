@@ -34,6 +34,7 @@ pub(super) struct Inside {
     by_number: HashMap<u32, Let>,
     by_end: BTreeSet<(UtcMs, u32)>,
     turnover: Turnover,
+    paused: Option<UtcMs>,
 }
 
 impl Inside {
@@ -62,12 +63,37 @@ impl Inside {
         }
     }
 
-    /// What somebody has whose admission has not ended.
+    /// While nothing can be held nobody's time runs out.
+    pub fn pause(&mut self, at: UtcMs) {
+        self.paused.get_or_insert(at);
+    }
+
+    /// Everybody has as much time left as when the pause began. O(people inside).
+    pub fn resume(&mut self, at: UtcMs) {
+        let Some(paused) = self.paused.take() else { return };
+        let ms = at.since_ms(paused);
+        for inside in self.by_number.values_mut() {
+            (inside.came, inside.until) = (inside.came.plus_ms(ms), inside.until.plus_ms(ms));
+        }
+        let ends = std::mem::take(&mut self.by_end);
+        self.by_end = ends.into_iter().map(|(until, number)| (until.plus_ms(ms), number)).collect();
+    }
+
+    /// The time by which it is told who is inside: it stands still during a pause.
+    fn clock(&self, now: UtcMs) -> UtcMs {
+        self.paused.unwrap_or(now)
+    }
+
+    /// What somebody has whose admission has not ended. During a pause its times are what they are if time runs on from `now`.
     pub fn get(&self, number: u32, now: UtcMs) -> Option<Let> {
-        self.by_number.get(&number).copied().filter(|inside| now < inside.until)
+        let clock = self.clock(now);
+        let inside = self.by_number.get(&number).copied().filter(|inside| clock < inside.until)?;
+        let ms = now.since_ms(clock);
+        Some(Let { came: inside.came.plus_ms(ms), until: inside.until.plus_ms(ms), ..inside })
     }
 
     pub fn forget_ended(&mut self, now: UtcMs) {
+        let now = self.clock(now);
         while let Some((until, number)) = self.by_end.first().copied() {
             if now < until {
                 return;
@@ -85,6 +111,7 @@ impl Inside {
 
     /// How many came in within the last `ms` and have used no ticket up. O(n).
     pub fn browsing(&self, now: UtcMs, ms: u64) -> u32 {
+        let now = self.clock(now);
         let browsing = |inside: &&Let| {
             let new = now < inside.until && now.since_ms(inside.came) < ms;
             new && inside.tickets == inside.granted
@@ -94,7 +121,7 @@ impl Inside {
 
     /// How many there are. O(log n) and what has ended since it was last forgotten.
     pub fn active(&self, now: UtcMs) -> u32 {
-        let ended = self.by_end.range(..=(now, u32::MAX)).count();
+        let ended = self.by_end.range(..=(self.clock(now), u32::MAX)).count();
         u32::try_from(self.by_end.len() - ended).unwrap_or(u32::MAX)
     }
 }

@@ -77,9 +77,7 @@ impl Room {
         if self.phase != Phase::Prequeue {
             return Err(RoomRefusal::Phase { phase: self.phase });
         }
-        while self.tree.leaves() + 16 <= self.joined() {
-            self.grow_tree();
-        }
+        self.grow_whole_tree();
         let tags = &self.tags;
         let tree = self.tree.root(self.joined(), |at| super::leaf(tags, at));
         let root = log_root(self.joined(), &tree);

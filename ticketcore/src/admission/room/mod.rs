@@ -134,7 +134,10 @@ impl Room {
     pub fn apply(&mut self, at: UtcMs, fact: &RoomFact) {
         match fact {
             RoomFact::RoomOpened { .. } => {}
-            RoomFact::RoomChanged { config } => self.config = Arc::new(RoomConfig::clone(config)),
+            RoomFact::RoomChanged { config } => {
+                self.config = Arc::new(RoomConfig::clone(config));
+                self.keep_time(at);
+            }
             RoomFact::PhaseMoved { phase } => self.move_on(at, *phase),
             RoomFact::Joined { tag } => self.add(*tag),
             RoomFact::Returned { number } => self.over.remove(*number),
@@ -159,12 +162,24 @@ impl Room {
     }
 
     fn move_on(&mut self, at: UtcMs, phase: Phase) {
-        match phase {
-            Phase::Queue => self.calls.pause(at),
-            Phase::Open => self.calls.resume(at),
-            _ => {}
-        }
         self.phase = phase;
+        self.keep_time(at);
+    }
+
+    /// Lets time stand still, from `at` on, for who can do nothing with it, and run on for everybody else: nobody is let in from the
+    /// queue, or while the operator says that nobody may be inside; who is inside can hold nothing while the room is back in its queue.
+    fn keep_time(&mut self, at: UtcMs) {
+        let queue = self.phase == Phase::Queue;
+        if queue {
+            self.inside.pause(at);
+        } else {
+            self.inside.resume(at);
+        }
+        if queue || self.config.control.ceiling() == 0 {
+            self.calls.pause(at);
+        } else {
+            self.calls.resume(at);
+        }
     }
 
     fn add(&mut self, tag: EntrantTag) {
@@ -189,10 +204,19 @@ impl Room {
 
     /// Hashes joins that are not in the tree yet, some thousands at most: what is left for later makes closing the prequeue slower.
     pub fn grow_tree(&mut self) {
+        self.grow_tree_by(GROW_AT_ONCE);
+    }
+
+    /// Hashes all joins that are not in the tree yet: for who has the time, as before the room is shared.
+    pub(crate) fn grow_whole_tree(&mut self) {
+        self.grow_tree_by(u64::MAX);
+    }
+
+    fn grow_tree_by(&mut self, most: u64) {
         let count = self.closed.map_or(self.joined(), |(entrants, _)| u64::from(entrants));
         let done = self.tree.leaves();
         let tags = &self.tags;
-        self.tree.extend(count.min(done + GROW_AT_ONCE), |at| leaf(tags, at));
+        self.tree.extend(count.min(done.saturating_add(most)), |at| leaf(tags, at));
     }
 
     /// The event it belongs to.

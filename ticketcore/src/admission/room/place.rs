@@ -42,7 +42,7 @@ pub enum Place {
         /// Until when he could have come.
         until: UtcMs,
     },
-    /// He has left, or is out again.
+    /// He has left, is out again, or has joined again and has another number.
     Over,
 }
 
@@ -83,8 +83,10 @@ impl Room {
     /// # Errors
     /// [`RoomRefusal::NotInside`] if nobody has it.
     pub fn place(&self, number: u32, now: UtcMs) -> Result<Place, RoomRefusal> {
-        if u64::from(number) >= self.joined() {
-            return Err(RoomRefusal::NotInside);
+        let tag = self.tags.get(number as usize).copied().ok_or(RoomRefusal::NotInside)?;
+        // Who has joined again has his place there, however long places are kept by now.
+        if self.number_of(tag) != Some(number) {
+            return Ok(Place::Over);
         }
         let position = self.position(number);
         if let (Some(inside), Some(position)) = (self.inside.get(number, now), position) {
@@ -98,9 +100,10 @@ impl Room {
         let Some(called) = self.calls.called(position) else {
             return Ok(Place::Waiting { position, ahead: position - self.called() });
         };
-        let until = called.plus_ms(self.config.absence_ms);
-        if self.calls.clock(now) < until {
-            Ok(Place::Called { position, called, until })
+        let (clock, until) = (self.calls.clock(now), called.plus_ms(self.config.absence_ms));
+        if clock < until {
+            // While time stands still: as if it ran on from now.
+            Ok(Place::Called { position, called, until: until.plus_ms(now.since_ms(clock)) })
         } else {
             Ok(Place::Lapsed { called, until })
         }

@@ -1,3 +1,5 @@
+mod times;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -4,10 +4,12 @@ mod charges;
 mod report;
 mod rounds;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use report::STANDING_MAX;
 pub use report::{ChargeFinding, Listed, ReconcileReport};
 pub(super) use rounds::Rounds;
 
@@ -26,7 +28,7 @@ const DUE_PER_ROUND: usize = 4_096;
 const OPENED_PER_ROUND: usize = 16;
 /// Parts of events (a 64th each) that one round looks over.
 const PARTS_PER_ROUND: usize = SHARDS;
-/// Payments whose buyer acts, or whose order is over, are looked up so often, in milliseconds.
+/// Payments whose buyer acts or whose order is over, and refunds that the gateway has, are looked up so often, in milliseconds.
 const LOOK_UP_EVERY_MS: u64 = 30_000;
 /// A payment so young is about to be sent by whoever began it, in milliseconds.
 const YOUNG_MS: u64 = 10_000;
@@ -56,9 +58,26 @@ struct Place {
     after: HashMap<EventId, OrderId>,
     /// The part that was looked over last.
     part: Option<(EventId, usize)>,
+    /// What each part showed when it was looked over last, if it showed anything.
+    found: BTreeMap<(EventId, usize), Vec<Finding>>,
     looked_up: Option<UtcMs>,
     /// By line: where its list goes on, and whether it has none.
     lists: HashMap<Word, charges::List>,
+}
+
+impl Place {
+    /// Keeps what a part shows now in place of what it showed before. Past the bound the parts that are looked at later are let go: what they
+    /// show is seen again when there is room.
+    fn note(&mut self, part: (EventId, usize), found: Vec<Finding>) {
+        self.found.remove(&part);
+        if found.is_empty() {
+            return;
+        }
+        self.found.insert(part, found);
+        while self.found.len() > 1 && self.found.values().map(Vec::len).sum::<usize>() > STANDING_MAX {
+            self.found.pop_last();
+        }
+    }
 }
 
 impl Reconciler {
@@ -81,6 +100,7 @@ impl Reconciler {
         report.events = events.len() as u64;
         self.resume(&mut place, &events, now, &mut report);
         self.look_over(&mut place, &events, now, &mut report);
+        report.standing = place.found.values().flatten().take(STANDING_MAX).copied().collect();
         for line in &self.inner.lines {
             let list = place.lists.entry(line.name.clone()).or_default();
             self.compare(line, list, &mut report);
@@ -162,12 +182,9 @@ impl Reconciler {
             self.inner.line(&charge.gateway).is_some_and(|line| line.retry_after_ms().is_some())
         };
         let waits = match &due.effect {
-            Effect::LookUp(charge) => !looks || shut(charge),
+            Effect::LookUp(charge) | Effect::LookUpRefund { charge, .. } => !looks || shut(charge),
             Effect::Authorize(charge) => young(charge) || shut(charge),
-            Effect::Capture(charge)
-            | Effect::Void(charge)
-            | Effect::Refund { charge, .. }
-            | Effect::LookUpRefund { charge, .. } => shut(charge),
+            Effect::Capture(charge) | Effect::Void(charge) | Effect::Refund { charge, .. } => shut(charge),
             _ => false,
         };
         if !waits && self.inner.start(due.order, Join::default()) {
@@ -192,10 +209,16 @@ impl Reconciler {
             place.part = Some((event, part));
             match self.inner.office.findings(event, part) {
                 Ok(found) => {
-                    for finding in found.into_iter().filter(|finding| is_old(finding, now)) {
+                    let found = found.into_iter().filter(|finding| is_old(finding, now));
+                    let mut kept = Vec::new();
+                    for finding in found {
                         overdue |= matches!(finding, Finding::HoldOverdue { .. });
                         report.findings.push(finding);
+                        if kept.len() < STANDING_MAX {
+                            kept.push(finding);
+                        }
                     }
+                    place.note((event, part), kept);
                 }
                 Err(error) => report.errors.push(format!("{event}: {error}")),
             }

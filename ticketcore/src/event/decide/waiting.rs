@@ -48,8 +48,8 @@ impl Decide<'_, '_> {
         identities.sort_unstable();
         identities.dedup();
         let waiter = Waiter { user: request.user, wish, identities };
-        // What is due is for those who wait already.
-        if layout.sale_state == SaleState::Onsale && layout.waiting.due() == 0 {
+        // What is due is for those who wait already. While there is no sale nobody gets in before it by waiting for what is free.
+        if layout.sale_state != SaleState::Onsale || layout.waiting.due() == 0 {
             let fits = self.place_wish(&waiter, None);
             self.scope.give_back_quietly();
             self.scope.unlock_stripes();

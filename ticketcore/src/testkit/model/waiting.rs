@@ -110,7 +110,7 @@ impl Model {
         identities.sort_unstable();
         identities.dedup();
         let others = leaves_it_to_others && !entries.is_empty();
-        if !others && self.sale == SaleState::Onsale && self.wished(&wish).is_some() {
+        if (!others || self.sale != SaleState::Onsale) && self.wished(&wish).is_some() {
             self.check_identities(&identities, asked)?;
             return Err(Refusal::NotSoldOut.into());
         }

@@ -148,11 +148,21 @@ impl Shared {
         }
         loop {
             let begun = std::time::Instant::now();
-            // Locked for one piece at a time.
-            if let Some(side) = &mut *self.side.lock()
-                && side.copy_piece()?
-            {
-                let old = side.finish_copying(self)?;
+            // Locked for one piece at a time, and not while the old file is made zero: nobody uses that one any more.
+            let old = {
+                let mut side = self.side.lock();
+                match &mut *side {
+                    Some(side) => {
+                        if side.copy_piece()? {
+                            Some(side.finish_copying(self)?)
+                        } else {
+                            None
+                        }
+                    }
+                    None => None,
+                }
+            };
+            if let Some(old) = old {
                 return old.map_or(Ok(()), |old| make_zero(&*old, FILE));
             }
             self.give_way(begun.elapsed());

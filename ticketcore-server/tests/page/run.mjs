@@ -121,7 +121,8 @@ async function ways(two) {
 /** Seats by keyboard alone, and refused because somebody was faster. */
 async function refused(one) {
   const late = await person();
-  await late.route('**/availability/stream', (route) => route.fulfill({ status: 204, body: '' }));
+  // Never answered: an answer, even none, would have the page read everything again.
+  await late.route('**/availability/stream', () => {});
   await late.goto(base);
   await late.locator('.event-card', { hasText: 'Stadium' }).first().click();
   await late.locator('.veil').waitFor({ state: 'hidden', timeout: 60_000 });

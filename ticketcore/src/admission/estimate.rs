@@ -26,10 +26,12 @@ const OPEN_MAX: usize = 1_024;
 /// Ratios that are kept of each horizon.
 const RATIOS: usize = 512;
 /// What is believed of the ratios' quantiles until some have come true, of estimates that look no farther than the queue was looked at...
-const BELIEVED: [f64; 2] = [0.97, 1.2];
-/// ...and of those that look so many times as far or farther: a queue begins with a rush, and slows down.
-const BELIEVED_FAR: [f64; 2] = [1.03, 1.5];
+const BELIEVED: [f64; 2] = [0.95, 1.15];
+/// ...and of those that look so many times as far or farther, or of a queue that has just begun: it begins with a rush, and slows down.
+const BELIEVED_FAR: [f64; 2] = [1.15, 1.7];
 const FAR: f64 = 4.0;
+/// A queue has begun for so long, in milliseconds.
+const YOUNG_MS: f64 = 60_000.0;
 /// So many ratios weigh as much as what is believed.
 const BELIEVED_WEIGHT: f64 = 12.0;
 /// The quantiles that are told.
@@ -92,7 +94,7 @@ impl WaitEstimate {
         let looked_ms = number(now.since_ms(*self.began.get_or_insert(now)).max(1));
         for (horizon, judged) in HORIZONS_MS.iter().zip(&mut self.judged) {
             judged.settle(now, called);
-            judged.blend(number(*horizon) / looked_ms);
+            judged.blend((number(*horizon) / looked_ms / FAR).max(1.0 - looked_ms / YOUNG_MS).min(1.0));
             // As if somebody asked who is so far back that he would be told about this wait.
             let rate = rate(&self.seen, last, *horizon);
             let ahead = whole(rate * number(horizon.saturating_sub(RECORD_MS)));
@@ -164,9 +166,8 @@ impl Judged {
         }
     }
 
-    /// Finds what is told of estimates that look so many times as far as the queue was looked at.
-    fn blend(&mut self, times: f64) {
-        let far = (times / FAR).min(1.0);
+    /// Finds what is told of estimates that look this far, from 0 to 1: what is believed of them is between the two.
+    fn blend(&mut self, far: f64) {
         let ratios = number(self.ratios.len() as u64);
         let weight = ratios / (ratios + BELIEVED_WEIGHT);
         self.quantiles = [0, 1].map(|at| {

@@ -9,16 +9,6 @@ use ticketcore::admission::{PHASES, Phase};
 use ticketcore::order::{StepKind, TRANSITIONS};
 use ticketcore::{OrderState, SaleState};
 
-const SALE_STATES: [SaleState; 7] = [
-    SaleState::Draft,
-    SaleState::Scheduled,
-    SaleState::Presale,
-    SaleState::Onsale,
-    SaleState::Paused,
-    SaleState::Closed,
-    SaleState::Cancelled,
-];
-
 /// Marks the beginning of a part of a page that is drawn.
 fn begin(part: &str) -> String {
     format!(
@@ -104,14 +94,14 @@ fn name_of(phase: Phase) -> String {
 #[test]
 fn what_a_sale_makes_of_a_room_is_drawn_from_the_code() {
     let mut table = String::from("| phase |");
-    for sale in SALE_STATES {
+    for sale in SaleState::ALL {
         write!(table, " {sale:?} |").expect("a string");
     }
     let mut table = table.to_lowercase();
-    table.push_str(&format!("\n{}|\n", "|---".repeat(SALE_STATES.len() + 1)));
+    table.push_str(&format!("\n{}|\n", "|---".repeat(SaleState::ALL.len() + 1)));
     for phase in PHASES {
         write!(table, "| `{}` |", name_of(phase)).expect("a string");
-        for sale in SALE_STATES {
+        for sale in SaleState::ALL {
             match phase.follow(sale) {
                 same if same == phase => table.push_str(" - |"),
                 next => write!(table, " `{}` |", name_of(next)).expect("a string"),

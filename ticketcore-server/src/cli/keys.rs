@@ -62,12 +62,7 @@ enum Action {
 }
 
 pub fn run(keys: &Keys) -> Result<ExitCode, StartError> {
-    if let Action::RotateRoom = keys.action {
-        let number = Secrets::open(&keys.data.join("secrets"))?.rotate("room")?;
-        println!("key {number} signs from the next start on");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let known = ApiKeys::open(office(&keys.data)?);
+    let known = || office(&keys.data).map(ApiKeys::open);
     let now = SystemClock.now();
     let told = |problem: ticketcore_server::http::Problem| -> StartError { problem.to_string().into() };
     match &keys.action {
@@ -79,19 +74,23 @@ pub fn run(keys: &Keys) -> Result<ExitCode, StartError> {
                 _ => None,
             };
             let new = NewKey { name: name.clone(), scopes, events, expires_at: None, limit };
-            println!("{}", known.make(new, now).map_err(told)?.0);
+            println!("{}", known()?.make(new, now).map_err(told)?.0);
         }
         Action::List => {
-            for key in known.list() {
+            for key in known()?.list() {
                 println!("{}\t{}\t{:?}\t{}", key.id, key.name, key.scopes, rfc3339(key.created_at));
             }
         }
         Action::Rotate { id, overlap_seconds } => {
             let until = now.plus_ms(overlap_seconds.saturating_mul(1_000));
-            println!("{}", known.rotate(id, until).map_err(told)?.0);
+            println!("{}", known()?.rotate(id, until).map_err(told)?.0);
         }
-        Action::Revoke { id } => known.revoke(id).map_err(told)?,
-        Action::RotateRoom => {}
+        Action::Revoke { id } => known()?.revoke(id).map_err(told)?,
+        // These are files: a server may have the store.
+        Action::RotateRoom => {
+            let number = Secrets::open(&keys.data.join("secrets"))?.rotate("room")?;
+            println!("key {number} signs from the next start on");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

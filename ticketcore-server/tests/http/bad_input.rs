@@ -177,16 +177,15 @@ fn a_body_that_never_comes_is_given_up() {
     parse(&answer).unwrap().ok(408).problem("request_timeout");
 }
 
+/// A server that works on one request at a time.
+fn narrow() -> Server {
+    let limits = ["limits.requests_max=1", "limits.waiting_ms_max=100", "limits.waiting_target_ms=50"];
+    Server::with(&limits.map(|limit| ["--set", limit]).concat())
+}
+
 #[test]
 fn bodies_that_are_waited_for_take_nobodys_place() {
-    let server = Server::with(&[
-        "--set",
-        "limits.requests_max=1",
-        "--set",
-        "limits.waiting_ms_max=100",
-        "--set",
-        "limits.waiting_target_ms=50",
-    ]);
+    let server = narrow();
     let token = server.buyer().token.unwrap();
     let head = format!(
         "POST /v1/holds HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nidempotency-key: k\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 2\r\n\r\n"
@@ -245,14 +244,7 @@ fn a_thousand_idle_connections_keep_nobody_out() {
 
 #[test]
 fn with_no_room_left_new_work_is_shed_and_health_is_not() {
-    let server = Server::with(&[
-        "--set",
-        "limits.requests_max=1",
-        "--set",
-        "limits.waiting_ms_max=100",
-        "--set",
-        "limits.waiting_target_ms=50",
-    ]);
+    let server = narrow();
     let buyer = server.buyer();
     let hold = server.hold(&buyer, &server.seats(0, 1));
     let holding = {

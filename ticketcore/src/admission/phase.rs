@@ -83,16 +83,7 @@ mod tests {
 
     #[test]
     fn what_a_sale_makes_of_a_phase_settles_at_once_and_opens_no_draw() {
-        let sales = [
-            SaleState::Draft,
-            SaleState::Scheduled,
-            SaleState::Presale,
-            SaleState::Onsale,
-            SaleState::Paused,
-            SaleState::Closed,
-            SaleState::Cancelled,
-        ];
-        for sale in sales {
+        for sale in SaleState::ALL {
             let over = matches!(sale, SaleState::Closed | SaleState::Cancelled);
             let selling = matches!(sale, SaleState::Presale | SaleState::Onsale);
             for phase in PHASES {

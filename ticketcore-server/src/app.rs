@@ -16,6 +16,7 @@ use crate::api::admin::findings;
 use crate::auth::{ApiKeys, Issuers, Secrets, Sessions};
 use crate::config::Config;
 use crate::external::External;
+use crate::gather::Turn;
 use crate::guard::Guard;
 use crate::http::Metrics;
 use crate::publish::Published;
@@ -70,6 +71,9 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // The store first: it makes the data folder so that its name outlives the machine's fall.
         let store = Arc::new(LocalStore::open(config.data.join("store"), LocalOptions::default())?);
+        if let Some(turn) = Turn::here() {
+            store.set_gather(Arc::new(turn));
+        }
         let secrets = Secrets::open(&config.data.join("secrets"))?;
         let options = Options { clock: Arc::clone(&clock), ..Options::default() };
         let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store) as _, options)?);

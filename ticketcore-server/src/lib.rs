@@ -19,6 +19,7 @@ pub mod app;
 pub mod auth;
 pub mod config;
 pub mod external;
+mod gather;
 pub mod guard;
 pub mod http;
 pub mod publish;

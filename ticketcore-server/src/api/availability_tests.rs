@@ -6,7 +6,7 @@ use ticketcore::UserId;
 
 use super::*;
 use crate::auth::{KeyGrant, Scope};
-use crate::http::RequestId;
+use crate::http::{Asked, RequestId};
 use crate::publish::testing::{Shop, small};
 use crate::publish::{PublishOptions, map_bytes};
 
@@ -17,7 +17,7 @@ pub fn shop() -> Shop {
 /// A request as it comes from the router.
 pub fn call(shop: &Shop, path: &str, headers: &[(&'static str, &str)]) -> Call {
     let pair = |(name, value): &(&'static str, &str)| (name.parse().unwrap(), value.parse().unwrap());
-    Call {
+    Call::from(Asked {
         method: Method::GET,
         uri: path.parse().unwrap(),
         headers: headers.iter().map(pair).collect::<HeaderMap>(),
@@ -29,7 +29,7 @@ pub fn call(shop: &Shop, path: &str, headers: &[(&'static str, &str)]) -> Call {
         body_timeout: std::time::Duration::from_secs(1),
         body: None,
         place: crate::http::Stay::default(),
-    }
+    })
 }
 
 async fn get(shop: &Shop, query: &str, headers: &[(&'static str, &str)]) -> Outcome {

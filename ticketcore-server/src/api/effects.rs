@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use ticketcore::{CommandError, EventId, UtcMs};
+use ticketcore::manifest::Manifest;
+use ticketcore::{CommandError, DueOrder, EventId, HoldNumber, OrderId, UtcMs};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
@@ -56,7 +57,7 @@ pub struct TakeEffects {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EffectsShape {
-    /// One an order at most. Empty if nothing is due that nobody has.
+    /// One an order at most. Empty if nothing is due that nobody has and that is not put off.
     pub items: Vec<EffectShape>,
     /// The server's time.
     pub server_time: String,
@@ -97,7 +98,8 @@ pub struct EffectShape {
 }
 
 /// Hands out what is due of payments that the vendor takes himself. Each is the caller's until its lease ends: then it is handed out again,
-/// with `mayHaveBeenDone`. Report with `/v1/gateway/observe`.
+/// with `mayHaveBeenDone`. The orders of an event come in turn: what was handed out before comes again when the others have been offered.
+/// Report with `/v1/gateway/observe`.
 ///
 /// # Errors
 /// There is no such event; a number is out of bounds.
@@ -184,6 +186,7 @@ fn take(app: &App, wanted: &Wanted) -> Result<Vec<EffectShape>, Problem> {
     Ok(taken)
 }
 
+/// Looks at each order of an event once at most, from where whoever came last has stopped.
 fn take_of(
     app: &App,
     event: EventId,
@@ -191,32 +194,44 @@ fn take_of(
     taken: &mut Vec<EffectShape>,
 ) -> Result<(), CommandError> {
     let manifest = app.office.manifest(event)?;
-    let mut after = None;
-    loop {
-        let page = app.checkout.foreign_due(event, after, PAGE)?;
-        for due in &page {
-            let Some(effect) = ForeignEffect::of(due.order, &due.effect) else { continue };
-            let now = app.now();
-            let until = now.plus_ms(wanted.lease_ms);
-            if let Some(Handed { again }) =
-                app.external.leases.hand(effect.id, effect.intended_at, now, until)
-            {
-                let amount = money(effect.amount_minor, &manifest);
-                taken.push(shape(due, &effect, again, amount, (until, wanted.lease_ms)));
+    let begun = app.external.rounds.of(event);
+    let newest = app.office.durable_revision(event).map_or(HoldNumber(0), |at| HoldNumber::new(at, 0));
+    let (mut round, mut idle) = (begun, true);
+    for stretch in begun.stretches(newest) {
+        let mut after = Some(stretch.after);
+        while let Some(number) = after {
+            let page = app.checkout.foreign_due(event, Some(OrderId { event, number }), PAGE)?;
+            idle &= page.is_empty();
+            for due in page.iter().take_while(|due| due.order.number <= stretch.to) {
+                let Some(effect) = handed(app, due, &manifest, wanted.lease_ms) else { continue };
+                taken.push(effect);
+                round = app.external.rounds.go_on(event, round, &stretch, due.order.number);
+                if taken.len() >= wanted.limit {
+                    return Ok(());
+                }
             }
-            if taken.len() >= wanted.limit {
-                return Ok(());
-            }
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.order),
-            _ => return Ok(()),
+            let last = page.last().filter(|_| page.len() == PAGE).map(|due| due.order.number);
+            after = last.filter(|last| *last < stretch.to);
         }
     }
+    if idle {
+        app.external.rounds.forget(event, begun);
+    }
+    Ok(())
+}
+
+/// Hands out what is due of an order, if it is the vendor's and nobody has it.
+fn handed(app: &App, due: &DueOrder, manifest: &Manifest, lease_ms: u64) -> Option<EffectShape> {
+    let effect = ForeignEffect::of(due.order, &due.effect)?;
+    let now = app.now();
+    let until = now.plus_ms(lease_ms);
+    let Handed { again } = app.external.leases.hand(effect.id, effect.intended_at, now, until)?;
+    let amount = money(effect.amount_minor, manifest);
+    Some(shape(due, &effect, again, amount, (until, lease_ms)))
 }
 
 fn shape(
-    due: &ticketcore::DueOrder,
+    due: &DueOrder,
     effect: &ForeignEffect<'_>,
     may_have_been_done: bool,
     amount: MoneyShape,

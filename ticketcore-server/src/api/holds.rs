@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use ticketcore::guard::Activity;
 use ticketcore::manifest::Manifest;
 use ticketcore::{
-    AmendRequest, ExtendRequest, Hold, HoldId, HoldRequest, Item, Operation, ReleaseRequest, Revision, UserId,
+    AmendRequest, ExtendRequest, Hold, HoldId, HoldRequest, Item, Operation, Pending, ReleaseRequest,
+    Revision, UserId,
 };
 use utoipa::ToSchema;
 
@@ -21,7 +22,7 @@ use crate::guard::Sent;
 use crate::http::{
     Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json,
 };
-use crate::room::admission;
+use crate::room::{Passed, admission};
 
 /// The operations.
 pub const ROUTES: &[Route] = &[
@@ -173,7 +174,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     };
     // Who asks again is answered as before, whether or not he could begin now.
     let again = || asked_before(&app, event, user, Operation::Hold, Some(&key));
-    let mut passed = match admission(&app, &call, event, user, false) {
+    let passed = match admission(&app, &call, event, user, false) {
         Ok(passed) => passed,
         Err(_) if again().await => None,
         Err(problem) => return Err(problem),
@@ -189,18 +190,8 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
         Err(problem) => return Err(problem),
     };
     let tickets = request.items.iter().map(Item::places).fold(0, u32::saturating_add);
-    if let Some(Err(problem)) = passed.as_ref().map(|passed| passed.use_tickets(&app, tickets)) {
-        if !again().await {
-            return Err(problem);
-        }
-        passed = None;
-    }
-    let held = app.office.hold(request).await;
-    // Only what is newly held is used up.
-    if let Some(passed) = passed.filter(|_| held.as_ref().map_or(true, |hold| hold.replayed)) {
-        passed.give_back(&app, tickets);
-    }
-    let hold = held.map_err(|error| command_problem(error, &*manifest))?;
+    let place = || app.office.hold(request);
+    let hold = charged(&app, &manifest, passed, (tickets, 0), again(), place).await?;
     app.guard.held(&judged, user, &hold);
     let path = format!("/v1/holds/{}", hold.id);
     answer(&app, &hold, &manifest)?.status(StatusCode::CREATED).location(&path).done()
@@ -239,7 +230,7 @@ pub async fn amend(app: Arc<App>, mut call: Call) -> Outcome {
     let request = AmendRequest {
         hold,
         user,
-        key,
+        key: key.clone(),
         expected,
         remove_seats: seats(&manifest, &asked.remove_seat_ids)?,
         remove_places: remove_places.collect::<Result<_, Problem>>()?,
@@ -248,8 +239,8 @@ pub async fn amend(app: Arc<App>, mut call: Call) -> Outcome {
         access_code: asked.access_code,
     };
     let added = request.add.iter().map(Item::places).fold(0, u32::saturating_add);
-    let again = || asked_before(&app, hold.event, user, Operation::Amend, request.key.as_ref());
-    let mut passed = match admission(&app, &call, hold.event, user, false) {
+    let again = || asked_before(&app, hold.event, user, Operation::Amend, key.as_ref());
+    let passed = match admission(&app, &call, hold.event, user, false) {
         Ok(passed) => passed,
         // Who only takes from his hold need not be inside.
         Err(_) if added == 0 || again().await => None,
@@ -257,21 +248,8 @@ pub async fn amend(app: Arc<App>, mut call: Call) -> Outcome {
     };
     let removed = removed(&request);
     let (more, less) = (added.saturating_sub(removed), removed.saturating_sub(added));
-    if let Some(Err(problem)) =
-        passed.as_ref().filter(|_| more > 0).map(|passed| passed.use_tickets(&app, more))
-    {
-        if !again().await {
-            return Err(problem);
-        }
-        passed = None;
-    }
-    let amended = app.office.amend(request).await;
-    let changed = amended.as_ref().is_ok_and(|hold| !hold.replayed);
-    let back = if changed { less } else { more };
-    if let Some(passed) = passed.filter(|_| back > 0) {
-        passed.give_back(&app, back);
-    }
-    let hold = amended.map_err(|error| command_problem(error, &*manifest))?;
+    let amend = || app.office.amend(request);
+    let hold = charged(&app, &manifest, passed, (more, less), again(), amend).await?;
     answer(&app, &hold, &manifest)?.done()
 }
 
@@ -319,6 +297,33 @@ pub async fn release(app: Arc<App>, call: Call) -> Outcome {
         passed.give_back(&app, places);
     }
     no_content()
+}
+
+/// Changes a hold and charges it to the admission that its buyer has, if he needs one. What it will hold `more` is used up before, so that
+/// two at once don't hold more than he may, and given back unless it was held now; what it then holds `less` is given back. Who has not so
+/// many tickets left and asks `again` is answered as before, at no cost.
+async fn charged(
+    app: &App,
+    manifest: &Manifest,
+    mut passed: Option<Passed>,
+    (more, less): (u32, u32),
+    again: impl Future<Output = bool>,
+    change: impl FnOnce() -> Pending<Hold>,
+) -> Result<Hold, Problem> {
+    let used = passed.as_ref().filter(|_| more > 0).map(|passed| passed.use_tickets(app, more));
+    if let Some(Err(problem)) = used {
+        if !again.await {
+            return Err(problem);
+        }
+        passed = None;
+    }
+    let done = change().await;
+    let changed = done.as_ref().is_ok_and(|hold| !hold.replayed);
+    let back = if changed { less } else { more };
+    if let Some(passed) = passed.filter(|_| back > 0) {
+        passed.give_back(app, back);
+    }
+    done.map_err(|error| command_problem(error, manifest))
 }
 
 /// Places that an amendment takes from a hold. A seat that is named twice is one.

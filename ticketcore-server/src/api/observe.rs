@@ -17,7 +17,7 @@ use super::shapes::{MoneyShape, parse_rfc3339, rfc3339};
 use super::{event_manifest, route};
 use crate::app::App;
 use crate::auth::Scope;
-use crate::external::{External, ForeignEffect, NAME, is_of_the_house};
+use crate::external::{EffectKind, External, ForeignEffect, NAME, is_of_the_house};
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_json};
 
 /// The operations.
@@ -35,7 +35,7 @@ const PUT_OFF_MS_MAX: u64 = 600_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Observed {
-    /// The buyer must do something first: `nextAction`.
+    /// The buyer must do something first: `nextAction`, perhaps `retryAfterMs`.
     ActionRequired,
     /// The money is reserved: `reference`, perhaps `lapsesAt` and `fingerprint`.
     Authorized,
@@ -49,13 +49,13 @@ pub enum Observed {
     CaptureRefused,
     /// The provider has never heard of it.
     NotFound,
-    /// The provider has the refund and will see: `reference`.
+    /// The provider has the refund and will see: `reference`, perhaps `retryAfterMs`.
     RefundSubmitted,
     /// The money is on its way back: `reference`.
     RefundSucceeded,
     /// The refund did not work: `retry`, perhaps `code`.
     RefundFailed,
-    /// Nobody knows: the effect is due again, `retryAfterMs` from now.
+    /// Nobody knows: the effect is due again, perhaps `retryAfterMs` from now.
     Unknown,
 }
 
@@ -81,7 +81,8 @@ pub struct Observation {
     pub fingerprint: Option<String>,
     /// Whether trying again may help.
     pub retry: Option<bool>,
-    /// When to hand the effect out again, in milliseconds, up to 600,000; at once if absent.
+    /// In how many milliseconds to hand the effect out again (`unknown`), or the look-up that follows (`action_required`,
+    /// `refund_submitted`); what is above 600,000 is 600,000. If absent: at once, or when whoever has that look-up has had his time.
     pub retry_after_ms: Option<u64>,
 }
 
@@ -134,9 +135,11 @@ pub async fn observe_effect(app: Arc<App>, mut call: Call) -> Outcome {
     }
     let due = now.next.as_ref().and_then(|effect| ForeignEffect::of(order, effect)).map(|effect| effect.id);
     app.external.leases.settle(order, due);
-    if open {
-        let put_off = said.retry_after_ms.unwrap_or(0).min(PUT_OFF_MS_MAX);
-        app.external.leases.give_back(order, app.now().plus_ms(put_off));
+    if let Some(next) = due.filter(|next| next.is_about(key))
+        && let Some(ms) = put_off_ms(&said, open, next.kind)
+    {
+        let at = app.now();
+        app.external.leases.put_off(next, at, at.plus_ms(ms));
     }
     app.external.stir();
     let shown = ObservedShape {
@@ -161,6 +164,18 @@ async fn settled(app: &Arc<App>, order: OrderId) -> Result<OrderDetails, Problem
             return Ok(found);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// For how long nobody gets what is due next of what was reported about; nothing if the report does not say.
+fn put_off_ms(said: &Observation, open: bool, next: EffectKind) -> Option<u64> {
+    let asked = said.retry_after_ms.map(|ms| ms.min(PUT_OFF_MS_MAX));
+    match (said.outcome, next) {
+        _ if open => Some(asked.unwrap_or(0)),
+        // A report that comes late puts off nothing that has become due since.
+        (Observed::ActionRequired, EffectKind::LookUp)
+        | (Observed::RefundSubmitted, EffectKind::LookUpRefund) => asked,
+        _ => None,
     }
 }
 
@@ -257,7 +272,11 @@ fn only_what_fits(said: &Observation) -> Result<(), Problem> {
         ("/lapsesAt", said.lapses_at.is_some(), &[O::Authorized]),
         ("/fingerprint", said.fingerprint.is_some(), &[O::Authorized, O::Captured]),
         ("/retry", said.retry.is_some(), &[O::RefundFailed]),
-        ("/retryAfterMs", said.retry_after_ms.is_some(), &[O::Unknown]),
+        (
+            "/retryAfterMs",
+            said.retry_after_ms.is_some(),
+            &[O::ActionRequired, O::RefundSubmitted, O::Unknown],
+        ),
     ];
     for (pointer, there, outcomes) in fits {
         if there && !outcomes.contains(&said.outcome) {

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use ticketcore::admission::Bound;
 use ticketcore::manifest::Manifest;
 use ticketcore::waiting::{JoinWaitingRequest, LeaveWaitingRequest, WaitingEntry, Wish};
-use ticketcore::{EventId, Hold, Revision};
+use ticketcore::{EventId, Hold, Operation, Revision};
 use utoipa::ToSchema;
 
 use super::document::ProblemBody;
 use super::holds::{HoldShape, shape as hold_shape};
 use super::items::{category, ticket_type};
-use super::{event_manifest, route};
+use super::{asked_before, event_manifest, route};
 use crate::app::App;
 use crate::http::{
     Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, no_content, read_json,
@@ -81,12 +81,16 @@ pub struct WaitingShape<'a> {
 pub async fn join(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
     let asked: JoinWaitingList = read_json(&mut call, app.config.limits.body_bytes_max).await?;
-    let key = Some(call.key(asked.idempotency_key.as_deref())?);
+    let key = call.key(asked.idempotency_key.as_deref())?;
     let (event, manifest) = named(&app, &call).await?;
     // As long as there may be something for those in the waiting room nobody gets around them here.
     let sold_out = |desk: &Desk| desk.last().is_some_and(|step| step.bound == Bound::SoldOut);
-    if !app.rooms.find(event).is_some_and(|desk| sold_out(&desk)) {
-        admission(&app, &call, event, user, false)?;
+    if !app.rooms.find(event).is_some_and(|desk| sold_out(&desk))
+        && let Err(problem) = admission(&app, &call, event, user, false)
+        // Who asks again is answered as before, whether or not he could begin now.
+        && !asked_before(&app, event, user, Operation::Waiting, Some(&key)).await
+    {
+        return Err(problem);
     }
     let wish = Wish {
         places: asked.places,
@@ -94,7 +98,7 @@ pub async fn join(app: Arc<App>, mut call: Call) -> Outcome {
         ticket_type: ticket_type(&manifest, asked.ticket_type.as_deref())?,
         together: asked.together,
     };
-    let request = JoinWaitingRequest { event, user, key, wish, identities: Vec::new() };
+    let request = JoinWaitingRequest { event, user, key: Some(key), wish, identities: Vec::new() };
     let entry = app.office.join_waiting(request).await.map_err(|error| command_problem(error, &*manifest))?;
     Answer::json(&entry_shape(&entry, &manifest))?.status(StatusCode::CREATED).replayed(entry.replayed).done()
 }

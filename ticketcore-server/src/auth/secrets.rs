@@ -1,5 +1,7 @@
 //! [`Secrets`]: what must not be known to others, in files of its own.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -62,7 +64,7 @@ impl Secrets {
     /// [`SecretError`].
     pub fn generations(&self, name: &str) -> Result<Vec<(u16, [u8; 32])>, SecretError> {
         let mut found = Vec::new();
-        for number in 1..=GENERATIONS_MAX {
+        for number in self.numbers(name)? {
             found.extend(self.find(&generation(name, number))?.map(|secret| (number, secret)));
         }
         if found.is_empty() {
@@ -84,8 +86,21 @@ impl Secrets {
         Ok(last + 1)
     }
 
+    /// The numbers of generations that a file or a variable is there for, ascending.
+    fn numbers(&self, name: &str) -> Result<BTreeSet<u16>, SecretError> {
+        let first = variable(name);
+        let variables = std::env::vars_os();
+        let mut numbers: BTreeSet<u16> =
+            variables.filter_map(|(found, _)| number(&found, &first, '_')).collect();
+        let unlisted = |error: io::Error| failed(&self.folder, error);
+        for file in fs::read_dir(&self.folder).map_err(unlisted)? {
+            numbers.extend(number(&file.map_err(unlisted)?.file_name(), name, '-'));
+        }
+        Ok(numbers)
+    }
+
     fn find(&self, name: &str) -> Result<Option<[u8; 32]>, SecretError> {
-        let variable = format!("TICKETCORE_SECRET_{}", name.to_ascii_uppercase().replace('-', "_"));
+        let variable = variable(name);
         if let Ok(text) = std::env::var(&variable) {
             return parse(&text).map(Some).ok_or(SecretError::Malformed(variable));
         }
@@ -118,6 +133,22 @@ impl Secrets {
 
 fn generation(name: &str, number: u16) -> String {
     if number == 1 { name.to_owned() } else { format!("{name}-{number}") }
+}
+
+/// The number of a generation whose file, or variable, is called so; `None` if it is none of the secret whose first is called `first`.
+fn number(found: &OsStr, first: &str, before_number: char) -> Option<u16> {
+    let rest = found.to_str()?.strip_prefix(first)?;
+    if rest.is_empty() {
+        return Some(1);
+    }
+    let digits = rest.strip_prefix(before_number)?;
+    let number: u16 = digits.parse().ok()?;
+    // A number is written in one way: `room-02` and `room-1` are nobody's.
+    ((2..=GENERATIONS_MAX).contains(&number) && number.to_string() == digits).then_some(number)
+}
+
+fn variable(name: &str) -> String {
+    format!("TICKETCORE_SECRET_{}", name.to_ascii_uppercase().replace('-', "_"))
 }
 
 fn read(path: &Path, mut file: File) -> Result<[u8; 32], SecretError> {
@@ -185,6 +216,35 @@ mod tests {
         assert_eq!(secrets.generations("room").unwrap(), both[1..]);
         assert_eq!(secrets.rotate("room").unwrap(), 3, "a number is not used twice");
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn generations_are_found_by_the_names_of_their_files() {
+        let folder = folder("named");
+        let secrets = Secrets::open(&folder).unwrap();
+        let first = secrets.get("room").unwrap();
+        for other in ["room-7", "room-999"] {
+            fs::copy(folder.join("room"), folder.join(other)).unwrap();
+        }
+        for none in ["room-0", "room-1", "room-02", "room-+3", "room-1000", "room-2.new", "rooms", "ro"] {
+            fs::write(folder.join(none), "no secret").unwrap();
+        }
+        assert_eq!(secrets.generations("room").unwrap(), [(1, first), (7, first), (999, first)]);
+        assert!(matches!(secrets.rotate("room"), Err(SecretError::Generations(_))));
+        // One that can't be used is not passed over.
+        fs::write(folder.join("room-7"), "no secret").unwrap();
+        assert!(matches!(secrets.generations("room"), Err(SecretError::Malformed(_))));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_variable_names_a_generation_as_a_file_does() {
+        let number = |found: &str| number(OsStr::new(found), &variable("room"), '_');
+        assert_eq!(number(&variable("room")), Some(1));
+        assert_eq!(number(&variable(&generation("room", 12))), Some(12));
+        for none in ["TICKETCORE_SECRET_ROOM_1", "TICKETCORE_SECRET_ROOMS", "TICKETCORE_SECRET", "ROOM_2"] {
+            assert_eq!(number(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -35,6 +35,17 @@ pub struct EffectId {
     pub key: GatewayKey,
 }
 
+impl EffectId {
+    /// Whether it is about the payment or the try of a refund that a key names.
+    #[must_use]
+    pub fn is_about(self, named: GatewayKey) -> bool {
+        let is_refund = |key: GatewayKey| key.action == GatewayAction::Refund;
+        let same = (self.key.order, self.key.number) == (named.order, named.number);
+        same && is_refund(self.key) == is_refund(named)
+            && (!is_refund(named) || self.key.tries == named.tries)
+    }
+}
+
 /// Whether the house itself must see to it.
 #[must_use]
 pub const fn is_of_the_house(effect: &Effect) -> bool {

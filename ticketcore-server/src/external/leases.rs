@@ -7,10 +7,10 @@ use ticketcore::{OrderId, UtcMs};
 
 use super::effect::EffectId;
 
-/// Orders that are remembered as handed out at most. What is over goes first; then everything counts as what may have been handed out.
+/// Orders that are remembered as handed out or put off at most. What is over goes first; then everything counts as what may have been handed out.
 const REMEMBERED_MAX: usize = 100_000;
 
-/// What was handed out.
+/// What was handed out, or is put off.
 pub struct Leases {
     state: Mutex<State>,
     remembered_max: usize,
@@ -26,6 +26,25 @@ struct State {
 struct Given {
     id: EffectId,
     until: UtcMs,
+    /// Whether anybody had it: it may only have been put off.
+    handed: bool,
+}
+
+impl State {
+    /// What is remembered of an effect.
+    fn of(&self, id: EffectId) -> Option<Given> {
+        self.given.get(&id.key.order).filter(|given| given.id == id).copied()
+    }
+
+    /// Whether something can be remembered of an order, of which there may be `max`. If need be, what is over is forgotten for it.
+    fn has_room(&mut self, order: OrderId, now: UtcMs, max: usize) -> bool {
+        if self.given.len() < max || self.given.contains_key(&order) {
+            return true;
+        }
+        self.given.retain(|_, given| given.until > now);
+        self.known_since = now;
+        self.given.len() < max
+    }
 }
 
 /// What was just handed out.
@@ -50,31 +69,31 @@ impl Leases {
     /// Hands an effect out until `until`; `None` if somebody has it.
     pub fn hand(&self, id: EffectId, intended_at: UtcMs, now: UtcMs, until: UtcMs) -> Option<Handed> {
         let mut state = self.state.lock();
-        let before = state.given.get(&id.key.order).filter(|given| given.id == id).copied();
+        let before = state.of(id);
         if before.is_some_and(|given| given.until > now) {
             return None;
         }
-        if state.given.len() >= self.remembered_max && !state.given.contains_key(&id.key.order) {
-            state.given.retain(|_, given| given.until > now);
-            state.known_since = now;
-            if state.given.len() >= self.remembered_max {
-                return None;
-            }
+        if !state.has_room(id.key.order, now, self.remembered_max) {
+            return None;
         }
         // The same instant is not younger: whoever ran before may have been that fast.
-        let again = before.is_some() || intended_at <= state.known_since;
-        state.given.insert(id.key.order, Given { id, until });
+        let again = before.is_some_and(|given| given.handed) || intended_at <= state.known_since;
+        state.given.insert(id.key.order, Given { id, until, handed: true });
         Some(Handed { again })
     }
 
-    /// Whoever has an effect of an order lets it go, for others from `at` on.
-    pub fn give_back(&self, order: OrderId, at: UtcMs) {
-        if let Some(given) = self.state.lock().given.get_mut(&order) {
-            given.until = given.until.min(at);
+    /// Whoever has an effect lets it go, and nobody gets it until `until`. Without room for that it is not put off.
+    pub fn put_off(&self, id: EffectId, now: UtcMs, until: UtcMs) {
+        let mut state = self.state.lock();
+        let handed = state.of(id).map(|given| given.handed);
+        let says_something = handed.is_some() || until > now;
+        if says_something && state.has_room(id.key.order, now, self.remembered_max) {
+            let handed = handed.unwrap_or(false);
+            state.given.insert(id.key.order, Given { id, until, handed });
         }
     }
 
-    /// What is due of an order now: what was handed out and is not that has been seen to.
+    /// What is due of an order now: what was handed out or put off and is not that has been seen to.
     pub fn settle(&self, order: OrderId, due: Option<EffectId>) {
         let mut state = self.state.lock();
         if state.given.get(&order).is_some_and(|given| Some(given.id) != due) {
@@ -105,13 +124,43 @@ mod tests {
         assert_eq!(leases.hand(pay, UtcMs(101), UtcMs(200), UtcMs(300)), Some(Handed { again: true }));
         // Another effect of the order is not what was handed out.
         assert_eq!(leases.hand(look, UtcMs(101), UtcMs(210), UtcMs(300)), Some(Handed { again: false }));
-        leases.give_back(look.key.order, UtcMs(220));
+        leases.put_off(look, UtcMs(210), UtcMs(220));
         assert_eq!(leases.hand(look, UtcMs(101), UtcMs(219), UtcMs(300)), None);
         assert_eq!(leases.hand(look, UtcMs(101), UtcMs(220), UtcMs(300)), Some(Handed { again: true }));
         leases.settle(look.key.order, Some(look));
         assert_eq!(leases.hand(look, UtcMs(101), UtcMs(230), UtcMs(300)), None);
         leases.settle(look.key.order, None);
         assert_eq!(leases.hand(pay, UtcMs(101), UtcMs(230), UtcMs(300)), Some(Handed { again: false }));
+    }
+
+    #[test]
+    fn what_is_put_off_is_nobodys_and_was_not_handed_out() {
+        let leases = Leases::new(UtcMs(100));
+        let look = effect(1, EffectKind::LookUp);
+        leases.put_off(look, UtcMs(110), UtcMs(200));
+        assert_eq!(leases.hand(look, UtcMs(101), UtcMs(199), UtcMs(300)), None);
+        assert_eq!(leases.hand(look, UtcMs(101), UtcMs(200), UtcMs(300)), Some(Handed { again: false }));
+        // For longer than it was handed out for; whoever had it had it.
+        leases.put_off(look, UtcMs(210), UtcMs(400));
+        assert_eq!(leases.hand(look, UtcMs(101), UtcMs(399), UtcMs(500)), None);
+        assert_eq!(leases.hand(look, UtcMs(101), UtcMs(400), UtcMs(500)), Some(Handed { again: true }));
+        // Another effect of the order is not put off.
+        leases.put_off(look, UtcMs(410), UtcMs(900));
+        let void = effect(1, EffectKind::Void);
+        assert_eq!(leases.hand(void, UtcMs(101), UtcMs(410), UtcMs(500)), Some(Handed { again: false }));
+    }
+
+    #[test]
+    fn what_is_put_off_until_now_takes_no_room() {
+        let leases = Leases::remembering(UtcMs(100), 1);
+        leases.put_off(effect(1, EffectKind::LookUp), UtcMs(110), UtcMs(110));
+        assert!(leases.state.lock().given.is_empty());
+        leases.put_off(effect(1, EffectKind::LookUp), UtcMs(110), UtcMs(200));
+        let second = effect(2, EffectKind::LookUp);
+        // There is no room for the wish, nor to hand it out.
+        leases.put_off(second, UtcMs(120), UtcMs(300));
+        assert_eq!(leases.hand(second, UtcMs(101), UtcMs(199), UtcMs(300)), None);
+        assert_eq!(leases.hand(second, UtcMs(101), UtcMs(200), UtcMs(300)), Some(Handed { again: true }));
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //!
 //! The engine decides what is due, as for every gateway; nothing is kept here that matters. What was handed out is leased, so that two
 //! workers do not do it at once, and leases are memory: after a restart everything that is due is handed out again, marked as what may have
-//! been done before. It bears the same key, under which the vendor's provider does it once.
+//! been done before. It bears the same key, under which the vendor's provider does it once. Orders come in turn, which is memory too, so that
+//! what can't be done now keeps nothing else back.
 
 mod buying;
 mod effect;
 mod leases;
+mod rounds;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -20,6 +22,7 @@ use tokio::sync::Notify;
 pub use buying::{buy, pay_again};
 pub use effect::{EffectId, EffectKind, ForeignEffect, is_of_the_house};
 pub use leases::{Handed, Leases};
+pub use rounds::{Round, Rounds, Stretch};
 
 /// The name under which payments are the vendor's own.
 pub const NAME: &str = "external";
@@ -28,6 +31,8 @@ pub const NAME: &str = "external";
 pub struct External {
     /// Who does what, until when.
     pub leases: Leases,
+    /// Whose turn it is.
+    pub rounds: Rounds,
     began: Notify,
     turns: AtomicUsize,
     /// Hashes what tells payers' instruments apart.
@@ -38,10 +43,16 @@ impl External {
     /// Nothing is handed out. Intents older than `now` may have been handed out by whoever ran before.
     #[must_use]
     pub fn new(now: UtcMs, secret: [u8; 32]) -> Self {
-        Self { leases: Leases::new(now), began: Notify::new(), turns: AtomicUsize::new(0), secret }
+        Self {
+            leases: Leases::new(now),
+            rounds: Rounds::default(),
+            began: Notify::new(),
+            turns: AtomicUsize::new(0),
+            secret,
+        }
     }
 
-    /// Who comes first this time.
+    /// Which event comes first this time.
     pub fn turn(&self) -> usize {
         self.turns.fetch_add(1, Ordering::Relaxed)
     }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::HeaderMap;
+use hyper::header::{FORWARDED, HeaderName};
 use parking_lot::Mutex;
 use ticketcore::guard::{
     Block, Counters, Judge, Keyed, Limiter, Networks, Subject, Watch, Who, client_address,
@@ -57,6 +58,7 @@ pub use limits::LimitHeaders;
 pub use mark::Mark;
 pub use metrics::GuardMetrics;
 
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Callers of whom it is known how often they were refused.
 const REFUSALS_MAX: usize = 65_536;
 
@@ -220,8 +222,11 @@ impl Guard {
 
     /// A proxy on this machine that is not named would have everybody exempt.
     fn warn_of_proxies(&self, headers: &HeaderMap) {
-        let forwarded = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
-        if forwarded && self.trusted.is_empty() && !self.warned.swap(true, Ordering::Relaxed) {
+        if !self.trusted.is_empty() || self.warned.load(Ordering::Relaxed) {
+            return;
+        }
+        let forwarded = headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED);
+        if forwarded && !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "a request from an address in `guard.allow` was forwarded: name the proxy in `guard.trusted_proxies`, or nobody behind it is limited"
             );

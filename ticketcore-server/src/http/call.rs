@@ -1,6 +1,7 @@
 //! [`Call`]: one request on its way to its handler.
 
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -21,8 +22,11 @@ use crate::guard::Known;
 /// What a handler comes to.
 pub type Outcome = Result<Response<Payload>, Problem>;
 
-/// One request, after its route was found and its caller recognised.
-pub struct Call {
+/// One request, after its route was found and its caller recognised. It goes through many hands: only its address is passed on.
+pub struct Call(Box<Asked>);
+
+/// What a request asks, and who.
+pub struct Asked {
     /// The method.
     pub method: Method,
     /// The address that was asked for.
@@ -45,6 +49,26 @@ pub struct Call {
     pub body: Option<Incoming>,
     /// Its place among the requests that are worked on, until it is done.
     pub place: Stay,
+}
+
+impl From<Asked> for Call {
+    fn from(asked: Asked) -> Self {
+        Self(Box::new(asked))
+    }
+}
+
+impl Deref for Call {
+    type Target = Asked;
+
+    fn deref(&self) -> &Asked {
+        &self.0
+    }
+}
+
+impl DerefMut for Call {
+    fn deref_mut(&mut self) -> &mut Asked {
+        &mut self.0
+    }
 }
 
 impl Call {

@@ -22,7 +22,7 @@ mod strict;
 mod tally;
 mod tls;
 
-pub use call::{Call, Outcome};
+pub use call::{Asked, Call, Outcome};
 pub use code::Code;
 pub use json::{parse, read_bytes, read_json};
 pub use metrics::Metrics;

@@ -56,9 +56,16 @@ pub struct Found {
     pub params: Params,
 }
 
+/// A route in the table, and what its braces are called.
+struct Entry {
+    at: usize,
+    route: Route,
+    names: Vec<&'static str>,
+}
+
 /// Finds routes. A path without a route is unknown, one with others of its methods is not allowed.
 pub struct Router {
-    paths: matchit::Router<Vec<(usize, Route)>>,
+    paths: matchit::Router<Vec<Entry>>,
 }
 
 impl Router {
@@ -67,11 +74,12 @@ impl Router {
     /// # Errors
     /// If two paths of the table can't be told apart.
     pub fn new(table: &[Route]) -> Result<Self, matchit::InsertError> {
-        let mut by_path: Vec<(&str, Vec<(usize, Route)>)> = Vec::new();
+        let mut by_path: Vec<(&str, Vec<Entry>)> = Vec::new();
         for (at, route) in table.iter().enumerate() {
+            let entry = Entry { at, route: *route, names: names_in(route.path).collect() };
             match by_path.iter_mut().find(|(path, _)| *path == route.path) {
-                Some((_, routes)) => routes.push((at, *route)),
-                None => by_path.push((route.path, vec![(at, *route)])),
+                Some((_, routes)) => routes.push(entry),
+                None => by_path.push((route.path, vec![entry])),
             }
         }
         let mut paths = matchit::Router::new();
@@ -90,19 +98,20 @@ impl Router {
         let found = self.paths.at(path).map_err(|_| unknown())?;
         // A resource that can be read can be asked for its headers alone.
         let name = if method == Method::HEAD { "GET" } else { method.as_str() };
-        let Some((at, route)) = found.value.iter().find(|(_, route)| route.method == name) else {
+        let Some(entry) = found.value.iter().find(|entry| entry.route.method == name) else {
             let allowed = methods(found.value);
             let told = format!("Here are {}", allowed.join(", "));
             return Err(Problem::new(Code::MethodNotAllowed, told).with("allow", allowed));
         };
         let mut params = Vec::with_capacity(found.params.len());
-        for (name, value) in found.params.iter() {
+        // All that stands at braces is there, in their order.
+        for (name, (_, value)) in entry.names.iter().zip(found.params.iter()) {
             let bad = || Problem::new(Code::Malformed, "The path is not UTF-8");
             let plain = !value.bytes().any(|byte| byte == b'%' || byte == b'+');
             let value = if plain { Some(value.to_owned()) } else { decode(&value.replace('+', "%2B")) };
-            params.push((name_in(route.path, name), value.ok_or_else(bad)?));
+            params.push((*name, value.ok_or_else(bad)?));
         }
-        Ok(Found { route: *route, at: *at, params })
+        Ok(Found { route: entry.route, at: entry.at, params })
     }
 
     /// The methods that a path knows; none if there is no such path.
@@ -113,8 +122,8 @@ impl Router {
 }
 
 /// The methods of one path: its routes' and those that come with them.
-fn methods(routes: &[(usize, Route)]) -> Vec<&'static str> {
-    let mut methods: Vec<&str> = routes.iter().map(|(_, route)| route.method).collect();
+fn methods(routes: &[Entry]) -> Vec<&'static str> {
+    let mut methods: Vec<&str> = routes.iter().map(|entry| entry.route.method).collect();
     if methods.contains(&"GET") {
         methods.push("HEAD");
     }
@@ -122,8 +131,7 @@ fn methods(routes: &[(usize, Route)]) -> Vec<&'static str> {
     methods
 }
 
-/// The name as it stands in the route, which lives for ever.
-fn name_in(path: &'static str, name: &str) -> &'static str {
-    let names = path.split('{').skip(1).filter_map(|part| part.split('}').next());
-    names.into_iter().find(|known| *known == name).unwrap_or("")
+/// The names at the braces of a path, in order.
+fn names_in(path: &'static str) -> impl Iterator<Item = &'static str> {
+    path.split('{').skip(1).filter_map(|part| part.split('}').next())
 }

@@ -11,7 +11,7 @@ use hyper::header::{CONTENT_LENGTH, HeaderName};
 use hyper::{Method, Request, Response};
 use tokio::time::Instant;
 
-use super::call::{Call, Outcome};
+use super::call::{Asked, Call, Outcome};
 use super::catch::Catch;
 use super::code::Code;
 use super::cors::Cors;
@@ -111,7 +111,7 @@ impl Service {
                     route = Some((found.at, found.route.operation));
                     let remote = self.app.guard.client(remote, &head.headers);
                     let known = self.app.guard.known(remote, &head.headers);
-                    let call = Call {
+                    let call = Call::from(Asked {
                         method: head.method,
                         uri: head.uri,
                         headers: head.headers,
@@ -123,7 +123,7 @@ impl Service {
                         body_timeout: Duration::from_millis(self.app.config.limits.body_timeout_ms),
                         body: Some(body),
                         place: Stay::default(),
-                    };
+                    });
                     self.run(found.route, call, &mut mark).await
                 }
             }

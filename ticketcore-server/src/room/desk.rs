@@ -77,6 +77,14 @@ impl Desk {
         self.journal.load().look(look).ok_or(RoomRefusal::NoRoom)
     }
 
+    /// Looks at the room, at its time when a clock says `clock`.
+    ///
+    /// # Errors
+    /// [`RoomRefusal::NoRoom`].
+    pub fn look_at<T>(&self, clock: UtcMs, look: impl FnOnce(&Room, UtcMs) -> T) -> Result<T, RoomRefusal> {
+        self.journal.load().look_at(clock, look).ok_or(RoomRefusal::NoRoom)
+    }
+
     /// What everybody is told now.
     #[must_use]
     pub fn status(&self) -> Arc<Status> {

@@ -34,7 +34,8 @@ pub fn admission(
         return Ok(None);
     }
     let Some(desk) = app.rooms.find(event) else { return Ok(None) };
-    let (guards, tag) = match desk.look(|room| (room.phase().guards(), room.tagger().user(user))) {
+    let look = desk.look_at(app.now(), |room, now| (room.phase().guards(), room.tagger().user(user), now));
+    let (guards, tag, now) = match look {
         Ok(found) => found,
         Err(_) => return Ok(None),
     };
@@ -46,7 +47,6 @@ pub fn admission(
     let Some(text) = call.header("admission-token") else {
         return Err(needed(Code::AdmissionRequired, "Join the waiting room; send `Admission-Token`"));
     };
-    let now = desk.now(app.now());
     let token = app.rooms.keys.read(text, TokenKind::Admission, event, now);
     let token = token.map_err(|error| needed(Code::RoomToken, &error.to_string()))?;
     if !belongs(&token, tag, device_of(call)) {

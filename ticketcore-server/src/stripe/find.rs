@@ -1,7 +1,7 @@
 //! Finding payments and refunds by key.
 //!
-//! A payment that is found is one. That there is none is proven by Stripe's lists alone, from the time at which it became durable that
-//! Stripe would be asked: its search lags behind by a minute or more. A list that is too long proves nothing.
+//! A payment that is found is one. That there is none is proven by Stripe's lists alone, in the time in which it can have been made: its
+//! search lags behind by a minute or more. A refund is looked for among those of its payment. A list that is too long proves nothing.
 
 use serde::de::DeserializeOwned;
 use ticketcore::UtcMs;
@@ -13,11 +13,7 @@ use super::failure::Failure;
 use super::form::Form;
 use super::gateway::Core;
 use super::objects::{Named, Page, PaymentIntent, Refund};
-
-/// Stripe's clock and ours may differ by so much, in milliseconds.
-const SKEW_MS_MAX: u64 = 5 * 60_000;
-/// Lists begin so much earlier, in milliseconds: Stripe dates by the second and its clock, we by ours.
-const EARLIER_MS: u64 = 2 * SKEW_MS_MAX;
+use super::window::Window;
 
 pub(super) const INTENTS: &str = "/v1/payment_intents";
 pub(super) const REFUNDS: &str = "/v1/refunds";
@@ -51,27 +47,42 @@ impl Core {
                 return self.intent(&found.id).await.map(Some);
             }
         }
-        let listed = self.scan::<PaymentIntent>(INTENTS, Form::new(), key, since).await?;
+        let windows = Window::of_payment(since, self.clock.now());
+        let listed = self.scan::<PaymentIntent>(INTENTS, &Form::new(), key, &windows).await?;
         match listed {
             Some(found) => self.intent(&found.id).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// A refund by its key. `None` is a promise.
-    pub async fn find_refund(&self, key: GatewayKey, since: UtcMs) -> Result<Option<Refund>, Failure> {
+    /// A refund by its key, and Stripe's name of its payment if that is known. `None` is a promise.
+    pub async fn find_refund(
+        &self,
+        key: GatewayKey,
+        payment: Option<&str>,
+        since: UtcMs,
+    ) -> Result<Option<Refund>, Failure> {
         if let Some(name) = self.names.get(key).as_deref().and_then(|name| checked(name, "re_")) {
             let found = self.api.get(&format!("{REFUNDS}/{name}"), &Form::new()).await?;
             return Ok(Some(found.object));
         }
-        // Those of the order's own payments are few, and a refund among them is one.
+        // However much was refunded since: it is among its payment's, which are few, or it is not.
+        if let Some(payment) = payment.and_then(|name| checked(name, "pi_")) {
+            return self.refund_of(payment, key).await;
+        }
+        // Which of the order's payments it is of is not known, nor whether the search knows them all.
         for paid in self.search(METADATA_ORDER, &key.order.to_string()).await {
-            let of = Form::new().with("payment_intent", &paid.id);
-            if let Some(found) = self.scan::<Refund>(REFUNDS, of, key, UtcMs(0)).await? {
+            if let Some(found) = self.refund_of(&paid.id, key).await? {
                 return Ok(Some(found));
             }
         }
-        self.scan::<Refund>(REFUNDS, Form::new(), key, since).await
+        // When it was sent is not known either: it may be long after its payment.
+        self.scan(REFUNDS, &Form::new(), key, &[Window::after(since)]).await
+    }
+
+    /// A refund among all those of a payment.
+    async fn refund_of(&self, payment: &str, key: GatewayKey) -> Result<Option<Refund>, Failure> {
+        self.scan(REFUNDS, &Form::new().with("payment_intent", payment), key, &[Window::ALWAYS]).await
     }
 
     /// What Stripe's search knows. Nothing if it can't be asked: it proves nothing anyhow.
@@ -84,25 +95,42 @@ impl Core {
         found.map(|found| found.object.data).unwrap_or_default()
     }
 
-    /// Reads a list, newest first, until the key is found or the list ends.
+    /// Looks through a list, window by window, until the key is found or the last of them ends. All share the number of pages.
     async fn scan<T: DeserializeOwned + Named>(
         &self,
         path: &str,
-        filter: Form,
+        filter: &Form,
         key: GatewayKey,
-        since: UtcMs,
+        windows: &[Window],
     ) -> Result<Option<T>, Failure> {
-        let from = since.0.saturating_sub(EARLIER_MS) / 1_000;
-        let filter = if from > 0 { filter.with("created[gte]", &from.to_string()) } else { filter };
-        let filter = filter.with("limit", "100");
+        let mut pages = self.options.list_pages_max;
+        for window in windows {
+            if let Some(found) = self.scan_window(path, filter, key, *window, &mut pages).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads what is in a window, newest first, until the key is found or the window ends.
+    async fn scan_window<T: DeserializeOwned + Named>(
+        &self,
+        path: &str,
+        filter: &Form,
+        key: GatewayKey,
+        window: Window,
+        pages: &mut u32,
+    ) -> Result<Option<T>, Failure> {
+        let list = window.bounds(filter.clone()).with("limit", "100");
         let mut after: Option<String> = None;
-        for _ in 0..self.options.list_pages_max {
+        while *pages > 0 {
+            *pages -= 1;
             let query = match &after {
-                Some(after) => filter.clone().with("starting_after", after),
-                None => filter.clone(),
+                Some(after) => list.clone().with("starting_after", after),
+                None => list.clone(),
             };
             let page = self.api.get::<Page<T>>(path, &query).await?;
-            self.clocks_agree(page.at)?;
+            self.clocks_agree(window, page.at)?;
             let (mut data, more) = (page.object.data, page.object.has_more);
             if let Some(at) = data.iter().position(|entry| entry.named() == Some(key)) {
                 let found = data.swap_remove(at);
@@ -118,13 +146,13 @@ impl Core {
         Err(Failure::NoAnswer("the list is too long to look through".to_owned()))
     }
 
-    /// If our clock is ahead, what we asked for may have been dated before we began to look.
-    fn clocks_agree(&self, theirs: Option<UtcMs>) -> Result<(), Failure> {
+    /// If the clocks differ too much, what we look for may be dated outside of where we look.
+    fn clocks_agree(&self, window: Window, theirs: Option<UtcMs>) -> Result<(), Failure> {
         let ours = self.clock.now();
-        match theirs.filter(|theirs| ours.since_ms(*theirs) > SKEW_MS_MAX) {
+        match theirs.filter(|theirs| window.may_miss(ours, *theirs)) {
             Some(theirs) => {
-                let ahead = ours.since_ms(theirs);
-                Err(Failure::NoAnswer(format!("our clock is {ahead} ms ahead of the gateway's")))
+                let apart = ours.0.abs_diff(theirs.0);
+                Err(Failure::NoAnswer(format!("our clock and the gateway's are {apart} ms apart")))
             }
             None => Ok(()),
         }

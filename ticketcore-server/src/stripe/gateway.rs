@@ -21,7 +21,7 @@ use super::read::Reader;
 use super::webhook::Report;
 
 /// How long Stripe remembers a key at least, in milliseconds.
-const KEY_RETENTION_MS: u64 = 24 * 3_600_000;
+pub(super) const KEY_RETENTION_MS: u64 = 24 * 3_600_000;
 
 /// A Stripe account as a gateway. Its calls return at once and are answered from tasks of a runtime:
 /// [`callers_per_gateway`](ticketcore::checkout::CheckoutOptions::callers_per_gateway) may be 0. When the runtime ends, what is under way is

@@ -58,6 +58,9 @@
 //! cancellation whose kept answer is a failure is asked again without a key, since a PaymentIntent is captured or cancelled once at most
 //! whatever the keys.
 //!
+//! What is found under a key is proven by a list: a payment's by that of the time in which it can have been made, a refund's by that of its
+//! payment. A list that is longer than [`list_pages_max`](StripeOptions::list_pages_max) proves nothing, and the answer is unknown.
+//!
 //! Amounts are sent in minor units of ISO 4217. ISK, MGA and UGX, which Stripe counts in another unit, are refused for good
 //! (`unsupported_currency`) before anything is sent.
 
@@ -79,6 +82,7 @@ mod refund;
 mod resolve;
 mod secret;
 mod webhook;
+mod window;
 
 pub use gateway::StripeGateway;
 pub use options::{StripeError, StripeOptions};
@@ -86,6 +90,7 @@ pub use secret::Secret;
 // The guard asks others in the same way.
 pub(crate) use connect::{Connector, Target};
 pub(crate) use form::Form;
+pub(crate) use pay::takes;
 pub use webhook::{BadDelivery, Delivery, Report, Webhook, WebhookOptions, sign};
 
 /// The version of Stripe's API that requests are written for.

@@ -198,7 +198,7 @@ impl Core {
 }
 
 /// Whether a currency is one that Stripe counts as the orders do.
-fn takes(currency: Currency) -> bool {
+pub(crate) fn takes(currency: Currency) -> bool {
     !OTHER_UNIT.contains(&currency.as_str())
 }
 

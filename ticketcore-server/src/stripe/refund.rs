@@ -53,7 +53,7 @@ impl Core {
         refused: &Refused,
     ) -> Answer<RefundSeen> {
         if refused.is_key_reused() {
-            return match self.find_refund(call.key, UtcMs(0)).await {
+            return match self.find_refund(call.key, Some(&intent.id), UtcMs(0)).await {
                 Ok(Some(refund)) if refund.call() == Some(&fingerprint(call, intent)) => {
                     self.reader.refund(&refund)
                 }
@@ -73,7 +73,8 @@ impl Core {
         if call.key.action != GatewayAction::Refund {
             return Answer::Yes(RefundSeen::NotFound);
         }
-        match self.find_refund(call.key, call.since).await {
+        let payment = call.payment.as_ref().map(Word::as_str);
+        match self.find_refund(call.key, payment, call.since).await {
             Ok(Some(refund)) if refund.key() == Some(call.key) => self.reader.refund(&refund),
             Ok(Some(_)) => Answer::unknown("the refund bears another key"),
             Ok(None) => Answer::Yes(RefundSeen::NotFound),

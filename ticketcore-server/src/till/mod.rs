@@ -8,14 +8,14 @@ use std::time::Duration;
 
 pub use kept::KeptSandbox;
 
-use ticketcore::Clock;
 use ticketcore::gateway::{PaymentGateway, SandboxOptions};
+use ticketcore::{Clock, Currency};
 use tokio::runtime::Handle;
 
 use crate::app::StartError;
 use crate::auth::Secrets;
 use crate::config::{GatewayKind, Payments, StripeConfig};
-use crate::stripe::{Secret, StripeGateway, StripeOptions, Webhook, WebhookOptions};
+use crate::stripe::{self, Secret, StripeGateway, StripeOptions, Webhook, WebhookOptions};
 
 /// How long an order's answer waits for where its buyer must go.
 const NEXT_ACTION: Duration = Duration::from_secs(3);
@@ -81,6 +81,15 @@ impl Till {
             Self::Sandbox(gateway) => vec![Arc::clone(gateway) as _],
             Self::Stripe(gateway, _) => vec![Arc::clone(gateway) as _],
             Self::External => Vec::new(),
+        }
+    }
+
+    /// Whether payments in a currency can be taken. Nothing should be put on sale in another.
+    #[must_use]
+    pub fn takes(&self, currency: Currency) -> bool {
+        match self {
+            Self::Stripe(..) => stripe::takes(currency),
+            Self::Sandbox(_) | Self::External => true,
         }
     }
 

@@ -150,3 +150,34 @@ fn nobody_gets_around_the_waiting_room_by_the_waiting_list() {
     let refused = newcomer(&shop).with("idempotency-key", "w").post(&path, &asked).ok(403);
     refused.problem("admission_required");
 }
+
+#[test]
+fn a_place_in_the_waiting_list_asked_for_again_is_answered_again_when_the_admission_is_used_up() {
+    let server = Server::start();
+    let shop = shop(&server);
+    open_room(&server, &json!({"control": {"targetActive": 5, "floorActive": 5, "increasePerStep": 1}}));
+    let buyer = newcomer(&shop);
+    let place = join(&server, &buyer).ok(201).json();
+    let admitted = come_in(&buyer, &place);
+    let inside = buyer.with("admission-token", admitted["admissionToken"].as_str().unwrap());
+    // Nobody may hold anything while the sale is interrupted, but may wait.
+    let state = format!("/v1/admin/events/{}/sale-state", server.event);
+    server.staff().post(&state, &json!({"state": "paused"})).ok(200);
+    let path = format!("/v1/events/{}/waiting-list", server.event);
+    let wait = |client: &Client, key: &str, places: u32| {
+        client.with("idempotency-key", key).post(&path, &json!({"places": places}))
+    };
+    let entry = wait(&inside, "a", 2).ok(201).json();
+    buyer.post("/v1/waiting-room/leave", &json!({"positionToken": token(&place)})).ok(204);
+    for asks in [&inside, &buyer] {
+        let again = wait(asks, "a", 2).ok(201);
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        assert_eq!(again.json()["entry"], entry["entry"]);
+    }
+    // Nothing new is begun: not under that key, nor under another, nor by another.
+    wait(&inside, "a", 1).ok(422).problem("idempotency_key_reused");
+    wait(&inside, "b", 2).ok(403).problem("admission_expired");
+    wait(&buyer, "b", 2).ok(403).problem("admission_required");
+    wait(&newcomer(&shop), "a", 2).ok(403).problem("admission_required");
+    assert_eq!(buyer.get(&path).ok(200).json()["entries"].as_array().unwrap().len(), 1);
+}

@@ -34,4 +34,8 @@ mod tls;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
+mod turns;
+#[cfg(test)]
 mod waiting_room;
+#[cfg(test)]
+mod worker;

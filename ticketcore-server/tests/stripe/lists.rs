@@ -5,7 +5,10 @@ use ticketcore::order::{PaymentSeen, RefundSeen};
 use ticketcore::{UtcMs, Word};
 
 use crate::shop::{AMOUNT, Shop, authorization, key, word};
-use crate::stub::{Asked, Intent};
+use crate::stub::{Asked, Intent, Refund};
+
+/// More than one look-up reads.
+const TOO_MANY: usize = 5_100;
 
 /// Payments of somebody else.
 fn plant(shop: &Shop, count: usize) {
@@ -93,6 +96,85 @@ fn refunds_are_found_by_their_order_or_in_their_list() {
         assert!(matches!(shop.look_up_refund(1, 1, since), Answer::Yes(RefundSeen::Succeeded { .. })));
         assert_eq!(shop.look_up_refund(1, 2, since), Answer::Yes(RefundSeen::NotFound));
     }
+}
+
+/// More refunds of somebody else's payment than are looked through.
+pub fn plant_refunds(shop: &Shop) {
+    let now = shop.now();
+    shop.stub.with(|bank| {
+        for _ in 0..TOO_MANY {
+            let refund = Refund {
+                id: bank.name("re"),
+                intent: "pi_of_somebody_else".to_owned(),
+                amount: 1,
+                status: "succeeded",
+                reason: None,
+                created: now,
+                metadata: Default::default(),
+            };
+            bank.refunds.push(refund);
+        }
+    });
+}
+
+#[test]
+fn a_refund_is_looked_for_among_those_of_its_payment() {
+    let mut shop = Shop::new();
+    let since = shop.now();
+    shop.stub.with(|bank| bank.search_lag_ms = u64::MAX);
+    let reference = shop.captured(1, "pm_card_visa");
+    shop.refund(1, 1, &reference, 100).yes().unwrap();
+    plant_refunds(&shop);
+    shop.again();
+    let seen = shop.look_up_refund(1, 1, since);
+    assert!(matches!(seen, Answer::Unknown { .. }), "among all there are too many: {seen:?}");
+    let asked = || (shop.stub.count(Asked::List), shop.stub.count(Asked::Search));
+    let (lists, searches) = asked();
+    // The payment's list is complete whatever the time is.
+    shop.stub.inner.lock().late_ms = 6 * 60_000;
+    assert_eq!(shop.look_up_refund_of(1, 2, &reference, since), Answer::Yes(RefundSeen::NotFound));
+    assert_eq!(asked(), (lists + 1, searches));
+    let seen = shop.look_up_refund_of(1, 1, &reference, since);
+    assert!(matches!(seen, Answer::Yes(RefundSeen::Succeeded { .. })), "{seen:?}");
+    assert_eq!(asked(), (lists + 2, searches));
+    let seen = shop.look_up_refund_of(1, 2, &word("pi_of_another_account"), since);
+    assert!(matches!(seen, Answer::Unknown { .. }), "{seen:?}");
+}
+
+#[test]
+fn what_was_paid_before_or_since_does_not_hide_a_payment() {
+    let mut shop = Shop::new();
+    shop.stub.with(|bank| bank.search_lag_ms = u64::MAX);
+    plant(&shop, TOO_MANY);
+    shop.stub.clock.advance(3_600_000);
+    let since = shop.now();
+    shop.reserved(1, "pm_card_visa");
+    shop.stub.clock.advance(3_600_000);
+    plant(&shop, TOO_MANY);
+    shop.again();
+    let seen = shop.look_up(1, None, since);
+    assert!(matches!(seen, Answer::Yes(PaymentSeen::Authorized { .. })), "{seen:?}");
+    assert_eq!(shop.stub.count(Asked::List), 1);
+    // It may have been made later: then it is one of too many.
+    let seen = shop.look_up(2, None, since);
+    assert!(matches!(seen, Answer::Unknown { .. }), "{seen:?}");
+}
+
+#[test]
+fn a_payment_is_not_looked_for_where_none_can_be() {
+    let mut shop = Shop::new();
+    shop.stub.with(|bank| bank.search_lag_ms = u64::MAX);
+    let since = shop.now();
+    // Sent as late as can be, and asked about after its key is forgotten.
+    shop.stub.clock.advance(24 * 3_600_000);
+    shop.reserved(1, "pm_card_visa");
+    shop.stub.clock.advance(2 * 3_600_000);
+    plant(&shop, TOO_MANY);
+    shop.again();
+    let seen = shop.look_up(1, None, since);
+    assert!(matches!(seen, Answer::Yes(PaymentSeen::Authorized { .. })), "{seen:?}");
+    assert_eq!(shop.look_up(2, None, since), Answer::Yes(PaymentSeen::NotFound));
+    assert_eq!(shop.stub.count(Asked::List), 4, "where it is likely, and the rest");
 }
 
 fn names(shop: &Shop) -> Vec<Word> {

@@ -16,6 +16,7 @@ use ticketcore::{
 };
 use ticketcore_server::stripe::{Report, Secret, Webhook, WebhookOptions, sign};
 
+use crate::lists::plant_refunds;
 use crate::shop::{Shop, word};
 use crate::stub::{Asked, Fault};
 use crate::webhooks::{SECRET, body};
@@ -183,6 +184,21 @@ fn an_answer_lost_at_any_call_charges_nobody_twice() {
             sale.books();
         }
     }
+}
+
+#[test]
+fn a_refund_that_was_never_made_is_made_however_many_others_there_are() {
+    let mut sale = Sale::new();
+    sale.shop.stub.with(|bank| bank.search_lag_ms = u64::MAX);
+    let order = sale.sold(1, "pm_card_visa");
+    sale.settle();
+    plant_refunds(&sale.shop);
+    // Nobody knows whether it was heard. Only the list of its payment says that it was not.
+    sale.shop.stub.fault(Asked::Refund, Fault::LostBefore);
+    sale.refund(order);
+    sale.books();
+    let [_, captured, refunded] = sale.shop.stub.with(|bank| bank.totals());
+    assert!(captured > 0 && refunded == captured);
 }
 
 #[test]

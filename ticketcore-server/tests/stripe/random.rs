@@ -146,7 +146,7 @@ fn step(shop: &mut Shop, rng: &mut Rng, known: &mut HashMap<u64, Known>) {
                 is_true(shop, number, &seen, "look up");
             }
         }
-        6 => look_up_refund(shop, rng, number, since),
+        6 => look_up_refund(shop, rng, number, order.reference.as_ref(), since),
         7 => decide(shop, rng),
         _ => {
             shop.stub.clock.advance(rng.below(60_000));
@@ -157,9 +157,12 @@ fn step(shop: &mut Shop, rng: &mut Rng, known: &mut HashMap<u64, Known>) {
     }
 }
 
-fn look_up_refund(shop: &Shop, rng: &mut Rng, number: u64, since: ticketcore::UtcMs) {
+fn look_up_refund(shop: &Shop, rng: &mut Rng, number: u64, payment: Option<&Word>, since: ticketcore::UtcMs) {
     let refund = 1 + u32::try_from(rng.below(3)).unwrap();
-    let seen = shop.look_up_refund(number, refund, since);
+    let seen = match payment.filter(|_| rng.below(2) == 0) {
+        Some(payment) => shop.look_up_refund_of(number, refund, payment, since),
+        None => shop.look_up_refund(number, refund, since),
+    };
     let key = format!("{}:refund:{refund}", crate::shop::order(number));
     let is = shop.stub.with(|bank| {
         let of = |refund: &&_| {

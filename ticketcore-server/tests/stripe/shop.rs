@@ -138,13 +138,26 @@ impl Shop {
 
     pub fn look_up(&self, number: u64, reference: Option<&Word>, since: UtcMs) -> Answer<PaymentSeen> {
         let key = key(number, GatewayAction::Authorize);
-        let call = LookUp { key, reference: reference.cloned(), since };
+        let call = LookUp { reference: reference.cloned(), since, ..LookUp::by_key(key) };
         ask(|reply| self.gateway.look_up(call, reply))
     }
 
     pub fn look_up_refund(&self, number: u64, count: u32, since: UtcMs) -> Answer<RefundSeen> {
         let key = GatewayKey::new(order(number), GatewayAction::Refund, count);
-        let call = LookUp { key, reference: None, since };
+        let call = LookUp { since, ..LookUp::by_key(key) };
+        ask(|reply| self.gateway.look_up_refund(call, reply))
+    }
+
+    /// The same where it is known what the payment is called.
+    pub fn look_up_refund_of(
+        &self,
+        number: u64,
+        count: u32,
+        payment: &Word,
+        since: UtcMs,
+    ) -> Answer<RefundSeen> {
+        let key = GatewayKey::new(order(number), GatewayAction::Refund, count);
+        let call = LookUp { payment: Some(payment.clone()), since, ..LookUp::by_key(key) };
         ask(|reply| self.gateway.look_up_refund(call, reply))
     }
 

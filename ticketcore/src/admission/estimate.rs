@@ -76,6 +76,8 @@ struct Judged {
 pub struct WaitEstimate {
     began: Option<UtcMs>,
     seen: VecDeque<(UtcMs, u64)>,
+    /// Places called a millisecond, to look as far ahead as each horizon, as it was known at the last record.
+    rates: [f64; HORIZONS_MS.len()],
     judged: [Judged; HORIZONS_MS.len()],
 }
 
@@ -92,11 +94,12 @@ impl WaitEstimate {
         }
         let last = self.seen.len() - 1;
         let looked_ms = number(now.since_ms(*self.began.get_or_insert(now)).max(1));
-        for (horizon, judged) in HORIZONS_MS.iter().zip(&mut self.judged) {
+        for ((horizon, judged), known) in HORIZONS_MS.iter().zip(&mut self.judged).zip(&mut self.rates) {
             judged.settle(now, called);
             judged.blend((number(*horizon) / looked_ms / FAR).max(1.0 - looked_ms / YOUNG_MS).min(1.0));
             // As if somebody asked who is so far back that he would be told about this wait.
             let rate = rate(&self.seen, last, *horizon);
+            *known = rate;
             let ahead = whole(rate * number(horizon.saturating_sub(RECORD_MS)));
             let due = judged.open.back().is_none_or(|told| now.since_ms(told.at) >= horizon / TOLD_MAX);
             if let Some(ms) = plain(ahead.saturating_add(1), rate).filter(|_| due) {
@@ -113,9 +116,9 @@ impl WaitEstimate {
             return None;
         }
         let mut nearest = None;
-        for (at, horizon) in HORIZONS_MS.iter().enumerate() {
+        for (at, (horizon, rate)) in HORIZONS_MS.iter().zip(self.rates).enumerate() {
             // He is called with the one after all who are ahead.
-            let told = plain(ahead.saturating_add(1), rate(&self.seen, last, *horizon));
+            let told = plain(ahead.saturating_add(1), rate);
             nearest = told.map(|told| (at, told)).or(nearest);
             if told.is_some_and(|told| told <= 1.42 * number(*horizon)) {
                 break;

@@ -8,9 +8,10 @@ use super::room::{Room, RoomRefusal};
 use crate::id::{EventId, Revision};
 use crate::log::{Slot, SlotFuture};
 use crate::store::{
-    Appended, Batch, BatchId, Completion, CompletionSink, ReadError, Records, Store, StreamId, Tail,
+    Appended, Batch, BatchId, Completion, CompletionSink, Gather, Outbox, ReadError, Records, Store,
+    StreamId, Tail, Unsent,
 };
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 use crate::time::UtcMs;
 
 /// What can't be done with a waiting room.
@@ -35,12 +36,14 @@ pub enum RoomError {
 
 /// A waiting room and its journal.
 ///
-/// Facts pile up while an append is in flight; what has piled up is the next one: any number of people who join at once share a few syncs of
-/// the disk. What a caller is told is durable when [`Written::durable`] ends.
+/// Facts pile up while an append is in flight, and until who [gathers](Gather) for the store says that it is time; what has piled up is the
+/// next one: any number of people who join at once share a few syncs of the disk. What a caller is told is durable when [`Written::durable`] ends.
 pub struct RoomJournal {
     event: EventId,
     store: Arc<dyn Store>,
     node: u64,
+    /// Who says when what has piled up is sent; at once if nobody.
+    gather: Option<Arc<dyn Gather>>,
     me: Weak<Self>,
     state: Mutex<State>,
 }
@@ -57,6 +60,10 @@ struct State {
     batches: u64,
     pending: Records,
     in_flight: bool,
+    /// What is pending is sent as soon as the append in flight has ended.
+    asked: bool,
+    /// Who gathers has been asked, and has not said so yet.
+    gathering: bool,
     waiting: Vec<(Revision, Heard)>,
     stopped: Option<String>,
 }
@@ -122,10 +129,14 @@ impl RoomJournal {
             batches: 0,
             pending: Records::default(),
             in_flight: false,
+            asked: false,
+            gathering: false,
             waiting: Vec::new(),
             stopped: None,
         };
-        Ok(Arc::new_cyclic(|me| Self { event, store, node, me: me.clone(), state: Mutex::new(state) }))
+        let gather = store.gather().filter(|_| !store.capabilities().inline);
+        let state = Mutex::new(state);
+        Ok(Arc::new_cyclic(|me| Self { event, store, node, gather, me: me.clone(), state }))
     }
 
     /// The event.
@@ -149,6 +160,12 @@ impl RoomJournal {
     /// Looks at the room, as it will be when all that is on its way is durable. `None` if the event has none.
     pub fn look<T>(&self, look: impl FnOnce(&Room) -> T) -> Option<T> {
         self.state.lock().room.as_ref().map(look)
+    }
+
+    /// As [`look`](Self::look), at the room's time when a clock says `clock`.
+    pub fn look_at<T>(&self, clock: UtcMs, look: impl FnOnce(&Room, UtcMs) -> T) -> Option<T> {
+        let state = self.state.lock();
+        state.room.as_ref().map(|room| look(room, clock.max(state.logged)))
     }
 
     /// Does what the room decides, under its lock: `decide` gives what to tell the caller and what must happen first. If nothing must, what is
@@ -200,14 +217,33 @@ impl RoomJournal {
         if let Some(slot) = &slot {
             state.waiting.push((last, Arc::clone(slot)));
         }
-        let batch = self.next_batch(&mut state);
-        drop(state);
-        self.submit(batch);
+        match (&self.gather, self.me.upgrade()) {
+            (Some(gather), Some(me)) if state.pending.count() > 0 => {
+                let first = !std::mem::replace(&mut state.gathering, true);
+                drop(state);
+                if first {
+                    gather.gather(Unsent::new(me));
+                }
+            }
+            _ => self.send(state),
+        }
         Ok(Written { value, slot })
     }
 
+    /// Sends what is pending; if an append is in flight, when that has ended.
+    fn send(&self, mut state: MutexGuard<'_, State>) {
+        state.asked = true;
+        let batch = self.next_batch(&mut state);
+        drop(state);
+        self.submit(batch);
+    }
+
     fn next_batch(&self, state: &mut State) -> Option<Batch> {
-        if state.in_flight || state.pending.count() == 0 || state.stopped.is_some() {
+        if state.in_flight || !state.asked || state.stopped.is_some() {
+            return None;
+        }
+        state.asked = false;
+        if state.pending.count() == 0 {
             return None;
         }
         state.in_flight = true;
@@ -237,6 +273,14 @@ fn replay(room: &mut Option<Room>, event: EventId, at: UtcMs, fact: &RoomFact) -
         None => *room = Room::open(event, fact),
     }
     room.is_some()
+}
+
+impl Outbox for RoomJournal {
+    fn send_off(&self) {
+        let mut state = self.state.lock();
+        state.gathering = false;
+        self.send(state);
+    }
 }
 
 impl CompletionSink for RoomJournal {

@@ -201,6 +201,7 @@ impl Hand<'_> {
         let call = LookUp {
             key: self.key(GatewayAction::Authorize, charge.attempt),
             reference: known(&charge.reference),
+            payment: None,
             since: charge.started_at,
         };
         Ok(line

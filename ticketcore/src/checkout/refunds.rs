@@ -2,7 +2,7 @@
 
 use super::drive::{Did, Fresh, Hand, done};
 use super::line::Asks;
-use super::money::sendable_ms;
+use super::money::{known, sendable_ms};
 use crate::gateway::{Answer, GatewayAction, GatewayKey, LookUp, Refund};
 use crate::order::{Charge, News, RefundSeen, Word};
 use crate::time::UtcMs;
@@ -31,7 +31,8 @@ impl Hand<'_> {
         // What is too old to be found under its key is not sent under it.
         let fresh = self.drive.take_fresh(intent) && sendable;
         if !fresh {
-            let call = LookUp { key, reference: None, since: due.started_at };
+            let payment = known(&charge.reference);
+            let call = LookUp { key, reference: None, payment, since: due.started_at };
             let found = line.call(&self.inner.pool, Asks::News, move |gateway, reply| {
                 gateway.look_up_refund(call, reply)
             });
@@ -69,7 +70,12 @@ impl Hand<'_> {
     /// Learns what became of a refund that the gateway has.
     pub(super) async fn look_at_refund(&mut self, refund: u32, tries: u32, charge: &Charge) -> Did {
         let Some(line) = self.inner.line(&charge.gateway) else { return Did::Leave };
-        let call = LookUp { key: self.refund_key(refund, tries), reference: None, since: charge.started_at };
+        let call = LookUp {
+            key: self.refund_key(refund, tries),
+            reference: None,
+            payment: known(&charge.reference),
+            since: charge.started_at,
+        };
         match line
             .call(&self.inner.pool, Asks::News, move |gateway, reply| gateway.look_up_refund(call, reply))
             .await

@@ -60,7 +60,7 @@ impl EventCore {
             let found = read(self);
             let seen = self.log.sequenced();
             if self.log.durable() < seen || self.log.is_shared() {
-                self.log.pump();
+                self.log.send();
                 let slot: Arc<Slot<Result<(), CommandError>>> = Slot::new();
                 let fill = Arc::clone(&slot);
                 let wake: Wake = Box::new(move |told| {

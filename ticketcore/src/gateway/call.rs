@@ -62,6 +62,8 @@ pub struct LookUp {
     pub key: GatewayKey,
     /// The gateway's own name of it, if it was ever heard.
     pub reference: Option<Word>,
+    /// Of a refund, the gateway's name of the payment whose money goes back, if it is known: the refund is one of that payment's.
+    pub payment: Option<Word>,
     /// When it became durable that the gateway would be asked: the gateway heard nothing of it before.
     pub since: UtcMs,
 }
@@ -70,7 +72,7 @@ impl LookUp {
     /// Looks up by the key alone, however old it is.
     #[must_use]
     pub const fn by_key(key: GatewayKey) -> Self {
-        Self { key, reference: None, since: UtcMs(0) }
+        Self { key, reference: None, payment: None, since: UtcMs(0) }
     }
 }
 

@@ -40,7 +40,7 @@ impl Log {
             !self.end.pumping.load(Ordering::Relaxed) && sequencer.asked
         };
         if pump {
-            self.pump();
+            self.send();
         }
     }
 
@@ -79,7 +79,7 @@ impl Log {
             !self.end.pumping.load(Ordering::Relaxed)
         };
         if pump {
-            self.pump();
+            self.send();
         }
     }
 }

@@ -5,6 +5,7 @@
 //! published, then waiters wake: nobody is told what a crash could still undo (I6).
 
 mod append;
+mod outbox;
 mod room;
 mod sequencer;
 mod slot;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Weak};
 
 use crossbeam_utils::CachePadded;
 
+use outbox::Gathering;
 use room::Room;
 use sequencer::Sequencer;
 pub(crate) use sequencer::{NotSequenced, Sent};
@@ -70,6 +72,7 @@ pub(crate) struct Log {
     canaries: Canaries,
     me: Weak<Log>,
     room: Room,
+    gathering: Gathering,
     end: CachePadded<End>,
     /// Logged time of the last fact, in ms; may lag behind the sequencer for a moment.
     logged: CachePadded<AtomicU64>,
@@ -96,6 +99,7 @@ impl Log {
         Arc::new_cyclic(|me| Self {
             stream,
             capabilities,
+            gathering: Gathering::of(&*store),
             store,
             node,
             follower,
@@ -179,10 +183,9 @@ impl Log {
         self.durable() >= revision || self.canaries.on(Canary::AckEarly)
     }
 
-    /// Sends what is pending; if an append is in flight, when that has ended. Whoever had a fact sequenced calls this once no more
-    /// facts are to go with it: nobody else need send it. With an inline store it is durable when this returns, unless another thread
-    /// is sending it.
-    pub fn pump(&self) {
+    /// Sends what is pending; if an append is in flight, when that has ended. With an inline store it is durable when this returns, unless
+    /// another thread is sending it.
+    pub fn send(&self) {
         // Whoever pumps looks once more, under the lock, before they leave: they see whatever was pushed before this.
         if self.end.pumping.load(Ordering::Acquire) {
             return;
@@ -372,6 +375,6 @@ impl Log {
     /// Appends go on.
     pub fn rebased(&self) {
         lock_short(&self.end.sequencer).in_flight = false;
-        self.pump();
+        self.send();
     }
 }

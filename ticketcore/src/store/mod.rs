@@ -3,6 +3,7 @@
 //! A store is a conditional append: a batch of records goes to the end of a stream's journal if that journal still
 //! ends where the caller thinks. That is all a fleet of nodes needs to stay correct.
 
+mod gather;
 pub mod local;
 mod memory;
 mod record;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use gather::Outbox;
+pub use gather::{Gather, Unsent};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use record::{Record, RecordIter, Records, RecordsError};
@@ -245,6 +248,11 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
+    /// Who says when facts that have piled up are sent to it; at once if nobody. Asked when a stream is opened.
+    fn gather(&self) -> Option<Arc<dyn Gather>> {
+        None
+    }
+
     /// What this store is and can do. Never changes.
     fn capabilities(&self) -> Capabilities;
 }
@@ -275,6 +283,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
     fn side_records(&self) -> Option<&dyn SideRecords> {
         (**self).side_records()
+    }
+    fn gather(&self) -> Option<Arc<dyn Gather>> {
+        (**self).gather()
     }
     fn capabilities(&self) -> Capabilities {
         (**self).capabilities()

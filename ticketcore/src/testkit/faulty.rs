@@ -2,14 +2,14 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::fault::CALLS;
 use super::{Call, Fault, FaultOdds, Rng};
 use crate::id::Revision;
 use crate::store::{
-    Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, ReadError, Record, SideRecords,
-    Snapshot, Store, StoreFailure, StreamId, Tail,
+    Appended, Batch, BatchId, Capabilities, Completion, CompletionSink, Gather, ReadError, Record,
+    SideRecords, Snapshot, Store, StoreFailure, StreamId, Tail,
 };
 use crate::sync::Mutex;
 
@@ -24,6 +24,7 @@ use crate::sync::Mutex;
 pub struct FaultyStore<S> {
     inner: S,
     inline: bool,
+    gather: OnceLock<Arc<dyn Gather>>,
     state: Arc<Mutex<State>>,
 }
 
@@ -73,7 +74,7 @@ impl<S: Store> FaultyStore<S> {
             next_token: 0,
             injected: [0; Fault::ALL.len()],
         };
-        Self { inner, inline: false, state: Arc::new(Mutex::new(state)) }
+        Self { inner, inline: false, gather: OnceLock::new(), state: Arc::new(Mutex::new(state)) }
     }
 
     /// Wraps `inner` and stays inline if that is: the two delays become `Pass`.
@@ -87,6 +88,11 @@ impl<S: Store> FaultyStore<S> {
     #[must_use]
     pub fn inner(&self) -> &S {
         &self.inner
+    }
+
+    /// Lets `gather` say when what has piled up is sent, for streams that are opened from now on. False if somebody does so already.
+    pub fn set_gather(&self, gather: Arc<dyn Gather>) -> bool {
+        self.gather.set(gather).is_ok()
     }
 
     /// Replaces the odds; `FaultOdds::default()` ends the faults.
@@ -320,6 +326,10 @@ impl<S: Store> Store for FaultyStore<S> {
 
     fn side_records(&self) -> Option<&dyn SideRecords> {
         self.inner.side_records()
+    }
+
+    fn gather(&self) -> Option<Arc<dyn Gather>> {
+        self.gather.get().cloned()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -62,6 +62,34 @@ fn an_outage_opens_the_breaker_and_everything_recovers() {
 }
 
 #[test]
+fn a_gateway_is_shut_until_it_is_tried_and_well_when_a_try_went_well() {
+    let breaker = BreakerOptions { window: 10, failures: 5, open_ms: 5_000, probes: 1 };
+    let bank = SandboxOptions::default();
+    let mut shop = Shop::with(bank, PaymentRules::default(), CheckoutOptions { breaker, ..options() });
+    let well_and_shut = |shop: &Shop| {
+        let status = shop.checkout.status();
+        (status.gateways[0].is_well, status.gateways[0].is_shut)
+    };
+    assert_eq!(well_and_shut(&shop), (true, false));
+    shop.bank.set_outage(Some(Outage::Refusing));
+    let bought: Vec<_> = (0..8).map(|n| shop.buy(u128::from(n) + 1, &[n], "pm_ok")).collect();
+    shop.run();
+    assert_eq!(well_and_shut(&shop), (false, true));
+    shop.pass(4_999);
+    assert_eq!(well_and_shut(&shop), (false, true));
+    shop.pass(1);
+    assert_eq!(well_and_shut(&shop), (false, false), "the next call tries it");
+    // Who waited comes back within a quarter of a second, and is refused.
+    shop.pass(1_000);
+    assert_eq!(well_and_shut(&shop), (false, true));
+    shop.bank.set_outage(None);
+    shop.pass_reconciled(MINUTE, 5_000);
+    assert_eq!(well_and_shut(&shop), (true, false));
+    assert!(bought.iter().all(|(order, _)| shop.state(*order) == OrderState::Confirmed));
+    shop.closed_books();
+}
+
+#[test]
 fn an_outage_keeps_few_calls_going_out() {
     let breaker = BreakerOptions { window: 10, failures: 5, open_ms: 5_000, probes: 1 };
     let mut shop = Shop::with(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::thread;
-use ticketcore::store::{MemoryStore, Store};
+use ticketcore::store::{Gather, MemoryStore, Store, Unsent};
 use ticketcore::testkit::{Fault, FaultyStore, SmallSale};
 use ticketcore::{Canary, Pending, ReleaseRequest};
 
@@ -90,4 +90,34 @@ fn members_on_two_threads(_: Option<Canary>) {
 #[test]
 fn all_who_wait_for_a_slice_are_woken() {
     explore(2_000, members_on_two_threads);
+}
+
+/// Another thread says when what has piled up is sent.
+struct Elsewhere;
+
+impl Gather for Elsewhere {
+    fn gather(&self, unsent: Unsent) {
+        thread::spawn(move || drop(unsent));
+    }
+}
+
+fn gathered(_: Option<Canary>) {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new(), 1));
+    assert!(store.set_gather(Arc::new(Elsewhere)));
+    let sale = Arc::new(sale(Arc::clone(&store) as Arc<dyn Store>, &SmallSale::definition(1, 4, 0), None));
+    let run = |work: fn(&SmallSale)| {
+        let sale = Arc::clone(&sale);
+        thread::spawn(move || work(&sale))
+    };
+    let threads = [run(|sale| slices(sale, 1, [0, 1])), run(single), run(single)];
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    sound(&sale);
+}
+
+/// Seen to catch: the mark that somebody will send taken down after the sending, or not at all.
+#[test]
+fn what_is_gathered_is_sent_and_its_callers_woken() {
+    explore(4_000, gathered);
 }

@@ -16,7 +16,7 @@ pub const ACCEPTED: &[&str] = &["hold_accepted", "hold_accepted_p99", "hold_acce
 pub const REFUSED: &[&str] = &["hold_refused", "hold_refused_p99", "hold_refused_cpu"];
 
 /// Stadiums: no round may sell them out.
-const STADIUMS: usize = 3;
+const STADIUMS: usize = 5;
 /// Pairs that others have.
 const TAKEN: u32 = 1_000;
 

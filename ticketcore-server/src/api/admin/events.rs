@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use ticketcore::manifest::{Definition, Price, Rules, TicketType};
 use ticketcore::order::{CaptureMode, OnDecline, PaymentRules, PaymentRulesRequest};
 use ticketcore::plan::{PlanOptions, SeatingPlan};
-use ticketcore::{CategoryIndex, EventId, SaleState, TicketTypeIndex, VenueId};
+use ticketcore::{Activity, CategoryIndex, EventId, SaleState, TicketTypeIndex, VenueId};
 use utoipa::ToSchema;
 
 use crate::api::document::ProblemBody;
@@ -90,6 +90,11 @@ pub async fn add(app: Arc<App>, mut call: Call) -> Outcome {
     if capture == CaptureMode::Manual {
         return Err(Problem::invalid("/capture", "`immediate` or `on_confirm`"));
     }
+    if let Some(Currency(currency)) = asked.currency
+        && !app.till.takes(currency)
+    {
+        return Err(Problem::invalid("/currency", not_taken(currency)));
+    }
     let venue: VenueId = asked.venue_id.parse().map_err(|_| Problem::not_found("venue"))?;
     let id = off_reactor(&app, move |app| {
         let plan = super::venues::stored(app, venue)?;
@@ -112,10 +117,19 @@ pub async fn add(app: Arc<App>, mut call: Call) -> Outcome {
 pub async fn sale_state(app: Arc<App>, mut call: Call) -> Outcome {
     let SetSaleState { state } = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let event: EventId = call.id("eventId", Code::UnknownEvent)?;
-    event_manifest(&app, &call, event).await?;
+    let currency = event_manifest(&app, &call, event).await?.rules().currency;
+    // It may have been added while another gateway took the money.
+    if state.allows(Activity::Hold) && !app.till.takes(currency) {
+        return Err(Problem::invalid("/state", not_taken(currency)));
+    }
     let set = app.office.set_sale_state(event, state).await;
     set.map_err(|error| command_problem(error, &()))?;
     Answer::json(&AddedEvent { id: event.to_string(), sale_state: state })?.done()
+}
+
+/// Why nothing is sold in a currency.
+fn not_taken(currency: ticketcore::Currency) -> String {
+    format!("the payment gateway takes no payments in {currency}")
 }
 
 /// Adds an event. Waits for the store.

@@ -28,8 +28,6 @@ use crate::http::{Access, Answer, Call, Outcome, Route};
 pub const ROUTES: &[Route] =
     &[route!("GET" "/v1/admin/findings" "list_findings" Access::Key(Scope::Orders), list)];
 
-/// As many findings of orders and holds a report has at most.
-const STANDING_MAX: usize = 1_000;
 /// How often it is looked for a new report.
 const LOOK: Duration = Duration::from_secs(2);
 /// Findings that one look logs, each on a line of its own; the rest is counted on one more.
@@ -172,10 +170,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Outcome {
     };
     let found = report.as_deref().map(found_in).unwrap_or_default();
     let items = found.into_iter().filter(shown).map(FindingShape::from).collect();
-    let more = report.as_deref().is_some_and(|report| {
-        report.standing.len() >= STANDING_MAX
-            || report.unaccounted.count > report.unaccounted.first.len() as u64
-    });
+    let more = report.as_deref().is_some_and(has_more);
     let looked_at = report.map(|report| rfc3339(report.at));
     Answer::json(&FindingsShape { items, more, looked_at, server_time: rfc3339(app.now()) })?.done()
 }
@@ -279,6 +274,12 @@ impl From<Found> for FindingShape {
             charge: found.charge,
         }
     }
+}
+
+/// Whether there may be more than a report has room for.
+fn has_more(report: &ReconcileReport) -> bool {
+    report.standing.len() >= ReconcileReport::STANDING_MAX
+        || report.unaccounted.count > report.unaccounted.first.len() as u64
 }
 
 fn found_in(report: &ReconcileReport) -> Vec<Found> {

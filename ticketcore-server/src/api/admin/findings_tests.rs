@@ -1,4 +1,5 @@
 use ticketcore::HoldNumber;
+use ticketcore::checkout::Listed;
 
 use super::*;
 
@@ -43,6 +44,15 @@ fn findings_are_counted_by_kind() {
     assert_eq!((count(FindingKind::RefundStuck), count(FindingKind::PinnedWithoutOrder)), (2, 1));
     watcher.count(&[]);
     assert_eq!(count(FindingKind::RefundStuck), 0);
+}
+
+#[test]
+fn a_report_that_is_full_says_that_there_may_be_more() {
+    let of = |count: usize| has_more(&report(1, vec![stuck(1); count]));
+    assert!(!of(ReconcileReport::STANDING_MAX - 1));
+    assert!(of(ReconcileReport::STANDING_MAX));
+    let unaccounted = Listed { count: 1, first: Vec::new() };
+    assert!(has_more(&ReconcileReport { unaccounted, ..ReconcileReport::default() }), "one is not listed");
 }
 
 #[test]

@@ -113,9 +113,9 @@ pub(super) fn shown(app: &App, call: &Call, user: UserId, text: &str) -> Result<
     let event = Token::event_of(text).map_err(token_problem)?;
     call.principal.event(event)?;
     let desk = app.rooms.named(event)?;
-    let now = desk.now(app.now());
+    let look = desk.look_at(app.now(), |room, now| (room.tagger().user(user), now));
+    let (tag, now) = look.map_err(refused)?;
     let token = app.rooms.keys.read(text, TokenKind::Position, event, now).map_err(token_problem)?;
-    let tag = desk.look(|room| room.tagger().user(user)).map_err(refused)?;
     if belongs(&token, tag, device_of(call)) {
         Ok((desk, token))
     } else {
@@ -129,11 +129,12 @@ pub(super) fn place_of(
     desk: &Desk,
     (number, tag, device): (u32, EntrantTag, [u8; 8]),
 ) -> Result<PlaceShape, Problem> {
-    let (status, now) = (desk.status(), desk.now(app.now()));
-    let look = desk.look(|room| (room.place(number, now), room.phase(), Arc::clone(room.config())));
-    let (place, phase, config) = look.map_err(refused)?;
+    let status = desk.status();
+    let look = desk.look_at(app.now(), |room, now| {
+        (room.place(number, now), room.phase(), now, now.plus_ms(room.config().position_ttl_ms))
+    });
+    let (place, phase, now, until) = look.map_err(refused)?;
     let place = place.map_err(refused)?;
-    let until = now.plus_ms(config.position_ttl_ms);
     let token = Token {
         kind: TokenKind::Position,
         event: desk.event(),

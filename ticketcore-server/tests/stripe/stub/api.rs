@@ -247,15 +247,40 @@ fn get(bank: &Bank, call: &Call) -> Said {
     found.map_or_else(missing, Said::good)
 }
 
+/// What lists take; other parameters are refused.
+const LIST_PARAMS: [&str; 8] = [
+    "created[gt]",
+    "created[gte]",
+    "created[lt]",
+    "created[lte]",
+    "ending_before",
+    "expand[]",
+    "limit",
+    "starting_after",
+];
+
+/// Whether what was made then is in the list. Bounds are in seconds, and each may be left out.
+fn within(call: &Call, created: UtcMs) -> bool {
+    let created = i64::try_from(created.0 / 1_000).unwrap();
+    call.number("created[gt]").is_none_or(|bound| created > bound)
+        && call.number("created[gte]").is_none_or(|bound| created >= bound)
+        && call.number("created[lt]").is_none_or(|bound| created < bound)
+        && call.number("created[lte]").is_none_or(|bound| created <= bound)
+}
+
 fn list(bank: &Bank, call: &Call) -> Said {
-    let within = |created: UtcMs| {
-        let created = i64::try_from(created.0 / 1_000).unwrap();
-        let from = call.number("created[gte]").unwrap_or(i64::MIN);
-        (from..=call.number("created[lte]").unwrap_or(i64::MAX)).contains(&created)
-    };
+    let refunds = call.path[0] == "refunds";
+    let known = |name: &str| LIST_PARAMS.contains(&name) || refunds && name == "payment_intent";
+    if !call.params.iter().all(|(name, _)| known(name)) {
+        return Said::invalid("parameter_unknown");
+    }
+    let of = call.get("payment_intent");
+    if of.is_some_and(|of| bank.intents.iter().all(|intent| intent.id != of)) {
+        return Said::invalid("resource_missing");
+    }
+    let within = |created: UtcMs| within(call, created);
     // The newest first.
-    let all: Vec<Value> = if call.path[0] == "refunds" {
-        let of = call.get("payment_intent");
+    let all: Vec<Value> = if refunds {
         let chosen = bank.refunds.iter().rev().filter(|refund| of.is_none_or(|of| of == refund.intent));
         chosen.filter(|refund| within(refund.created)).map(Refund::json).collect()
     } else {

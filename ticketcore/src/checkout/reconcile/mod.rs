@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use report::STANDING_MAX;
 pub use report::{ChargeFinding, Listed, ReconcileReport};
 pub(super) use rounds::Rounds;
 
@@ -74,7 +73,9 @@ impl Place {
             return;
         }
         self.found.insert(part, found);
-        while self.found.len() > 1 && self.found.values().map(Vec::len).sum::<usize>() > STANDING_MAX {
+        while self.found.len() > 1
+            && self.found.values().map(Vec::len).sum::<usize>() > ReconcileReport::STANDING_MAX
+        {
             self.found.pop_last();
         }
     }
@@ -100,7 +101,8 @@ impl Reconciler {
         report.events = events.len() as u64;
         self.resume(&mut place, &events, now, &mut report);
         self.look_over(&mut place, &events, now, &mut report);
-        report.standing = place.found.values().flatten().take(STANDING_MAX).copied().collect();
+        report.standing =
+            place.found.values().flatten().take(ReconcileReport::STANDING_MAX).copied().collect();
         for line in &self.inner.lines {
             let list = place.lists.entry(line.name.clone()).or_default();
             self.compare(line, list, &mut report);
@@ -214,7 +216,7 @@ impl Reconciler {
                     for finding in found {
                         overdue |= matches!(finding, Finding::HoldOverdue { .. });
                         report.findings.push(finding);
-                        if kept.len() < STANDING_MAX {
+                        if kept.len() < ReconcileReport::STANDING_MAX {
                             kept.push(finding);
                         }
                     }

@@ -8,9 +8,6 @@ use crate::time::UtcMs;
 /// Entries that a list of a report keeps; all are counted.
 pub(super) const LISTED_MAX: usize = 100;
 
-/// Findings that a report keeps of all rounds.
-pub(super) const STANDING_MAX: usize = 1_000;
-
 /// A list whose beginning is kept and whose length is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed<T> {
@@ -100,7 +97,7 @@ pub struct ReconcileReport {
     /// What orders and holds show that should not be so for long, and has been for a while.
     pub findings: Listed<Finding>,
     /// The same of everything: a round looks over a part of the orders, and this is what each part showed when it was looked over last. At
-    /// most 1,000.
+    /// most [`STANDING_MAX`](Self::STANDING_MAX).
     pub standing: Vec<Finding>,
     /// Overdue holds that were expired.
     pub expired: u64,
@@ -117,6 +114,9 @@ pub struct ReconcileReport {
 }
 
 impl ReconcileReport {
+    /// As many findings as are kept of all rounds, in [`standing`](Self::standing).
+    pub const STANDING_MAX: usize = 1_000;
+
     /// Whether nothing was found that somebody should look at.
     #[must_use]
     pub const fn is_clean(&self) -> bool {

@@ -132,7 +132,7 @@ fn every_call_comes_through() {
         assert!(matches!(answered.wait_timeout(LONG), Answer::Yes(RefundSeen::Succeeded { .. })));
         let (reply, answered) = Reply::pair();
         client.look_up(
-            LookUp { reference: Some(Word::cut("sbx_1")), since: UtcMs(START), key: payment },
+            LookUp { reference: Some(Word::cut("sbx_1")), since: UtcMs(START), ..LookUp::by_key(payment) },
             reply,
         );
         assert!(matches!(answered.wait_timeout(LONG), Answer::Yes(PaymentSeen::Captured { .. })));

@@ -16,7 +16,7 @@ use crate::limits::GATEWAY_MESSAGE_BYTES_MAX;
 use crate::order::{PaymentSeen, RefundSeen, Word};
 
 /// Changes whenever a message does.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// Notifications in one response.
 pub(super) const NOTIFICATIONS_PER_RESPONSE: usize = 256;
 

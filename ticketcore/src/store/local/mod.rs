@@ -43,7 +43,8 @@ pub use shared::LocalStats;
 pub use verify::Verified;
 
 use super::{
-    Capabilities, Completion, ReadError, Record, SideRecords, Snapshot, Store, StoreFailure, StreamId, Tail,
+    Capabilities, Completion, Gather, ReadError, Record, SideRecords, Snapshot, Store, StoreFailure,
+    StreamId, Tail,
 };
 use crate::id::Revision;
 use crate::sync::Mutex;
@@ -206,6 +207,12 @@ impl LocalStore {
         Ok(())
     }
 
+    /// Lets `gather` say when facts that have piled up are sent to the store, for streams that are opened from now on. False if somebody
+    /// does so already.
+    pub fn set_gather(&self, gather: Arc<dyn Gather>) -> bool {
+        self.shared.gather.set(gather).is_ok()
+    }
+
     /// Reads everything and checks every checksum, every chain of hashes, and that every snapshot belongs to its journal.
     #[must_use]
     pub fn verify(&self) -> Verified {
@@ -362,6 +369,10 @@ impl Store for LocalStore {
 
     fn side_records(&self) -> Option<&dyn SideRecords> {
         Some(&*self.shared)
+    }
+
+    fn gather(&self) -> Option<Arc<dyn Gather>> {
+        self.shared.gather.get().cloned()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -16,7 +16,7 @@ use super::index::{Index, Segment};
 use super::recovery::Log;
 use super::side::Side;
 use crate::id::Revision;
-use crate::store::{Completion, StreamId};
+use crate::store::{Completion, Gather, StreamId};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
 
@@ -163,6 +163,8 @@ pub(super) struct Shared {
     pub snapshots_in_doubt: AtomicBool,
     /// Revisions of snapshots that were saved or loaded since the store was opened, and are on the disk.
     pub snapshots: Mutex<BTreeMap<StreamId, Revision>>,
+    /// Who says when facts that have piled up come.
+    pub gather: OnceLock<Arc<dyn Gather>>,
 }
 
 impl Shared {
@@ -204,6 +206,7 @@ impl Shared {
             side: Mutex::default(),
             snapshots_in_doubt: AtomicBool::new(false),
             snapshots: Mutex::default(),
+            gather: OnceLock::new(),
         })
     }
 

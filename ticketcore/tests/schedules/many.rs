@@ -109,7 +109,7 @@ fn gathered(_: Option<Canary>) {
         let sale = Arc::clone(&sale);
         thread::spawn(move || work(&sale))
     };
-    let threads = [run(|sale| slices(sale, 1, [0, 1])), run(single), run(single)];
+    let threads = [run(|sale| slices(sale, 1, [0, 1])), run(|sale| slices(sale, 3, [1, 2])), run(single)];
     for thread in threads {
         thread.join().unwrap();
     }

@@ -107,7 +107,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Pushed<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let written = match slices {
+            // One piece is cheaper sent than gathered.
+            [only] => Pin::new(&mut self.stream).poll_write(context, only),
+            _ => Pin::new(&mut self.stream).poll_write_vectored(context, slices),
+        };
         self.waited(context, written)
     }
 

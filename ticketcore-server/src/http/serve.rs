@@ -98,8 +98,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .header_read_timeout(head_timeout)
         .max_buf_size(limits.head_bytes_max)
         .max_headers(HEADERS_MAX)
-        .half_close(false)
-        .pipeline_flush(true);
+        .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())

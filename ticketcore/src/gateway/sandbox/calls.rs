@@ -283,6 +283,10 @@ impl Bank {
                 self.later(now.plus_ms(ms), Job::RefundDone(refund));
                 RefundSeen::Submitted { reference: name }
             }
+            Script::RefundBounces { ms } if failed == 0 => {
+                self.later(now.plus_ms(ms), Job::RefundBack(refund));
+                RefundSeen::Succeeded { reference: name }
+            }
             _ => RefundSeen::Succeeded { reference: name },
         };
         self.keep_refund(now, call, number, refund, seen)
@@ -323,6 +327,18 @@ impl Bank {
             payment.refunding_minor -= amount.minor;
         }
         self.ledger.enter(now, of, Some(key), Entered::Refunded, amount);
+        self.notify_refund(number);
+    }
+
+    /// What went through comes back: the payer's account is not there any more.
+    pub(super) fn refund_back(&mut self, now: UtcMs, number: u64) {
+        let Some(refund) = self.refunds.get_mut(&number) else { return };
+        refund.seen = RefundSeen::Failed { code: Word::cut("returned"), retry: true };
+        let (of, amount) = (refund.payment, refund.amount);
+        if let Some(payment) = self.payments.get_mut(&of) {
+            payment.refunds_failed += 1;
+        }
+        self.ledger.enter(now, of, None, Entered::CameBack, amount);
         self.notify_refund(number);
     }
 

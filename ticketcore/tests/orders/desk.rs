@@ -154,8 +154,22 @@ impl Desk {
         self.staff(order, StaffAction::Refund(what))
     }
 
+    /// All of an attempt's money is disputed.
     pub fn dispute(&self, order: OrderId, attempt: u32) -> Answer {
-        self.staff(order, StaffAction::OpenDispute { attempt, reference: word("dp") })
+        self.disputed(order, attempt, "dp", i64::MAX)
+    }
+
+    pub fn disputed(&self, order: OrderId, attempt: u32, name: &str, amount_minor: i64) -> Answer {
+        self.staff(order, StaffAction::OpenDispute { attempt, reference: word(name), amount_minor })
+    }
+
+    /// The dispute of all of the first attempt's money is over.
+    pub fn dispute_over(&self, order: OrderId, won: bool) -> Answer {
+        self.settled(order, "dp", i64::MAX, won)
+    }
+
+    pub fn settled(&self, order: OrderId, name: &str, amount_minor: i64, won: bool) -> Answer {
+        self.staff(order, StaffAction::CloseDispute { attempt: 1, reference: word(name), amount_minor, won })
     }
 
     pub fn outside(&self, order: OrderId) -> Answer {

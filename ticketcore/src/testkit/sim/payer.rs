@@ -17,7 +17,7 @@ use crate::testkit::Rng;
 use crate::testkit::small_sale::key;
 
 /// How buyers pay; most go well. A card that ends with 7 can't be reserved, only charged.
-const METHODS: [&str; 18] = [
+const METHODS: [&str; 20] = [
     "pm_ok",
     "pm_ok#7",
     "pm_ok#8",
@@ -36,6 +36,8 @@ const METHODS: [&str; 18] = [
     "pm_refund_stuck",
     "pm_refund_stuck",
     "pm_refund_pending:60000",
+    "pm_refund_bounces:60000",
+    "pm_refund_bounces:7200000",
 ];
 
 /// A card that many have.
@@ -227,8 +229,7 @@ impl World {
                 }
                 None => (&paid, StaffAction::RetryRefund { refund: attempt }),
             },
-            19..=22 => (&paid, StaffAction::OpenDispute { attempt, reference: Word::cut("dp_1") }),
-            _ => (&paid, StaffAction::CloseDispute { won: self.rng.chance(50) }),
+            _ => (&paid, self.dispute(attempt)),
         };
         let (order, _) = self.some_paid(states);
         StaffOrderRequest { order, by: UserId::from(1_000), key: None, action }
@@ -354,34 +355,6 @@ impl World {
             self.bank.gateway.capture(Capture { key, reference, amount }, Reply::new(|_unheard| ()));
         } else {
             self.bank.gateway.void(Void { key, reference: Some(reference) }, Reply::new(|_unheard| ()));
-        }
-    }
-
-    /// A reconciler goes through the gateway's list and tells each order what became of its payment.
-    pub fn reconcile(&mut self, at: usize) -> Result<(), Violation> {
-        let mut after = None;
-        loop {
-            let (reply, answered) = Reply::pair();
-            self.bank.gateway.charges(after, reply);
-            let Some(page) = answered.wait().yes() else { return Ok(()) };
-            for charge in page.charges {
-                let Some(key) = charge.key else { continue };
-                let known = self.history.is_known(key.order.number, key.number, &charge.seen);
-                if known {
-                    continue;
-                }
-                let heard = self.bank.hears(key, crate::gateway::Answer::Yes(charge.seen));
-                if let Some(seen) = heard.yes() {
-                    let news = News::Payment { attempt: key.number, seen };
-                    self.tally.news(&news);
-                    let request = ObserveRequest { order: key.order, news };
-                    self.send_paid(at, PaidCommand::Observe(request))?;
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(());
-            }
         }
     }
 }

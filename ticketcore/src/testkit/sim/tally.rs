@@ -27,7 +27,7 @@ pub struct Tally {
     counts: BTreeMap<String, u64>,
 }
 
-const EVENTS: [&str; 40] = [
+const EVENTS: [&str; 44] = [
     "rebased",
     "crashed",
     "stopped",
@@ -47,6 +47,10 @@ const EVENTS: [&str; 40] = [
     "old news told again",
     "paid: lost and found in the journal",
     "refund stuck and listed",
+    "refund came back",
+    "two disputes at once",
+    "dispute closed before it was opened",
+    "dispute lost, tickets left alone",
     // Of local stores.
     "power cut in an append",
     "power cut while keeping house",

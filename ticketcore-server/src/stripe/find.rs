@@ -58,11 +58,18 @@ impl Core {
         }
     }
 
+    /// A refund by Stripe's name of it.
+    pub async fn refund_named(&self, name: &str) -> Result<Refund, Failure> {
+        let Some(name) = checked(name, "re_") else {
+            return Err(Failure::NoAnswer(format!("`{name}` is no name of a refund")));
+        };
+        Ok(self.api.get(&format!("{REFUNDS}/{name}"), &Form::new()).await?.object)
+    }
+
     /// A refund by its key. `None` is a promise.
     pub async fn find_refund(&self, key: GatewayKey, since: UtcMs) -> Result<Option<Refund>, Failure> {
-        if let Some(name) = self.names.get(key).as_deref().and_then(|name| checked(name, "re_")) {
-            let found = self.api.get(&format!("{REFUNDS}/{name}"), &Form::new()).await?;
-            return Ok(Some(found.object));
+        if let Some(name) = self.names.get(key).filter(|name| checked(name, "re_").is_some()) {
+            return self.refund_named(&name).await.map(Some);
         }
         // Those of the order's own payments are few, and a refund among them is one.
         for paid in self.search(METADATA_ORDER, &key.order.to_string()).await {

@@ -5,6 +5,7 @@
 #[path = "../http/client.rs"]
 #[expect(dead_code, reason = "shared with the tests over HTTP, which use more of it")]
 mod client;
+mod disputes;
 mod lists;
 mod local;
 mod network;

@@ -8,8 +8,8 @@ use ticketcore::order::{
     PaymentRulesRequest, PaymentSeen, RedeemRequest, RefundSeen, RefundWhat, StaffAction, StaffOrderRequest,
     TicketStatus, TransferRequest, Way,
 };
-use ticketcore::store::MemoryStore;
-use ticketcore::testkit::SmallSale;
+use ticketcore::store::{MemoryStore, StreamId};
+use ticketcore::testkit::{Auditor, SmallSale};
 use ticketcore::{
     CommandError, HoldId, OrderDetails, OrderId, OrderState, Refusal, SaleState, SeatIndex, SeatState,
     Stepped, TicketId, UserId, Word,
@@ -273,8 +273,9 @@ impl Desk {
         HoldId { event: order.event, number: order.number }
     }
 
-    /// The state is what the journal says, and a snapshot of it says the same: also which orders are due.
+    /// The journal breaks nothing; the state is what it says, and a snapshot of it says the same: also which orders are due.
     pub fn check(&self) {
+        Auditor::audit(&*self.sale.store, StreamId::Event(self.sale.event)).unwrap();
         self.sale.assert_equals_journal();
         let due = |sale: &SmallSale| sale.office.due_orders(sale.event, None, 1_000).unwrap();
         let before = due(&self.sale);

@@ -59,6 +59,20 @@ fn a_refund_of_an_amount_leaves_every_ticket_valid() {
 }
 
 #[test]
+fn tickets_whose_money_is_gone_are_taken_back_for_nothing() {
+    for tickets in [RefundWhat::Full, RefundWhat::Tickets(vec![0])] {
+        let desk = Desk::new();
+        let order = desk.sold(1, &[0]);
+        desk.refund(order, RefundWhat::Amount(PRICE)).unwrap();
+        desk.refund(order, tickets.clone()).unwrap();
+        let refund = desk.details(order).refunds[1].clone();
+        assert_eq!((refund.attempt, refund.amount_minor, refund.state), (1, 0, RefundState::Succeeded));
+        assert_eq!((desk.statuses(order), desk.seat(0)), (vec![TicketStatus::Refunded], SeatState::Free));
+        desk.check();
+    }
+}
+
+#[test]
 fn a_full_refund_sends_back_what_came_on_top() {
     let desk = Desk::new();
     let extra = vec![ExtraLine { code: word("fee"), amount_minor: 300 }];

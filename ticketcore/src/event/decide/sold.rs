@@ -28,7 +28,9 @@ impl Decide<'_, '_> {
         // Tickets go back with the money that bought them; what else came goes back by itself.
         let ours = |attempt: &u32| order.state != OrderState::Confirmed || order.pays(*attempt);
         let left = |attempt: &u32| ours(attempt) && order.left_minor(*attempt) > 0;
-        let attempt = (1..=last).rev().find(left).unwrap_or(0);
+        // Tickets whose money is gone already are still that money's.
+        let gone = if order.pays(last) { last } else { 0 };
+        let attempt = (1..=last).rev().find(left).unwrap_or(gone);
         let left_minor = order.left_minor(attempt);
         if order.pays(last) && order.payment(last).is_some_and(|p| p.state == PaymentState::Authorized) {
             return self.refund_uncaptured(number, by, what);
@@ -38,7 +40,7 @@ impl Decide<'_, '_> {
             RefundWhat::Tickets(tickets) => {
                 self.valid_tickets(order, tickets)?;
                 let worth = order.places_of(tickets).total_minor().unwrap_or(i64::MAX);
-                (tickets.clone(), if attempt == 0 { 0 } else { worth })
+                (tickets.clone(), if left_minor == 0 { 0 } else { worth })
             }
             RefundWhat::Amount(amount_minor) => (Vec::new(), *amount_minor),
         };

@@ -283,13 +283,25 @@ impl Bank {
                 self.later(now.plus_ms(ms), Job::RefundDone(refund));
                 RefundSeen::Submitted { reference: name }
             }
-            Script::RefundBounces { ms } if failed == 0 => {
-                self.later(now.plus_ms(ms), Job::RefundBack(refund));
+            script => {
+                if let Some(ms) = self.bounces(script, call.key, failed) {
+                    self.later(now.plus_ms(ms), Job::RefundBack(refund));
+                }
                 RefundSeen::Succeeded { reference: name }
             }
-            _ => RefundSeen::Succeeded { reference: name },
         };
         self.keep_refund(now, call, number, refund, seen)
+    }
+
+    /// After how long a refund that goes through comes back, if it does.
+    fn bounces(&self, script: Script, key: GatewayKey, failed: u32) -> Option<u64> {
+        match script {
+            Script::RefundBounces { ms } if failed == 0 => Some(ms),
+            _ if self.chance().hits(self.faults.refund_bounces_pct, &("refund bounces", key)) => {
+                Some(self.faults.late_ms)
+            }
+            _ => None,
+        }
     }
 
     fn keep_refund(

@@ -18,6 +18,7 @@ const STORMY: SandboxFaults = SandboxFaults {
     arrives_late_pct: 10,
     slow_pct: 10,
     refund_fails_pct: 30,
+    refund_bounces_pct: 20,
     late_ms: 300,
     slow_ms: 30,
     notify_twice: true,

@@ -41,6 +41,12 @@ impl Till {
         of.map(|quarrel| quarrel.lost_minor).sum()
     }
 
+    /// What the last attempt took and no dispute has taken from it.
+    pub fn kept_minor(&self) -> i64 {
+        let last = self.last();
+        self.attempt(last).map_or(0, |attempt| attempt.taken_minor) - self.lost_minor(last)
+    }
+
     /// What lost disputes took of all attempts.
     pub fn all_lost_minor(&self) -> i64 {
         self.quarrels.iter().map(|quarrel| quarrel.lost_minor).sum()

@@ -85,7 +85,7 @@ impl Books {
             }
             OrderStep::RefundStarted { refund, attempt, amount_minor, tickets, back, reason } => {
                 self.money_for_tickets(number, *attempt, *amount_minor, back, *reason)?;
-                self.refund_started(number, (*refund, *attempt), *amount_minor, tickets, back)
+                self.refund_started(number, (*refund, *attempt, *reason), *amount_minor, tickets, back)
             }
             OrderStep::RefundObserved { refund, seen } => {
                 self.order_mut(number)?.till.observe_refund(*refund, None, seen)
@@ -173,12 +173,14 @@ impl Books {
     fn refund_started(
         &mut self,
         number: HoldNumber,
-        (refund, attempt): (u32, u32),
+        (refund, attempt, reason): (u32, u32, EndReason),
         amount_minor: i64,
         tickets: &[u32],
         back: &Lines,
     ) -> Checked {
-        ensure(refund as usize <= REFUNDS_PER_ORDER_MAX, Invariant::I7Money, || format!("refund {refund}"))?;
+        // The house's own are not counted.
+        let few = refund as usize <= REFUNDS_PER_ORDER_MAX || reason != EndReason::Asked;
+        ensure(few, Invariant::I7Money, || format!("refund {refund}"))?;
         let order = self.with_tickets(number)?;
         order.till.start_refund(refund, attempt, amount_minor, tickets.len())?;
         order.tickets.kill(tickets, back)?;

@@ -56,6 +56,7 @@ impl Bank {
             arrives_late_pct: pct(20),
             slow_pct: pct(20),
             refund_fails_pct: pct(40),
+            refund_bounces_pct: pct(90),
             notify_lost_pct: pct(60),
             ..SandboxFaults::NONE
         };

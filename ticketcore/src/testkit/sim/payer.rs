@@ -17,7 +17,7 @@ use crate::testkit::Rng;
 use crate::testkit::small_sale::key;
 
 /// How buyers pay; most go well. A card that ends with 7 can't be reserved, only charged.
-const METHODS: [&str; 20] = [
+const METHODS: [&str; 21] = [
     "pm_ok",
     "pm_ok#7",
     "pm_ok#8",
@@ -33,6 +33,7 @@ const METHODS: [&str; 20] = [
     "pm_arrives_late:300000#7",
     "pm_late_declined:600000",
     "pm_capture_declined",
+    "pm_refund_stuck",
     "pm_refund_stuck",
     "pm_refund_stuck",
     "pm_refund_pending:60000",

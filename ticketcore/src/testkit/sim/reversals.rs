@@ -8,7 +8,7 @@ use crate::order::{EndReason, News, RefundSeen, RefundWhat, StaffAction, Word};
 use crate::request::CloseOrderRequest;
 
 /// Every one of them.
-pub(super) const WALKS: [fn() -> Walked<Tally>; 8] = [
+pub(super) const WALKS: [fn() -> Walked<Tally>; 9] = [
     refund_comes_back,
     surplus_comes_back_and_is_stuck,
     older_try_comes_back,
@@ -17,6 +17,7 @@ pub(super) const WALKS: [fn() -> Walked<Tally>; 8] = [
     closed_before_opened,
     disputed_in_part_when_called_off,
     dispute_after_a_refund,
+    late_money_of_which_a_part_is_lost,
 ];
 
 /// An order that is paid and sold.
@@ -130,4 +131,15 @@ fn dispute_after_a_refund() -> Walked<Tally> {
     walk.settle("dp_1", PRICE, false)?;
     walk.go_on()?;
     walk.end(&[(1, [PRICE, PRICE, 0, PRICE - 40])])
+}
+
+/// A part of late money is lost before it is settled: the rest buys nothing, and goes back.
+fn late_money_of_which_a_part_is_lost() -> Walked<Tally> {
+    let mut walk = Walk::begin(false)?;
+    walk.pay()?;
+    walk.expire();
+    walk.seen(1, captured(PRICE))?;
+    walk.settle("dp_1", 300, false)?;
+    walk.go_on()?;
+    walk.end(&[(1, [PRICE, PRICE, 0, PRICE - 300])])
 }

@@ -103,7 +103,7 @@ impl Walk {
         took(self.sale.office.staff_order(request).wait()).map(|_| ())
     }
 
-    fn expire(&self) {
+    pub fn expire(&self) {
         self.sale.clock.advance(3 * 3_600_000);
         self.sale.office.maintain();
     }

@@ -56,7 +56,6 @@ impl Bank {
             arrives_late_pct: pct(20),
             slow_pct: pct(20),
             refund_fails_pct: pct(40),
-            refund_bounces_pct: pct(90),
             notify_lost_pct: pct(60),
             ..SandboxFaults::NONE
         };
@@ -65,6 +64,8 @@ impl Bank {
             slow_ms: 1 + rng.below(60_000),
             notify_twice: rng.chance(50),
             notify_shuffled: rng.chance(50),
+            // Where many fail at once, many fail later, too.
+            refund_bounces_pct: 2 * faults.refund_fails_pct,
             ..faults
         };
         let options = SandboxOptions {

@@ -27,21 +27,21 @@ impl Twists {
             }
             OrderStep::RefundTryObserved { refund, tries, seen: RefundSeen::Failed { .. } } => {
                 if self.through.remove(&(order, *refund, *tries)) {
-                    tally.event("refund came back");
+                    tally.twist("refund came back");
                 }
             }
             OrderStep::DisputeBegun { reference, .. } => {
                 if self.open(order) > 0 {
-                    tally.event("two disputes at once");
+                    tally.twist("two disputes at once");
                 }
                 self.note_dispute(order, reference, true);
             }
             OrderStep::DisputeEnded { reference, lost_minor, back, .. } => {
                 if self.note_dispute(order, reference, false).is_none() {
-                    tally.event("dispute closed before it was opened");
+                    tally.twist("dispute closed before it was opened");
                 }
                 if *lost_minor > 0 && back.places() == 0 {
-                    tally.event("dispute lost, tickets left alone");
+                    tally.twist("dispute lost, tickets left alone");
                 }
             }
             _ => {}

@@ -25,10 +25,10 @@ impl Twists {
             OrderStep::RefundTryObserved { refund, tries, seen: RefundSeen::Succeeded { .. } } => {
                 self.through.insert((order, *refund, *tries));
             }
-            OrderStep::RefundTryObserved { refund, tries, seen: RefundSeen::Failed { .. } } => {
-                if self.through.remove(&(order, *refund, *tries)) {
-                    tally.twist("refund came back");
-                }
+            OrderStep::RefundTryObserved { refund, tries, seen: RefundSeen::Failed { .. } }
+                if self.through.remove(&(order, *refund, *tries)) =>
+            {
+                tally.twist("refund came back");
             }
             OrderStep::DisputeBegun { reference, .. } => {
                 if self.open(order) > 0 {

@@ -55,6 +55,10 @@ impl Refund {
     /// Takes an observation of the try after so many definite failures; false if it says nothing new.
     pub(crate) fn observe(&mut self, tries: u32, seen: &RefundSeen, at: UtcMs) -> bool {
         use RefundState as R;
+        if tries > self.tries {
+            // There has been no such try: if one was lost, it will be found again when its turn comes.
+            return false;
+        }
         let current = tries == self.tries;
         match (self.state, seen) {
             (R::Requested, RefundSeen::Submitted { reference }) if current => {

@@ -22,6 +22,7 @@ fn a_refund_that_fails_after_it_had_succeeded_is_tried_again() {
     let order = refunded(&desk);
     let news = |tries, seen| desk.observe(order, News::Refund { refund: 1, tries, seen }).unwrap().revision;
     assert_eq!(news(1, failed(true)), None, "there was no such try");
+    assert_eq!(news(1, succeeded()), None);
     assert!(news(0, failed(true)).is_some(), "the money is back with the house");
     assert_eq!(news(0, failed(true)), None, "told twice");
     assert_eq!(news(0, succeeded()), None, "told late: it had been through, and is not any more");

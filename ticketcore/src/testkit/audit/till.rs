@@ -213,6 +213,8 @@ impl Till {
         use Stage as S;
         let back = self.back_mut(number)?;
         let of = of.unwrap_or(back.tries);
+        let there = of <= back.tries;
+        ensure(there, Invariant::I7Money, || format!("refund {number} was tried {} times", back.tries))?;
         let latest = of == back.tries;
         let under_way = matches!(back.stage, S::Wanted | S::Submitted);
         let came_back = back.stage == S::Through && back.through == Some(of);

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::fact::{Fact, HoldEnd, Lines, Stamp};
 use crate::id::{EventId, HoldId, HoldNumber, OrderId, Revision, TicketId, UserId};
 use crate::manifest::ManifestChange;
-use crate::order::{Effect, EndReason, ExtraLine, OrderState, Payment, Place, Refund, Terms, Ticket};
+use crate::order::{
+    Dispute, Effect, EndReason, ExtraLine, OrderState, Payment, Place, Refund, Terms, Ticket,
+};
 use crate::refusal::Refusal;
 use crate::time::UtcMs;
 use crate::waiting::WaitingEntry;
@@ -106,8 +108,11 @@ pub struct OrderDetails {
     pub tickets: Vec<(Place, Ticket)>,
     /// Why it ended, if it did not end as it should.
     pub reason: Option<EndReason>,
-    /// Money that a lost dispute took away, in minor units.
+    /// Money that lost disputes took away, in minor units.
     pub disputed_minor: i64,
+    /// Disputes, in the order in which they became known.
+    #[serde(default)]
+    pub disputes: Vec<Dispute>,
     /// What must be done next, if anything.
     pub next: Option<Effect>,
 }

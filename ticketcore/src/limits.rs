@@ -73,6 +73,8 @@ pub const TICKETS_PER_COMMAND_MAX: usize = 1_024;
 pub const EXCHANGES_PER_ORDER_MAX: usize = 64;
 /// Refunds one order may have.
 pub const REFUNDS_PER_ORDER_MAX: usize = 256;
+/// Disputes one order may have.
+pub const DISPUTES_PER_ORDER_MAX: usize = 256;
 /// Definite failures of one refund after which it is stuck.
 pub const REFUND_TRIES_MAX: u32 = 8;
 /// Shortest time an event may give an order for its first payment, in milliseconds.

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ticketcore::order::{
-    CheckoutRequest, ExtraLine, Identity, News, ObserveRequest, PayRequest, PaymentSeen, RedeemRequest,
-    RefundWhat, StaffAction, StaffOrderRequest, TransferRequest, Way,
+    CheckoutRequest, DisputeState, ExtraLine, Identity, News, ObserveRequest, PayRequest, PaymentSeen,
+    RedeemRequest, RefundSeen, RefundWhat, StaffAction, StaffOrderRequest, TicketStatus, TransferRequest,
+    Way,
 };
 use ticketcore::store::local::{LocalOptions, LocalStore};
 use ticketcore::store::{SideId, Store};
@@ -19,9 +20,11 @@ use ticketcore::{
 };
 
 /// Stores of all versions; the last one has the formats of this version.
-const STORES: &[&str] = &["store-1", NEWEST];
-/// The second has orders that a gateway pays.
-const NEWEST: &str = "store-2";
+const STORES: &[&str] = &["store-1", SECOND, NEWEST];
+/// It has orders that a gateway pays, with one dispute at a time.
+const SECOND: &str = "store-2";
+/// Disputes have names and amounts, and a refund that went through has failed.
+const NEWEST: &str = "store-3";
 
 type Contents = BTreeMap<String, Vec<u8>>;
 
@@ -101,7 +104,8 @@ fn write() -> (Contents, Told) {
     (disk.contents(), told)
 }
 
-/// Three orders: one sold, half refunded, used and given away; one in dispute; one whose payment is under way and will be late.
+/// Three orders: one sold, half refunded, which came back, used and given away; one in dispute that has lost a part; one whose payment is
+/// under way and will be late.
 fn pay_through_a_gateway(sale: &SmallSale, user: u128, seats: &[u32]) -> Vec<OrderId> {
     let word = |text| Word::new(text).unwrap();
     let office = &sale.office;
@@ -133,6 +137,13 @@ fn pay_through_a_gateway(sale: &SmallSale, user: u128, seats: &[u32]) -> Vec<Ord
     let (sold, disputed) = (open(seats), open(&[seats[0] + 14]));
     capture(sold);
     staff(sold, StaffAction::Refund(RefundWhat::Tickets(vec![1])));
+    for seen in [
+        RefundSeen::Succeeded { reference: word("refund") },
+        RefundSeen::Failed { code: word("returned"), retry: true },
+    ] {
+        let news = News::Refund { refund: 1, tries: 0, seen };
+        office.observe(ObserveRequest { order: sold, news }).wait().unwrap();
+    }
     let (tickets, to) = (vec![0], 77.into());
     office
         .transfer(TransferRequest { order: sold, user: user.into(), key: None, tickets, to })
@@ -151,7 +162,14 @@ fn pay_through_a_gateway(sale: &SmallSale, user: u128, seats: &[u32]) -> Vec<Ord
     };
     office.redeem(scan).wait().unwrap();
     capture(disputed);
-    staff(disputed, StaffAction::OpenDispute { attempt: 1, reference: word("dispute") });
+    let (attempt, part) = (1, || word("part"));
+    staff(disputed, StaffAction::OpenDispute { attempt, reference: part(), amount_minor: 400 });
+    let lost = StaffAction::CloseDispute { attempt, reference: part(), amount_minor: 400, won: false };
+    staff(disputed, lost);
+    let unheard = word("unheard");
+    staff(disputed, StaffAction::CloseDispute { attempt, reference: unheard, amount_minor: 1, won: true });
+    let reference = word("dispute");
+    staff(disputed, StaffAction::OpenDispute { attempt, reference, amount_minor: 100_000 });
     vec![sold, disputed, late]
 }
 
@@ -188,7 +206,8 @@ fn every_golden_store_opens_and_says_what_it_said() {
     STORES.iter().for_each(|name| says_what_it_said(name));
 }
 
-fn says_what_it_said(name: &str) {
+/// A golden store, what was told of it, and a box office on it.
+fn opened(name: &str) -> (Told, BoxOffice) {
     let mut contents = Contents::new();
     read_folder(&golden(name), "", &mut contents);
     for part in ["wal/", "archive/", "snapshots/event", "side/"] {
@@ -205,6 +224,12 @@ fn says_what_it_said(name: &str) {
     let clock = Arc::new(ManualClock::new(told.hold.at));
     let options = Options { clock, manual_expiry: true, ..Options::default() };
     let office = BoxOffice::open_shared(store, options).unwrap();
+    (told, office)
+}
+
+fn says_what_it_said(name: &str) {
+    let (told, office) = opened(name);
+    let event = told.request.event;
     let left = office.availability(event).unwrap();
     let sum = |of: fn(&ticketcore::Counts) -> u32| left.sections.iter().map(of).sum::<u32>();
     assert_eq!((sum(|c| c.free), sum(|c| c.held), sum(|c| c.sold)), (told.free, told.held, told.sold));
@@ -215,8 +240,39 @@ fn says_what_it_said(name: &str) {
     assert_eq!(&office.find_order(order.id, order.user).unwrap(), order);
     assert_eq!(order.state, OrderState::Confirmed);
     for details in &told.details {
-        assert_eq!(&office.order_details(details.order.id).unwrap(), details);
+        let mut now = office.order_details(details.order.id).unwrap();
+        if name == SECOND {
+            // Nobody told of them then.
+            now.disputes.clear();
+        }
+        assert_eq!(&now, details);
     }
     assert_eq!(office.due_orders(event, None, 100).unwrap().len(), told.due);
+    assert_eq!(office.state_bytes(event).unwrap(), office.folded_bytes(event).unwrap());
+}
+
+#[test]
+fn a_dispute_of_an_older_store_is_about_all_of_its_money_and_ends_by_its_name() {
+    let (told, office) = opened(SECOND);
+    let disputes = |order| office.order_details(order).unwrap().disputes;
+    let disputed: Vec<_> =
+        told.details.iter().map(|told| told.order.id).filter(|order| !disputes(*order).is_empty()).collect();
+    assert_eq!(disputed.len(), 2, "one in the snapshot, one in the facts after it");
+    for order in disputed {
+        let before = office.order_details(order).unwrap();
+        let [dispute] = &before.disputes[..] else { panic!("{:?}", before.disputes) };
+        assert_eq!((dispute.state, dispute.amount_minor), (DisputeState::Open, before.amount_minor));
+        let action = StaffAction::CloseDispute {
+            attempt: 1,
+            reference: dispute.reference.clone(),
+            amount_minor: 300,
+            won: false,
+        };
+        office.staff_order(StaffOrderRequest { order, by: 9.into(), key: None, action }).wait().unwrap();
+        let after = office.order_details(order).unwrap();
+        assert_eq!((after.disputed_minor, after.disputes[0].lost_minor), (300, 300));
+        assert!(after.tickets.iter().all(|(_, ticket)| ticket.status == TicketStatus::Valid));
+    }
+    let event = told.request.event;
     assert_eq!(office.state_bytes(event).unwrap(), office.folded_bytes(event).unwrap());
 }

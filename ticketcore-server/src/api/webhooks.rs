@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ticketcore::UserId;
 use ticketcore::gateway::GatewayKey;
 use ticketcore::order::{StaffAction, StaffOrderRequest, Word};
+use ticketcore::{CommandError, Refusal, UserId};
 
 use super::document::ProblemBody;
 use super::{PUBLIC, route};
@@ -42,43 +42,55 @@ pub async fn stripe(app: Arc<App>, mut call: Call) -> Outcome {
 }
 
 async fn observe(app: &App, report: Report) -> Result<(), Problem> {
-    let again = || Problem::new(Code::Unavailable, "It could not be noted").retry_after_ms(5_000);
     match report {
         Report::Seen { key, seen, .. } => {
             let noted = app.checkout.observe_notification(key, seen).await;
-            heard(noted.map(drop))
+            heard(key, noted.map(drop))
         }
         Report::Changed { key } => {
             // False if too much is under way: the reconciler comes by.
             let _begun = app.checkout.run(key.order);
             Ok(())
         }
-        // An inquiry has taken nothing.
-        Report::DisputeOpened { inquiry: true, .. } => Ok(()),
-        Report::DisputeOpened { dispute, key, .. } => {
+        // An inquiry has taken nothing, and never was a dispute when it ends as one.
+        Report::DisputeOpened { inquiry: true, .. } | Report::DisputeClosed { inquiry: true, .. } => Ok(()),
+        Report::DisputeOpened { dispute, key, amount, .. } => {
             let key = key.ok_or_else(again)?;
-            let reference = Word::cut(&dispute);
-            staff(app, key, StaffAction::OpenDispute { attempt: key.number, reference }).await
+            let (attempt, reference) = (key.number, Word::cut(&dispute));
+            let action = StaffAction::OpenDispute { attempt, reference, amount_minor: amount.minor };
+            staff(app, key, action).await
         }
-        Report::DisputeClosed { key, won, .. } => {
+        Report::DisputeClosed { dispute, key, amount, won, .. } => {
             let key = key.ok_or_else(again)?;
-            staff(app, key, StaffAction::CloseDispute { won }).await
+            let (attempt, reference) = (key.number, Word::cut(&dispute));
+            let action = StaffAction::CloseDispute { attempt, reference, amount_minor: amount.minor, won };
+            staff(app, key, action).await
         }
     }
 }
 
+/// Notes what is said of a dispute. The order may be about to be sold, or the news that it is paid on its way: then Stripe comes again.
 async fn staff(app: &App, key: GatewayKey, action: StaffAction) -> Result<(), Problem> {
     let by: UserId = user_named("gateway", app.till.name());
     let request = StaffOrderRequest { order: key.order, by, key: None, action };
-    heard(app.checkout.staff_order(request).await.map(drop))
+    match app.checkout.staff_order(request).await {
+        Err(CommandError::Refused(Refusal::OrderState { state })) if state.is_live() => Err(again()),
+        Err(CommandError::Refused(Refusal::NotPaid { .. })) => Err(again()),
+        outcome => heard(key, outcome.map(drop)),
+    }
 }
 
-/// What the engine refuses it has understood; coming again would change nothing.
-fn heard(outcome: Result<(), ticketcore::CommandError>) -> Result<(), Problem> {
+fn again() -> Problem {
+    Problem::new(Code::Unavailable, "It could not be noted").retry_after_ms(5_000)
+}
+
+/// What the engine refuses it has understood; coming again would change nothing. Money that nobody here knows of is for people to look at.
+fn heard(key: GatewayKey, outcome: Result<(), CommandError>) -> Result<(), Problem> {
     match outcome {
         Ok(()) => Ok(()),
-        Err(ticketcore::CommandError::Refused(refusal)) if refusal.code() != "overloaded" => {
-            tracing::info!(code = refusal.code(), "a report means nothing now");
+        Err(CommandError::Refused(refusal)) if refusal.code() != "overloaded" => {
+            let code = refusal.code();
+            tracing::warn!(%key, code, "a report means nothing here: the gateway's books say more");
             Ok(())
         }
         Err(error) => Err(command_problem(error, &())),

@@ -36,7 +36,8 @@ pub async fn read_json<T: DeserializeOwned>(call: &mut Call, bytes_max: usize) -
 pub async fn read_bytes(call: &mut Call, bytes_max: usize) -> Result<Bytes, Problem> {
     let Some(body) = call.body.take() else { return Ok(Bytes::new()) };
     let whole = tokio::time::timeout(call.body_timeout, Limited::new(body, bytes_max).collect());
-    let read = async move {
+    // On the heap: else every handler that reads a body would be larger by far than what an allocator has at hand.
+    let read = Box::pin(async move {
         let late = |_| Problem::new(Code::RequestTimeout, Code::RequestTimeout.title());
         match whole.await.map_err(late)? {
             Ok(whole) => Ok(whole.to_bytes()),
@@ -45,7 +46,7 @@ pub async fn read_bytes(call: &mut Call, bytes_max: usize) -> Result<Bytes, Prob
             }
             Err(_) => Err(Problem::new(Code::Malformed, "The body breaks off")),
         }
-    };
+    });
     call.place.while_coming(read).await
 }
 

@@ -55,6 +55,14 @@ impl Core {
         }
     }
 
+    /// A refund by Stripe's name of it.
+    pub async fn refund_named(&self, name: &str) -> Result<Refund, Failure> {
+        let Some(name) = checked(name, "re_") else {
+            return Err(Failure::NoAnswer(format!("`{name}` is no name of a refund")));
+        };
+        Ok(self.api.get(&format!("{REFUNDS}/{name}"), &Form::new()).await?.object)
+    }
+
     /// A refund by its key, and Stripe's name of its payment if that is known. `None` is a promise.
     pub async fn find_refund(
         &self,
@@ -62,9 +70,8 @@ impl Core {
         payment: Option<&str>,
         since: UtcMs,
     ) -> Result<Option<Refund>, Failure> {
-        if let Some(name) = self.names.get(key).as_deref().and_then(|name| checked(name, "re_")) {
-            let found = self.api.get(&format!("{REFUNDS}/{name}"), &Form::new()).await?;
-            return Ok(Some(found.object));
+        if let Some(name) = self.names.get(key).filter(|name| checked(name, "re_").is_some()) {
+            return self.refund_named(&name).await.map(Some);
         }
         // However much was refunded since: it is among its payment's, which are few, or it is not.
         if let Some(payment) = payment.and_then(|name| checked(name, "pi_")) {

@@ -187,6 +187,16 @@ pub(super) struct Dispute {
 }
 
 impl Dispute {
+    /// Whether the bank only asks, and has taken nothing.
+    pub fn is_inquiry(&self) -> bool {
+        self.status.starts_with("warning_")
+    }
+
+    /// Whether the bank has decided.
+    pub fn is_over(&self) -> bool {
+        matches!(self.status.as_str(), "won" | "lost" | "warning_closed")
+    }
+
     pub fn currency(&self) -> Option<Currency> {
         currency(&self.currency)
     }

@@ -179,6 +179,11 @@ fn money_goes_back_by_reservation_and_by_refund() {
     assert_eq!(worker.only(), ("look_up_refund".to_owned(), second.clone()));
     assert_eq!(worker.told(&second, "refund_succeeded", json!({"reference": "re_1"})), new("confirmed"));
     assert_eq!(buyer.get(&path).ok(200).json()["items"][0]["status"], "succeeded");
+    // Days later the money comes back: it falls due again, and that it went is old news.
+    let returned = json!({"code": "returned", "retry": true});
+    assert_eq!(worker.told(&second, "refund_failed", returned), new("confirmed"));
+    assert_eq!(worker.only(), ("refund".to_owned(), format!("{order}:refund:1.2")));
+    assert_eq!(worker.told(&second, "refund_succeeded", json!({"reference": "re_1"})), known("confirmed"));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "shared with the tests over HTTP, which use more of it")]
 mod client;
 mod currencies;
+mod disputes;
 mod lists;
 mod local;
 mod network;

@@ -10,9 +10,9 @@ use crate::shop::runtime;
 use crate::stub::{Asked, Stub};
 use crate::webhooks::body;
 
-struct Served {
-    stub: Stub,
-    server: Server,
+pub struct Served {
+    pub stub: Stub,
+    pub server: Server,
     folder: std::path::PathBuf,
     _runtime: tokio::runtime::Runtime,
 }
@@ -23,7 +23,7 @@ impl Drop for Served {
     }
 }
 
-fn served(name: &str) -> Served {
+pub fn served(name: &str) -> Served {
     let runtime = runtime();
     let stub = Stub::start(&runtime);
     // Both have the same time.
@@ -52,7 +52,7 @@ fn served(name: &str) -> Served {
 }
 
 impl Served {
-    fn order(
+    pub fn order(
         &self,
         buyer: &Client,
         from: usize,
@@ -73,7 +73,12 @@ impl Served {
     }
 
     fn reported(&self, kind: &str, object: &Value) {
-        let body = body("evt_1", kind, object);
+        self.reported_as("evt_1", kind, object);
+    }
+
+    /// Under a name of its own: one that was noted says nothing again.
+    pub fn reported_as(&self, event: &str, kind: &str, object: &Value) {
+        let body = body(event, kind, object);
         let signature = sign(&Secret::new("whsec_1"), self.stub.clock.now().0 / 1_000, &body);
         let hook = self.server.anybody().with("stripe-signature", &signature);
         hook.send("POST", "/v1/webhooks/stripe", Some(&body)).ok(204);

@@ -79,6 +79,29 @@ fn every_event_of_a_purchase_says_what_a_look_up_says() {
 }
 
 #[test]
+fn a_report_that_a_refund_went_through_is_looked_at_again() {
+    let shop = Shop::new();
+    let webhook = webhook(&shop);
+    let reference = shop.captured(1, "pm_card_visa");
+    let through = shop.refund(1, 1, &reference, 1_000).yes().unwrap();
+    assert!(matches!(through, RefundSeen::Succeeded { .. }));
+    let (kind, object) = shop.stub.with(|bank| bank.events.last().unwrap().clone());
+    let told = deliver(&shop, &webhook, "evt_1", kind, &object).unwrap();
+    let now = |report: &Report| match shop.runtime.block_on(shop.gateway.resolve(report.clone())) {
+        Some(Report::Seen { seen: Seen::Refund(seen), .. }) => seen,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(now(&told), through);
+    let id = shop.stub.with(|bank| bank.refunds[0].id.clone());
+    shop.stub.with(|bank| bank.return_refund(&id, "declined"));
+    let failed = RefundSeen::Failed { code: word("declined"), retry: true };
+    assert_eq!(now(&told), failed, "it came back before it was told that it went");
+    let (kind, object) = shop.stub.with(|bank| bank.events.last().unwrap().clone());
+    let report = deliver(&shop, &webhook, "evt_2", kind, &object).unwrap();
+    assert_eq!((kind, now(&report)), ("refund.failed", failed));
+}
+
+#[test]
 fn a_delivery_is_heard_once_it_was_noted() {
     let shop = Shop::new();
     let webhook = webhook(&shop);

@@ -280,7 +280,7 @@ impl<'a> Hand<'a> {
                 self.refund(at, due, amount_minor, &charge).await
             }
             Effect::LookUpRefund { refund, tries, charge } => {
-                self.look_at_refund(refund, tries, &charge).await
+                self.look_at_refunds(details, (refund, tries, &charge)).await
             }
             Effect::Confirm => self.house(News::Confirm).await,
             Effect::Drop(reason) => self.house(News::Drop(reason)).await,

@@ -3,8 +3,9 @@
 use super::drive::{Did, Fresh, Hand, done};
 use super::line::Asks;
 use super::money::{known, sendable_ms};
+use crate::answer::OrderDetails;
 use crate::gateway::{Answer, GatewayAction, GatewayKey, LookUp, Refund};
-use crate::order::{Charge, News, RefundSeen, Word};
+use crate::order::{Charge, News, RefundSeen, RefundState, Word};
 use crate::time::UtcMs;
 
 /// A try of a refund.
@@ -67,15 +68,34 @@ impl Hand<'_> {
         }
     }
 
-    /// Learns what became of a refund that the gateway has.
-    pub(super) async fn look_at_refund(&mut self, refund: u32, tries: u32, charge: &Charge) -> Did {
-        let Some(line) = self.inner.line(&charge.gateway) else { return Did::Leave };
-        let call = LookUp {
-            key: self.refund_key(refund, tries),
-            reference: None,
-            payment: known(&charge.reference),
-            since: charge.started_at,
-        };
+    /// Learns what became of the refunds that gateways have: of the one that is due, and of all others, too. One that takes days keeps no
+    /// other from being looked up.
+    pub(super) async fn look_at_refunds(&mut self, details: &OrderDetails, due: (u32, u32, &Charge)) -> Did {
+        let (first, tries, charge) = due;
+        let paid = (&charge.reference, charge.started_at);
+        let mut did = self.look_at_refund((first, tries), &charge.gateway, paid).await;
+        for (refund, number) in details.refunds.iter().zip(1..) {
+            if refund.state != RefundState::Submitted || number == first || !matches!(did, Did::Failed) {
+                continue;
+            }
+            let paid = usize::try_from(refund.attempt).ok().and_then(|attempt| attempt.checked_sub(1));
+            let Some(paid) = paid.and_then(|at| details.payments.get(at)) else { continue };
+            let (gateway, paid) = (&paid.gateway, (&paid.reference, paid.started_at));
+            did = self.look_at_refund((number, refund.tries), gateway, paid).await;
+        }
+        did
+    }
+
+    /// Of which refund and try, of whose payment: its name and when it was begun.
+    async fn look_at_refund(
+        &mut self,
+        (refund, tries): (u32, u32),
+        gateway: &Word,
+        (payment, since): (&Word, UtcMs),
+    ) -> Did {
+        let Some(line) = self.inner.line(gateway) else { return Did::Leave };
+        let key = self.refund_key(refund, tries);
+        let call = LookUp { key, reference: None, payment: known(payment), since };
         match line
             .call(&self.inner.pool, Asks::News, move |gateway, reply| gateway.look_up_refund(call, reply))
             .await

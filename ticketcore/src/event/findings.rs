@@ -4,7 +4,7 @@ use super::EventCore;
 use super::scope::{ShardSet, with_shards};
 use super::shard::HoldRecord;
 use crate::id::{HoldId, HoldNumber, OrderId, SHARDS};
-use crate::order::{Effect, Finding, OrderRecord, OrderState, PaymentState, RefundState};
+use crate::order::{Dispute, Effect, Finding, OrderRecord, OrderState, PaymentState, RefundState};
 use crate::sale::SaleState;
 use crate::time::UtcMs;
 
@@ -76,7 +76,7 @@ fn of_order(id: OrderId, order: &OrderRecord, cancelled: bool, found: &mut Vec<F
 fn lacks_money(order: &OrderRecord) -> bool {
     let Some(account) = order.account.as_deref() else { return false };
     let gateway = account.terms.is_some() && account.outside.is_none() && account.amount_minor > 0;
-    let lost = account.disputed_minor > 0 || account.dispute.is_some();
+    let lost = account.disputed_minor > 0 || account.disputes.iter().any(Dispute::is_open);
     let paid = |state| matches!(state, PaymentState::Authorized | PaymentState::Captured);
     gateway
         && !lost

@@ -246,6 +246,7 @@ impl EventCore {
                 refunds: account.refunds,
                 reason: account.reason,
                 disputed_minor: account.disputed_minor,
+                disputes: account.disputes,
             })
         })
     }

@@ -1,6 +1,7 @@
 //! Snapshots: the folded state of an event in canonical form, so that equal states are equal bytes (I8).
 
 mod beside;
+mod second;
 mod sound;
 #[cfg(all(test, feature = "testkit"))]
 mod tests;
@@ -28,10 +29,13 @@ use crate::store::{Snapshot, Store, StreamId};
 use crate::time::UtcMs;
 use crate::view::{Restored, View};
 use beside::Beside;
+use second::MoreOfSecond;
 use sound::{keys_are_sound, sound};
 
 /// The format byte in front of every encoded snapshot of an event.
-const SNAPSHOT_FORMAT: u8 = 2;
+const SNAPSHOT_FORMAT: u8 = 3;
+/// The format whose accounts have one dispute.
+const SNAPSHOT_FORMAT_2: u8 = 2;
 /// The format that has no [`More`].
 const SNAPSHOT_FORMAT_1: u8 = 1;
 
@@ -50,7 +54,7 @@ struct Body {
     keys: Vec<(u8, u64, u64, Revision)>,
 }
 
-/// What came with the second format.
+/// What came with the second format; its accounts are as they are since the third.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct More {
     payment_rules: PaymentRules,
@@ -171,10 +175,13 @@ pub(super) fn decode(snapshot: &Snapshot) -> Result<Folded, Violation> {
     let broken = |what: String| Violation::new(Invariant::I8SameFacts, snapshot.revision, what);
     let bytes = unseal(&snapshot.bytes)
         .ok_or_else(|| broken("the snapshot is damaged: its checksum does not match".to_owned()))?;
-    let whole = if bytes.first() == Some(&SNAPSHOT_FORMAT_1) {
-        decode_versioned(SNAPSHOT_FORMAT_1, bytes).map(|body| (body, More::default()))
-    } else {
-        decode_versioned(SNAPSHOT_FORMAT, bytes)
+    let whole = match bytes.first() {
+        Some(&SNAPSHOT_FORMAT_1) => {
+            decode_versioned(SNAPSHOT_FORMAT_1, bytes).map(|body| (body, More::default()))
+        }
+        Some(&SNAPSHOT_FORMAT_2) => decode_versioned::<(Body, MoreOfSecond)>(SNAPSHOT_FORMAT_2, bytes)
+            .map(|(body, more)| (body, more.into())),
+        _ => decode_versioned(SNAPSHOT_FORMAT, bytes),
     };
     let (body, more): (Body, More) = whole.map_err(|error| broken(error.to_string()))?;
     if body.revision != snapshot.revision {

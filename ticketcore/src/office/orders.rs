@@ -171,6 +171,13 @@ fn check_staff_order(request: StaffOrderRequest) -> Checked {
     if let StaffAction::Refund(RefundWhat::Tickets(tickets)) = &request.action {
         check_tickets(tickets)?;
     }
+    if let StaffAction::OpenDispute { amount_minor, .. } | StaffAction::CloseDispute { amount_minor, .. } =
+        &request.action
+    {
+        // Nothing can't be disputed.
+        let found = u64::try_from(*amount_minor).unwrap_or(0);
+        within("amount_minor: disputed", found, 1, i64::MAX.unsigned_abs()).map_err(Refusal::Limit)?;
+    }
     Ok((request.order.event, Command::StaffOrder(Box::new(request))))
 }
 

@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::payment::{PaymentState, RefundState};
+use super::payment::PaymentState;
 use super::record::OrderRecord;
+use super::refund::RefundState;
 use super::state::OrderState;
 use super::step::EndReason;
 use super::terms::{CaptureMode, OnDecline};

@@ -1,9 +1,10 @@
 //! The order machine: what a step does to an order. Pure, total, and the only place where an order changes.
 
-use super::payment::{Payment, PaymentState, Refund, RefundState};
+use super::payment::{Payment, PaymentState};
 use super::record::OrderRecord;
+use super::refund::{Refund, RefundState};
 use super::state::OrderState;
-use super::step::{EndReason, OrderStep, Way};
+use super::step::{OrderStep, Way};
 use super::table::{StepKind, transition};
 use super::tickets::TicketStatus;
 use super::word::Word;
@@ -53,12 +54,15 @@ impl OrderRecord {
             | OrderStep::CaptureRefused { .. } => self.payment_step(step, at),
             OrderStep::RefundStarted { .. }
             | OrderStep::RefundObserved { .. }
+            | OrderStep::RefundTryObserved { .. }
             | OrderStep::RefundRetried { .. } => self.refund_step(step, at),
-            OrderStep::Transferred { .. }
-            | OrderStep::Exchanged { .. }
-            | OrderStep::Redeemed { .. }
-            | OrderStep::DisputeOpened { .. }
-            | OrderStep::DisputeClosed { .. } => self.ticket_step(step, at),
+            OrderStep::Transferred { .. } | OrderStep::Exchanged { .. } | OrderStep::Redeemed { .. } => {
+                self.ticket_step(step, at)
+            }
+            OrderStep::DisputeOpened { .. }
+            | OrderStep::DisputeClosed { .. }
+            | OrderStep::DisputeBegun { .. }
+            | OrderStep::DisputeEnded { .. } => self.dispute_step(step),
             OrderStep::Approved { .. } => {
                 self.account_mut().approved = true;
                 Ok(())
@@ -150,12 +154,19 @@ impl OrderRecord {
                     started_at: at,
                     reference: Word::default(),
                     note: Word::default(),
+                    through: None,
+                    came_back: Vec::new(),
                 });
                 Ok(())
             }
             OrderStep::RefundObserved { refund, seen } => {
                 let refund = super::nth(&mut self.account_mut().refunds, *refund);
-                let new = refund.ok_or("there is no such refund")?.observe(seen, at);
+                let refund = refund.ok_or("there is no such refund")?;
+                refund.observe(refund.tries, seen, at).then_some(()).ok_or("the observation says nothing new")
+            }
+            OrderStep::RefundTryObserved { refund, tries, seen } => {
+                let refund = super::nth(&mut self.account_mut().refunds, *refund);
+                let new = refund.ok_or("there is no such refund")?.observe(*tries, seen, at);
                 new.then_some(()).ok_or("the observation says nothing new")
             }
             OrderStep::RefundRetried { refund } => {
@@ -205,47 +216,11 @@ impl OrderRecord {
                 }
                 Ok(())
             }
-            OrderStep::DisputeOpened { attempt, reference } => self.dispute(*attempt, reference),
-            OrderStep::DisputeClosed { won, back } => self.end_dispute(*won, back),
             _ => Ok(()),
         }
     }
 
-    fn dispute(&mut self, attempt: u32, reference: &Word) -> Result<(), Misfit> {
-        if self.account_mut().dispute.is_some() {
-            return Err("a dispute is open");
-        }
-        if self.payment(attempt).is_none_or(|payment| payment.state != PaymentState::Captured) {
-            return Err("there is no money to dispute");
-        }
-        if self.pays(attempt) && self.terms().is_none_or(|terms| terms.rules.disputes_revoke) {
-            self.restatus(TicketStatus::Valid, TicketStatus::Disputed);
-        }
-        self.account_mut().dispute = Some((attempt, reference.clone()));
-        Ok(())
-    }
-
-    fn end_dispute(&mut self, won: bool, back: &Lines) -> Result<(), Misfit> {
-        let (attempt, _) = self.account_mut().dispute.take().ok_or("no dispute is open")?;
-        if won {
-            self.restatus(TicketStatus::Disputed, TicketStatus::Valid);
-            return Ok(());
-        }
-        let left = self.left_minor(attempt);
-        self.account_mut().disputed_minor += left;
-        if let Some(payment) = super::nth(&mut self.account_mut().payments, attempt) {
-            payment.captured_minor -= left;
-        }
-        if !self.pays(attempt) {
-            // The tickets were paid with other money.
-            return (back.places() == 0).then_some(()).ok_or("tickets die whose money is there");
-        }
-        self.account_mut().reason = Some(EndReason::Asked);
-        let live = self.live_tickets();
-        self.kill(&live, back, TicketStatus::Refunded)
-    }
-
-    fn restatus(&mut self, from: TicketStatus, to: TicketStatus) {
+    pub(super) fn restatus(&mut self, from: TicketStatus, to: TicketStatus) {
         for index in 0..self.ticket_count() {
             if self.ticket(index).is_some_and(|ticket| ticket.status == from) {
                 let ticket = self.ticket_mut(index);
@@ -262,7 +237,7 @@ impl OrderRecord {
     }
 
     /// Tickets die and their places go back.
-    fn kill(&mut self, tickets: &[u32], back: &Lines, status: TicketStatus) -> Result<(), Misfit> {
+    pub(super) fn kill(&mut self, tickets: &[u32], back: &Lines, status: TicketStatus) -> Result<(), Misfit> {
         if !tickets.is_sorted_by(|a, b| a < b) {
             return Err("tickets are not ascending and distinct");
         }

@@ -6,12 +6,15 @@
 //!   nothing; one that never comes leaves its attempt unresolved, which is a third outcome and no failure.
 //! * Money is counted in minor units of the event's currency, in integers.
 
+mod dispute;
+mod disputed;
 mod effect;
 mod finding;
 mod machine;
 mod observed;
 mod payment;
 mod record;
+mod refund;
 mod request;
 mod state;
 mod step;
@@ -19,14 +22,18 @@ mod table;
 mod terms;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
+#[cfg(all(test, not(shuttle)))]
+mod tests_of_before;
 mod tickets;
 mod word;
 
+pub use dispute::{Dispute, DisputeState};
 pub use effect::{Charge, Effect};
 pub use finding::Finding;
 pub use observed::{Identity, PaymentSeen, RefundSeen};
-pub use payment::{Payment, PaymentState, Refund, RefundState};
+pub use payment::{Payment, PaymentState};
 pub(crate) use record::{Account, OrderRecord};
+pub use refund::{Refund, RefundState};
 pub use request::{
     CheckoutRequest, ExchangeRequest, News, ObserveRequest, PayRequest, PaymentRulesRequest, RedeemRequest,
     RefundWhat, StaffAction, StaffOrderRequest, TransferRequest,

@@ -1,11 +1,9 @@
-//! One payment attempt of an order, and one refund.
+//! One payment attempt of an order.
 
 use serde::{Deserialize, Serialize};
 
-use super::observed::{Identity, PaymentSeen, RefundSeen};
-use super::step::EndReason;
+use super::observed::{Identity, PaymentSeen};
 use super::word::Word;
-use crate::limits::REFUND_TRIES_MAX;
 use crate::time::UtcMs;
 
 /// Where a payment attempt stands.
@@ -106,77 +104,5 @@ impl Payment {
             PaymentSeen::Voided => {}
         }
         true
-    }
-}
-
-/// Where a refund stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundState {
-    /// The intent is written; the gateway may not have heard of it.
-    Requested,
-    /// The gateway has it.
-    Submitted,
-    /// The money is on its way to the payer.
-    Succeeded,
-    /// The gateway refuses for good, or has refused too often: staff must see to it. Never forgotten.
-    Stuck,
-}
-
-/// Money that goes back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refund {
-    /// Where it stands.
-    pub state: RefundState,
-    /// Of which attempt's money, from 1.
-    pub attempt: u32,
-    /// How much, in minor units.
-    pub amount_minor: i64,
-    /// Tickets that died with it.
-    pub tickets: Vec<u32>,
-    /// Why.
-    pub reason: EndReason,
-    /// Definite failures so far: each try has a key of its own.
-    pub tries: u32,
-    /// When this try's intent was written.
-    pub started_at: UtcMs,
-    /// The gateway's name of it, once known.
-    pub reference: Word,
-    /// Why it failed last, in the gateway's words.
-    pub note: Word,
-}
-
-impl Refund {
-    /// Takes an observation; false if it says nothing new.
-    pub(crate) fn observe(&mut self, seen: &RefundSeen, at: UtcMs) -> bool {
-        use RefundState as R;
-        match (self.state, seen) {
-            (R::Requested, RefundSeen::Submitted { reference }) => {
-                self.state = R::Submitted;
-                self.reference = reference.clone();
-            }
-            (R::Requested | R::Submitted | R::Stuck, RefundSeen::Succeeded { reference }) => {
-                self.state = R::Succeeded;
-                self.reference = reference.clone();
-            }
-            (R::Requested | R::Submitted, RefundSeen::Failed { code, retry }) => {
-                self.tries += 1;
-                self.started_at = at;
-                self.note = code.clone();
-                self.state = if *retry && self.tries < REFUND_TRIES_MAX { R::Requested } else { R::Stuck };
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// A stuck refund is tried again; false if it is not stuck.
-    pub(crate) fn retry(&mut self, at: UtcMs) -> bool {
-        let stuck = self.state == RefundState::Stuck;
-        if stuck {
-            self.state = RefundState::Requested;
-            self.started_at = at;
-        }
-        stuck
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::payment::{Payment, PaymentState, Refund, RefundState};
+use super::dispute::Dispute;
+use super::payment::{Payment, PaymentState};
+use super::refund::{Refund, RefundState};
 use super::state::OrderState;
 use super::step::{CheckoutOpened, EndReason};
 use super::terms::{CaptureMode, ExtraLine, Terms};
@@ -49,9 +51,9 @@ pub(crate) struct Account {
     pub reason: Option<EndReason>,
     pub approved: bool,
     pub capture_requested: bool,
-    /// The disputed attempt and the gateway's name of the dispute, while it is open.
-    pub dispute: Option<(u32, Word)>,
-    /// Money that a lost dispute took away, in minor units.
+    /// In the order in which they became known. Those that were closed in the words of before are not among them.
+    pub disputes: Vec<Dispute>,
+    /// Money that lost disputes took away, in minor units.
     pub disputed_minor: i64,
     /// The host's name of a payment outside.
     pub outside: Option<Word>,
@@ -132,10 +134,18 @@ impl OrderRecord {
         self.state == OrderState::Confirmed && attempt == super::count(self.payments().len()) && !outside
     }
 
+    pub fn disputes(&self) -> &[Dispute] {
+        self.account.as_ref().map_or(&[], |account| &account.disputes)
+    }
+
+    /// The dispute of this name.
+    pub fn dispute(&self, reference: &Word) -> Option<&Dispute> {
+        self.disputes().iter().find(|dispute| dispute.reference == *reference)
+    }
+
     /// Whether an attempt's money is in dispute.
     pub fn is_disputed(&self, attempt: u32) -> bool {
-        let dispute = self.account.as_ref().and_then(|account| account.dispute.as_ref());
-        dispute.is_some_and(|(disputed, _)| *disputed == attempt)
+        self.disputes().iter().any(|dispute| dispute.is_open() && dispute.attempt == attempt)
     }
 
     /// What is left of an attempt's money, in minor units: captured, not sent back, not taken by a dispute.
@@ -145,8 +155,8 @@ impl OrderRecord {
         captured - refunds.map(|refund| refund.amount_minor).sum::<i64>()
     }
 
-    /// Whether it is over for good, so that it may be forgotten: no money on its way, stuck, disputed or still to be sent back, and no tickets
-    /// that scanners must know as dead.
+    /// Whether it is over for good, so that it may be forgotten: no money on its way, stuck, disputed, sent back or still to be sent back, and no
+    /// tickets that scanners must know as dead.
     pub fn is_settled(&self) -> bool {
         // Only what was sold has tickets with a history.
         let had_tickets = self.account.as_ref().is_some_and(|account| !account.tickets.is_empty());
@@ -154,8 +164,10 @@ impl OrderRecord {
             return false;
         }
         let stuck = self.refunds().iter().any(|refund| refund.state == RefundState::Stuck);
-        let disputed = self.account.as_ref().is_some_and(|account| account.dispute.is_some());
-        !self.state.is_live() && !stuck && !disputed && self.next_effect(false).is_none()
+        // It may come back, weeks later.
+        let sent_back = self.refunds().iter().any(|refund| refund.amount_minor > 0);
+        let disputed = self.disputes().iter().any(Dispute::is_open);
+        !self.state.is_live() && !stuck && !sent_back && !disputed && self.next_effect(false).is_none()
     }
 
     /// Tickets there have ever been, if it was ever confirmed.

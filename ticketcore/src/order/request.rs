@@ -95,15 +95,23 @@ pub enum StaffAction {
         /// Which, from 1.
         refund: u32,
     },
-    /// The gateway says that who paid disputes it.
+    /// The gateway says that who paid disputes it. One whose name is known changes nothing.
     OpenDispute {
         /// Which attempt's money.
         attempt: u32,
         /// The gateway's name of the dispute.
         reference: Word,
+        /// How much of it, in minor units; what is more than was captured does not count.
+        amount_minor: i64,
     },
-    /// The dispute is over.
+    /// A dispute is over. One that was never opened is opened by this, too; one that is over changes nothing.
     CloseDispute {
+        /// Which attempt's money.
+        attempt: u32,
+        /// The gateway's name of the dispute.
+        reference: Word,
+        /// How much of it, in minor units; what is more than was disputed does not count.
+        amount_minor: i64,
         /// Whether the money is ours.
         won: bool,
     },
@@ -147,11 +155,11 @@ pub enum News {
         /// Why, in the gateway's words.
         code: Word,
     },
-    /// The gateway said this of a refund.
+    /// The gateway said this of a refund. One that went through may fail later.
     Refund {
         /// Which, from 1.
         refund: u32,
-        /// The try it is about.
+        /// The try it is about: definite failures before it.
         tries: u32,
         /// What.
         seen: RefundSeen,

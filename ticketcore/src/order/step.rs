@@ -146,7 +146,7 @@ pub enum OrderStep {
         /// Why.
         reason: EndReason,
     },
-    /// The gateway said something definite of a refund.
+    /// The gateway said something definite of a refund, of its try then. As it was written before [`RefundTryObserved`](Self::RefundTryObserved).
     RefundObserved {
         /// Of which refund.
         refund: u32,
@@ -174,14 +174,14 @@ pub enum OrderStep {
         /// What is sold instead.
         taken: Lines,
     },
-    /// Who paid disputes the payment.
+    /// Who paid disputes the payment, all of it. As it was written before [`DisputeBegun`](Self::DisputeBegun).
     DisputeOpened {
         /// Of which attempt.
         attempt: u32,
         /// The gateway's name of the dispute.
         reference: Word,
     },
-    /// A dispute is over.
+    /// The dispute that was open is over; lost, it took all that was left. As it was written before [`DisputeEnded`](Self::DisputeEnded).
     DisputeClosed {
         /// Whether the money is ours.
         won: bool,
@@ -204,6 +204,39 @@ pub enum OrderStep {
         /// Why.
         reason: EndReason,
         /// What is free again.
+        back: Lines,
+    },
+    /// The gateway said something definite of a try of a refund.
+    RefundTryObserved {
+        /// Of which refund.
+        refund: u32,
+        /// Of the try after so many definite failures.
+        tries: u32,
+        /// What.
+        seen: RefundSeen,
+    },
+    /// Who paid disputes the payment, in whole or in part.
+    DisputeBegun {
+        /// Of which attempt.
+        attempt: u32,
+        /// The gateway's name of the dispute.
+        reference: Word,
+        /// How much, in minor units; at most what was captured and not lost before.
+        amount_minor: i64,
+    },
+    /// A dispute is over, whether it was known or not.
+    DisputeEnded {
+        /// Of which attempt.
+        attempt: u32,
+        /// The gateway's name of the dispute.
+        reference: Word,
+        /// Whether the money is ours.
+        won: bool,
+        /// How much was disputed in the end, in minor units; at most what was disputed before.
+        amount_minor: i64,
+        /// What it took, in minor units: if it is lost, what was disputed as far as that was left.
+        lost_minor: i64,
+        /// If it is lost and nothing is left of the money that bought the tickets: what is free again.
         back: Lines,
     },
 }
@@ -260,6 +293,7 @@ impl OrderStep {
             }
             OrderStep::RefundStarted { back, .. }
             | OrderStep::DisputeClosed { back, .. }
+            | OrderStep::DisputeEnded { back, .. }
             | OrderStep::Reversed { back, .. } => smallvec![Move::SoldToFree(back)],
             _ => SmallVec::new(),
         }
@@ -275,6 +309,7 @@ impl OrderStep {
             | OrderStep::RefundStarted { .. }
             | OrderStep::Exchanged { .. }
             | OrderStep::DisputeClosed { .. }
+            | OrderStep::DisputeEnded { .. }
             | OrderStep::Reversed { .. } => true,
             // An attempt only begins when the one before has come to nothing.
             OrderStep::PaymentStarted { .. }
@@ -283,9 +318,11 @@ impl OrderStep {
             | OrderStep::LateRefused { .. }
             | OrderStep::CaptureRequested
             | OrderStep::RefundObserved { .. }
+            | OrderStep::RefundTryObserved { .. }
             | OrderStep::RefundRetried { .. }
             | OrderStep::Transferred { .. }
             | OrderStep::DisputeOpened { .. }
+            | OrderStep::DisputeBegun { .. }
             | OrderStep::Redeemed { .. } => false,
         }
     }
@@ -307,9 +344,12 @@ impl OrderStep {
             OrderStep::PaymentStarted { attempt, .. }
             | OrderStep::PaymentObserved { attempt, .. }
             | OrderStep::CaptureRefused { attempt, .. }
-            | OrderStep::DisputeOpened { attempt, .. } => *attempt,
+            | OrderStep::DisputeOpened { attempt, .. }
+            | OrderStep::DisputeBegun { attempt, .. }
+            | OrderStep::DisputeEnded { attempt, .. } => *attempt,
             OrderStep::RefundStarted { refund, .. }
             | OrderStep::RefundObserved { refund, .. }
+            | OrderStep::RefundTryObserved { refund, .. }
             | OrderStep::RefundRetried { refund } => *refund,
             _ => 0,
         }
@@ -341,12 +381,14 @@ impl OrderStep {
             OrderStep::LateRefused { .. } => StepKind::LateRefused,
             OrderStep::CaptureRequested => StepKind::CaptureRequested,
             OrderStep::RefundStarted { .. } => StepKind::RefundStarted,
-            OrderStep::RefundObserved { .. } => StepKind::RefundObserved,
+            OrderStep::RefundObserved { .. } | OrderStep::RefundTryObserved { .. } => {
+                StepKind::RefundObserved
+            }
             OrderStep::RefundRetried { .. } => StepKind::RefundRetried,
             OrderStep::Transferred { .. } => StepKind::Transferred,
             OrderStep::Exchanged { .. } => StepKind::Exchanged,
-            OrderStep::DisputeOpened { .. } => StepKind::DisputeOpened,
-            OrderStep::DisputeClosed { .. } => StepKind::DisputeClosed,
+            OrderStep::DisputeOpened { .. } | OrderStep::DisputeBegun { .. } => StepKind::DisputeOpened,
+            OrderStep::DisputeClosed { .. } | OrderStep::DisputeEnded { .. } => StepKind::DisputeClosed,
             OrderStep::Redeemed { .. } => StepKind::Redeemed,
             OrderStep::Reversed { .. } => StepKind::Reversed,
         }

@@ -3,25 +3,26 @@
 use proptest::prelude::*;
 
 use super::observed::{PaymentSeen, RefundSeen};
-use super::payment::{Payment, PaymentState, Refund, RefundState};
+use super::payment::{Payment, PaymentState};
 use super::record::OrderRecord;
+use super::refund::{Refund, RefundState};
 use super::step::{CheckoutOpened, EndReason, OrderStep};
 use super::terms::{CaptureMode, LateMoney, OnDecline, PaymentRules, Terms};
-use super::{Effect, OrderState, StepKind, Word};
+use super::{Effect, OrderState, StepKind, TicketStatus, Word};
 use crate::fact::{Lines, OrderOpened, SeatLine};
 use crate::id::{HoldNumber, Revision, SeatIndex, TicketTypeIndex, UserId};
 use crate::time::UtcMs;
 
-const AMOUNT: i64 = 300;
+pub(super) const AMOUNT: i64 = 300;
 const AT: UtcMs = UtcMs(1);
 
-fn lines() -> Lines {
+pub(super) fn lines() -> Lines {
     let seat =
         |at| SeatLine { seat: SeatIndex(at), ticket_type: TicketTypeIndex(0), price_minor: AMOUNT / 2 };
     Lines { seats: [seat(0), seat(1)].into_iter().collect(), areas: Vec::new() }
 }
 
-fn order(capture: CaptureMode, on_decline: OnDecline, review: bool) -> OrderRecord {
+pub(super) fn order(capture: CaptureMode, on_decline: OnDecline, review: bool) -> OrderRecord {
     let terms = Terms {
         rules: PaymentRules { capture, on_decline, ..PaymentRules::default() },
         late_money: LateMoney::Refund,
@@ -37,7 +38,7 @@ fn order(capture: CaptureMode, on_decline: OnDecline, review: bool) -> OrderReco
 }
 
 /// One of everything that a gateway may say of a payment.
-fn all_seen() -> [PaymentSeen; 6] {
+pub(super) fn all_seen() -> [PaymentSeen; 6] {
     let reference = Word::cut("r");
     [
         PaymentSeen::ActionRequired { next_action: Word::cut("3ds") },
@@ -67,14 +68,14 @@ fn started() -> Payment {
     fresh.payments()[0].clone()
 }
 
-fn pay(order: &mut OrderRecord) -> bool {
+pub(super) fn pay(order: &mut OrderRecord) -> bool {
     let attempt = super::count(order.payments().len()) + 1;
     let (gateway, method) = (Word::cut("g"), Word::cut("m"));
     take(order, OrderStep::PaymentStarted { attempt, gateway, method, amount_minor: AMOUNT, deadline: AT })
 }
 
 /// Takes a step if it is legal, as an engine would that has decided so.
-fn take(order: &mut OrderRecord, step: OrderStep) -> bool {
+pub(super) fn take(order: &mut OrderRecord, step: OrderStep) -> bool {
     let mut next = order.clone();
     let taken = next.step(&step, AT).is_ok();
     if taken {
@@ -83,13 +84,13 @@ fn take(order: &mut OrderRecord, step: OrderStep) -> bool {
     taken
 }
 
-fn hear(order: &mut OrderRecord, attempt: u32, seen: &PaymentSeen) -> bool {
+pub(super) fn hear(order: &mut OrderRecord, attempt: u32, seen: &PaymentSeen) -> bool {
     let new = order.payment(attempt).is_some_and(|payment| payment.after(seen).is_some());
     let seen = seen.clone();
     new && take(order, OrderStep::PaymentObserved { attempt, seen, deadline: None })
 }
 
-fn refund(order: &mut OrderRecord, attempt: u32, amount_minor: i64, tickets: Vec<u32>) -> bool {
+pub(super) fn refund(order: &mut OrderRecord, attempt: u32, amount_minor: i64, tickets: Vec<u32>) -> bool {
     let refund = super::count(order.refunds().len()) + 1;
     let (back, reason) = (order.places_of(&tickets), EndReason::Asked);
     take(order, OrderStep::RefundStarted { refund, attempt, amount_minor, tickets, back, reason })
@@ -105,6 +106,14 @@ fn sound(order: &OrderRecord) -> Result<(), TestCaseError> {
     if order.state != OrderState::Confirmed {
         prop_assert_eq!(order.sold(), Lines::default());
     }
+    let lost: i64 = order.disputes().iter().map(|dispute| dispute.lost_minor).sum();
+    prop_assert_eq!(lost, order.account.as_ref().map_or(0, |account| account.disputed_minor));
+    let out_of_use = order
+        .live_tickets()
+        .iter()
+        .any(|at| order.ticket(*at).is_some_and(|t| t.status == TicketStatus::Disputed));
+    let last = super::count(order.payments().len());
+    prop_assert!(!out_of_use || order.is_disputed(last), "out of use for nothing: {order:?}");
     if order.state == OrderState::Cancelled {
         prop_assert_eq!(order.live_tickets().len(), 0, "what is cancelled has no tickets: {:?}", order);
     }
@@ -123,10 +132,10 @@ fn answer(order: &mut OrderRecord, effect: &Effect, yes: bool) -> bool {
             take(order, OrderStep::CaptureRefused { attempt: charge.attempt, code: Word::cut("no") })
         }
         Effect::Void(charge) => hear(order, charge.attempt, &pick(voided, captured)),
-        Effect::Refund { refund, .. } | Effect::LookUpRefund { refund, .. } => {
-            let reference = Word::cut("r");
-            let seen = pick_refund(yes, reference);
-            take(order, OrderStep::RefundObserved { refund: *refund, seen })
+        Effect::Refund { refund, tries, .. } | Effect::LookUpRefund { refund, tries, .. } => {
+            let (refund, tries) = (*refund, *tries);
+            let seen = pick_refund(yes, Word::cut("r"));
+            take(order, OrderStep::RefundTryObserved { refund, tries, seen })
         }
         Effect::Confirm => order.close(StepKind::Confirmed, &lines()).is_ok(),
         Effect::Drop(reason) => take(order, OrderStep::Dropped { reason: *reason, lines: lines() }),
@@ -158,13 +167,13 @@ enum Chance {
     Pay,
     Heard { attempt: u32, seen: usize },
     CaptureRefused { attempt: u32 },
-    RefundHeard { refund: u32, yes: bool },
+    RefundHeard { refund: u32, tries: u32, yes: bool },
     Refund { attempt: u32, amount_minor: i64, tickets: Vec<u32> },
     Closed { kind: usize },
     Approved,
     Outside,
-    Dispute { attempt: u32 },
-    DisputeOver { won: bool },
+    Dispute { attempt: u32, name: u8, amount_minor: i64 },
+    DisputeOver { attempt: u32, name: u8, amount_minor: i64, won: bool },
     Transfer { ticket: u32 },
     Effect { yes: bool, cancelled: bool },
 }
@@ -175,14 +184,18 @@ fn chance() -> impl Strategy<Value = Chance> {
         2 => Just(Chance::Pay),
         6 => (attempt.clone(), 0..6usize).prop_map(|(attempt, seen)| Chance::Heard { attempt, seen }),
         1 => attempt.clone().prop_map(|attempt| Chance::CaptureRefused { attempt }),
-        2 => (1..4u32, any::<bool>()).prop_map(|(refund, yes)| Chance::RefundHeard { refund, yes }),
+        4 => (1..4u32, 0..4u32, any::<bool>())
+            .prop_map(|(refund, tries, yes)| Chance::RefundHeard { refund, tries, yes }),
         2 => (0..4u32, -1..AMOUNT + 2, proptest::sample::subsequence(vec![0, 1, 2], 0..3))
             .prop_map(|(attempt, amount_minor, tickets)| Chance::Refund { attempt, amount_minor, tickets }),
         2 => (0..3usize).prop_map(|kind| Chance::Closed { kind }),
         1 => Just(Chance::Approved),
         1 => Just(Chance::Outside),
-        1 => attempt.prop_map(|attempt| Chance::Dispute { attempt }),
-        1 => any::<bool>().prop_map(|won| Chance::DisputeOver { won }),
+        1 => (attempt.clone(), 0..3u8, 0..AMOUNT + 2)
+            .prop_map(|(attempt, name, amount_minor)| Chance::Dispute { attempt, name, amount_minor }),
+        1 => (attempt, 0..3u8, 0..AMOUNT + 2, any::<bool>()).prop_map(|(attempt, name, amount_minor, won)| {
+            Chance::DisputeOver { attempt, name, amount_minor, won }
+        }),
         1 => (0..3u32).prop_map(|ticket| Chance::Transfer { ticket }),
         8 => (any::<bool>(), any::<bool>()).prop_map(|(yes, cancelled)| Chance::Effect { yes, cancelled }),
     ]
@@ -195,9 +208,9 @@ fn happen(order: &mut OrderRecord, chance: &Chance) {
         Chance::CaptureRefused { attempt } => {
             _ = take(order, OrderStep::CaptureRefused { attempt: *attempt, code: Word::cut("no") });
         }
-        Chance::RefundHeard { refund, yes } => {
+        Chance::RefundHeard { refund, tries, yes } => {
             let seen = pick_refund(*yes, Word::cut("r"));
-            _ = take(order, OrderStep::RefundObserved { refund: *refund, seen });
+            _ = take(order, OrderStep::RefundTryObserved { refund: *refund, tries: *tries, seen });
         }
         Chance::Refund { attempt, amount_minor, tickets } => {
             _ = refund(order, *attempt, *amount_minor, tickets.clone());
@@ -213,15 +226,30 @@ fn happen(order: &mut OrderRecord, chance: &Chance) {
         Chance::Outside => {
             _ = take(order, OrderStep::ConfirmedOutside { reference: Word::cut("desk"), lines: lines() });
         }
-        Chance::Dispute { attempt } => {
-            _ = take(order, OrderStep::DisputeOpened { attempt: *attempt, reference: Word::cut("d") });
+        Chance::Dispute { attempt, name, amount_minor } => {
+            let (attempt, reference) = (*attempt, named(*name));
+            let known = order.dispute(&reference).is_some();
+            let taken = captured_minor(order, attempt);
+            let fits = taken.is_some_and(|taken| *amount_minor <= taken)
+                && order.after_kind(StepKind::DisputeOpened).is_some();
+            let step = OrderStep::DisputeBegun { attempt, reference, amount_minor: *amount_minor };
+            assert_eq!(take(order, step), fits && !known, "{order:?}");
         }
-        Chance::DisputeOver { won } => {
-            let disputed = (1..4).find(|attempt| order.is_disputed(*attempt));
-            let dies = !won && disputed.is_some_and(|attempt| order.pays(attempt));
+        Chance::DisputeOver { attempt, name, amount_minor, won } => {
+            let (reference, won) = (named(*name), *won);
+            let known = order.dispute(&reference).cloned();
+            let attempt = known.as_ref().map_or(*attempt, |known| known.attempt);
+            let most = known.as_ref().map(|known| known.amount_minor).or(captured_minor(order, attempt));
+            let amount_minor = most.unwrap_or_default().min(*amount_minor);
+            let left = order.left_minor(attempt);
+            let lost_minor = if won { 0 } else { amount_minor.min(left) };
+            let dies = !won && order.pays(attempt) && lost_minor == left;
             let back = if dies { order.sold() } else { Lines::default() };
-            let open = disputed.is_some() && order.after_kind(StepKind::DisputeClosed).is_some();
-            assert_eq!(take(order, OrderStep::DisputeClosed { won: *won, back }), open, "{order:?}");
+            let fits = most.is_some()
+                && known.is_none_or(|known| known.is_open())
+                && order.after_kind(StepKind::DisputeClosed).is_some();
+            let step = OrderStep::DisputeEnded { attempt, reference, won, amount_minor, lost_minor, back };
+            assert_eq!(take(order, step), fits, "{order:?}");
         }
         Chance::Transfer { ticket } => {
             _ = take(order, OrderStep::Transferred { tickets: vec![*ticket], to: UserId::from(2) });
@@ -232,6 +260,15 @@ fn happen(order: &mut OrderRecord, chance: &Chance) {
             }
         }
     }
+}
+
+fn named(name: u8) -> Word {
+    Word::cut(&format!("d{name}"))
+}
+
+fn captured_minor(order: &OrderRecord, attempt: u32) -> Option<i64> {
+    let payment = order.payment(attempt)?;
+    (payment.state == PaymentState::Captured).then_some(payment.captured_minor)
 }
 
 fn any_order() -> impl Strategy<Value = OrderRecord> {
@@ -341,9 +378,9 @@ fn a_refund_takes_every_news_once() {
         RefundSeen::Failed { code: reference(), retry: false },
     ] {
         let mut known = refund.clone();
-        assert!(known.observe(&seen, AT));
-        assert!(!known.observe(&seen, AT), "{seen:?} again");
+        assert!(known.observe(0, &seen, AT));
+        assert!(!known.observe(0, &seen, AT), "{seen:?} again");
         assert_ne!(known.state, RefundState::Requested);
     }
-    assert!(!refund.clone().observe(&RefundSeen::NotFound, AT), "what is to be sent is to be sent");
+    assert!(!refund.clone().observe(0, &RefundSeen::NotFound, AT), "what is to be sent is to be sent");
 }

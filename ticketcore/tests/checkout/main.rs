@@ -6,6 +6,7 @@
 mod crashes;
 mod gateways;
 mod lists;
+mod refunds;
 mod scripts;
 mod shop;
 mod threads;

@@ -177,6 +177,7 @@ fn refunds_of_every_kind() {
         ("pm_refund_fails", 5_000, RefundState::Succeeded),
         ("pm_refund_stuck", 0, RefundState::Stuck),
         ("pm_refund_pending:60000", 2 * MINUTE, RefundState::Succeeded),
+        ("pm_refund_bounces:60000", 2 * MINUTE, RefundState::Succeeded),
     ] {
         let mut shop = Shop::new();
         let order = shop.sold(1, &[0, 1], method);

@@ -1,6 +1,6 @@
 //! Codes of tickets through their lives: at the door, after a new holder, a refund, an exchange, a dispute.
 
-use ticketcore::order::{RefundWhat, StaffAction, Way};
+use ticketcore::order::{RefundWhat, Way};
 use ticketcore::testkit::START;
 use ticketcore::ticket::{KeyId, NotValid, OfflineScanner, TicketCode, TicketKeys};
 use ticketcore::{CodeError, NotAdmitted, OrderId, OrderState, Refusal, Scan, UtcMs};
@@ -77,7 +77,7 @@ fn a_dispute_takes_codes_out_of_use_and_winning_it_makes_new_ones() {
     desk.dispute(order, 1).unwrap();
     assert_eq!(scan(&desk, &old, Way::Entry), shut(NotAdmitted::Disputed));
     assert!(!offline(&desk, &old) && codes(&desk, order, 1).is_empty());
-    desk.staff(order, StaffAction::CloseDispute { won: true }).unwrap();
+    desk.dispute_over(order, true).unwrap();
     let new = codes(&desk, order, 1).remove(0);
     assert!(offline(&desk, &new) && !offline(&desk, &old), "who is dead stays dead");
     assert_eq!(scan(&desk, &old, Way::Entry), shut(NotAdmitted::Superseded));

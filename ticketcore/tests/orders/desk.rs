@@ -8,8 +8,8 @@ use ticketcore::order::{
     PaymentRulesRequest, PaymentSeen, RedeemRequest, RefundSeen, RefundWhat, StaffAction, StaffOrderRequest,
     TicketStatus, TransferRequest, Way,
 };
-use ticketcore::store::MemoryStore;
-use ticketcore::testkit::SmallSale;
+use ticketcore::store::{MemoryStore, StreamId};
+use ticketcore::testkit::{Auditor, SmallSale};
 use ticketcore::{
     CommandError, HoldId, OrderDetails, OrderId, OrderState, Refusal, SaleState, SeatIndex, SeatState,
     Stepped, TicketId, UserId, Word,
@@ -154,8 +154,22 @@ impl Desk {
         self.staff(order, StaffAction::Refund(what))
     }
 
+    /// All of an attempt's money is disputed.
     pub fn dispute(&self, order: OrderId, attempt: u32) -> Answer {
-        self.staff(order, StaffAction::OpenDispute { attempt, reference: word("dp") })
+        self.disputed(order, attempt, "dp", i64::MAX)
+    }
+
+    pub fn disputed(&self, order: OrderId, attempt: u32, name: &str, amount_minor: i64) -> Answer {
+        self.staff(order, StaffAction::OpenDispute { attempt, reference: word(name), amount_minor })
+    }
+
+    /// The dispute of all of the first attempt's money is over.
+    pub fn dispute_over(&self, order: OrderId, won: bool) -> Answer {
+        self.settled(order, "dp", i64::MAX, won)
+    }
+
+    pub fn settled(&self, order: OrderId, name: &str, amount_minor: i64, won: bool) -> Answer {
+        self.staff(order, StaffAction::CloseDispute { attempt: 1, reference: word(name), amount_minor, won })
     }
 
     pub fn outside(&self, order: OrderId) -> Answer {
@@ -259,8 +273,9 @@ impl Desk {
         HoldId { event: order.event, number: order.number }
     }
 
-    /// The state is what the journal says, and a snapshot of it says the same: also which orders are due.
+    /// The journal breaks nothing; the state is what it says, and a snapshot of it says the same: also which orders are due.
     pub fn check(&self) {
+        Auditor::audit(&*self.sale.store, StreamId::Event(self.sale.event)).unwrap();
         self.sale.assert_equals_journal();
         let due = |sale: &SmallSale| sale.office.due_orders(sale.event, None, 1_000).unwrap();
         let before = due(&self.sale);

@@ -71,7 +71,7 @@ fn staff_may_let_somebody_through_but_never_with_a_dead_ticket() {
     assert!(force(Way::Entry).is_ok(), "it was used before");
     desk.dispute(order, 1).unwrap();
     assert!(force(Way::Exit).is_ok(), "it is in dispute");
-    desk.staff(order, ticketcore::order::StaffAction::CloseDispute { won: true }).unwrap();
+    desk.dispute_over(order, true).unwrap();
     desk.refund(order, RefundWhat::Tickets(vec![0])).unwrap();
     assert_eq!(force(Way::Entry), no(NotAdmitted::Refunded));
     desk.transfer(order, 1, &[1], 2).unwrap();

@@ -101,9 +101,11 @@ fn what_staff_does_under_a_key_happens_once() {
     desk.refund_seen(order, 2, failed(false)).unwrap();
     let retry = |refund| StaffAction::RetryRefund { refund };
     assert_eq!(staff(&desk, order, "retry", retry(2), retry(1)).number, 2);
-    let dispute = |reference| StaffAction::OpenDispute { attempt: 1, reference: word(reference) };
+    let dispute =
+        |reference| StaffAction::OpenDispute { attempt: 1, reference: word(reference), amount_minor: PRICE };
     assert_eq!(staff(&desk, order, "dispute", dispute("a"), dispute("b")).number, 1);
-    let close = |won| StaffAction::CloseDispute { won };
+    let close =
+        |won| StaffAction::CloseDispute { attempt: 1, reference: word("a"), amount_minor: PRICE, won };
     staff(&desk, order, "close", close(true), close(false));
     let full = StaffAction::Refund(RefundWhat::Full);
     staff(&desk, order, "full", full, StaffAction::Capture);

@@ -1,6 +1,6 @@
 //! Late money: it comes when the order's time has run out.
 
-use ticketcore::order::{Effect, EndReason, News, ObserveRequest, PaymentSeen, StaffAction};
+use ticketcore::order::{Effect, EndReason, News, ObserveRequest, PaymentSeen};
 use ticketcore::testkit::SmallSale;
 use ticketcore::{OrderState, SeatState};
 
@@ -134,7 +134,7 @@ fn an_order_whose_late_money_went_back_has_no_tickets_to_refund_or_to_dispute() 
     // The money is in dispute before it went back; what the order once wanted is somebody else's.
     desk.dispute(order, 1).unwrap();
     assert_eq!(desk.next(order), None, "what is disputed is not sent back");
-    desk.staff(order, StaffAction::CloseDispute { won: false }).unwrap();
+    desk.dispute_over(order, false).unwrap();
     let details = desk.details(order);
     assert_eq!((details.disputed_minor, details.next), (PRICE, None));
     assert_eq!(desk.seat(0), SeatState::Sold);

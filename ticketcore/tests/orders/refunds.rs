@@ -1,14 +1,14 @@
-//! Money that goes back, disputes, and events that do not happen.
+//! Money that goes back, and events that do not happen.
 
 use ticketcore::order::{
-    CaptureMode, CheckoutRequest, Effect, EndReason, ExtraLine, News, PaymentRules, PaymentSeen, RefundSeen,
-    RefundState, RefundWhat, StaffAction, TicketStatus, Way,
+    CaptureMode, CheckoutRequest, Effect, EndReason, ExtraLine, News, PaymentSeen, RefundSeen, RefundState,
+    RefundWhat, StaffAction, TicketStatus, Way,
 };
-use ticketcore::{CommandError, NotAdmitted, OrderState, Refusal, SeatState};
+use ticketcore::{CommandError, OrderState, Refusal, SeatState};
 
 use crate::bank::Bank;
 use crate::desk::{
-    Desk, PRICE, authorized, capture, captured, declined, failed, in_state, refused, rules, succeeded, word,
+    Desk, PRICE, authorized, capture, captured, declined, failed, in_state, refused, succeeded, word,
 };
 
 fn too_large<T>(left_minor: i64) -> Result<T, CommandError> {
@@ -56,6 +56,20 @@ fn a_refund_of_an_amount_leaves_every_ticket_valid() {
     assert_eq!(refunds.iter().map(|refund| refund.amount_minor).collect::<Vec<_>>(), [1_000, PRICE - 1_000]);
     assert_eq!((desk.seat(0), refunds[1].tickets.clone()), (SeatState::Free, vec![0]));
     desk.check();
+}
+
+#[test]
+fn tickets_whose_money_is_gone_are_taken_back_for_nothing() {
+    for tickets in [RefundWhat::Full, RefundWhat::Tickets(vec![0])] {
+        let desk = Desk::new();
+        let order = desk.sold(1, &[0]);
+        desk.refund(order, RefundWhat::Amount(PRICE)).unwrap();
+        desk.refund(order, tickets.clone()).unwrap();
+        let refund = desk.details(order).refunds[1].clone();
+        assert_eq!((refund.attempt, refund.amount_minor, refund.state), (1, 0, RefundState::Succeeded));
+        assert_eq!((desk.statuses(order), desk.seat(0)), (vec![TicketStatus::Refunded], SeatState::Free));
+        desk.check();
+    }
 }
 
 #[test]
@@ -238,76 +252,6 @@ fn tickets_are_not_refunded_with_money_that_did_not_buy_them() {
     assert_eq!((refund.attempt, refund.amount_minor), (0, 0), "who was paid outside pays it back outside");
     desk.due(order, &Effect::StartRefund { attempt: 1, reason: EndReason::Surplus });
     assert_eq!(desk.details(order).refunds[1].amount_minor, PRICE);
-    desk.check();
-}
-
-#[test]
-fn a_dispute_takes_tickets_out_of_use_until_it_is_won_or_lost() {
-    let desk = Desk::new();
-    let order = desk.sold(1, &[0, 1]);
-    desk.refund(order, RefundWhat::Tickets(vec![1])).unwrap();
-    assert_eq!(desk.dispute(order, 2), Err(refused(Refusal::UnknownPayment { attempt: 2 })));
-    assert!(desk.dispute(order, 1).unwrap().revision.is_some());
-    assert_eq!(desk.dispute(order, 1).unwrap().revision, None, "open already");
-    assert_eq!(desk.statuses(order), [TicketStatus::Disputed, TicketStatus::Refunded]);
-    let no = Err(refused(Refusal::NotAdmitted(NotAdmitted::Disputed)));
-    assert_eq!(desk.redeem(order, 0, 1, Way::Entry), no);
-    desk.staff(order, StaffAction::CloseDispute { won: true }).unwrap();
-    assert_eq!(desk.statuses(order), [TicketStatus::Valid, TicketStatus::Refunded]);
-    desk.dispute(order, 1).unwrap();
-    desk.staff(order, StaffAction::CloseDispute { won: false }).unwrap();
-    assert_eq!(desk.staff(order, StaffAction::CloseDispute { won: false }).unwrap().revision, None);
-    let details = desk.details(order);
-    assert_eq!((details.disputed_minor, details.order.state), (PRICE, OrderState::Confirmed));
-    assert_eq!(desk.statuses(order), [TicketStatus::Refunded; 2]);
-    assert_eq!(desk.seat(0), SeatState::Free, "it can be sold again");
-    assert_eq!(desk.refund(order, RefundWhat::Full), too_large(0), "the money is gone");
-    desk.check();
-}
-
-#[test]
-fn a_dispute_may_leave_tickets_in_use_by_the_rules() {
-    let desk = Desk::with(PaymentRules { disputes_revoke: false, ..rules() });
-    let order = desk.sold(1, &[0]);
-    desk.dispute(order, 1).unwrap();
-    assert_eq!(desk.statuses(order), [TicketStatus::Valid]);
-    desk.redeem(order, 0, 1, Way::Entry).unwrap();
-    desk.check();
-}
-
-#[test]
-fn money_in_dispute_is_not_sent_back_as_well() {
-    for disputes_revoke in [false, true] {
-        let desk = Desk::with(PaymentRules { disputes_revoke, ..rules() });
-        let order = desk.sold(1, &[0]);
-        desk.dispute(order, 1).unwrap();
-        assert_eq!(desk.refund(order, RefundWhat::Full), too_large(0));
-        assert_eq!(desk.refund(order, RefundWhat::Amount(1)), too_large(0));
-        assert!(desk.refund(order, RefundWhat::Tickets(vec![0])).is_err());
-        desk.cancel_event();
-        assert_eq!(desk.next(order), None, "also when the event is cancelled");
-        desk.staff(order, StaffAction::CloseDispute { won: true }).unwrap();
-        let refund = Effect::StartRefund { attempt: 1, reason: EndReason::EventCancelled };
-        assert_eq!(desk.next(order), Some(refund));
-        desk.check();
-    }
-}
-
-#[test]
-fn a_dispute_of_money_that_did_not_buy_the_tickets_leaves_them_alone() {
-    let desk = Desk::new();
-    let order = desk.open(1, &[0]);
-    desk.pay(order).unwrap();
-    desk.seen(order, 1, declined()).unwrap();
-    desk.pay(order).unwrap();
-    desk.seen(order, 2, captured(PRICE)).unwrap();
-    desk.due(order, &Effect::Confirm);
-    desk.seen(order, 1, captured(PRICE)).unwrap();
-    desk.dispute(order, 1).unwrap();
-    assert_eq!(desk.statuses(order), [TicketStatus::Valid]);
-    desk.staff(order, StaffAction::CloseDispute { won: false }).unwrap();
-    assert_eq!((desk.statuses(order), desk.seat(0)), (vec![TicketStatus::Valid], SeatState::Sold));
-    assert_eq!((desk.details(order).disputed_minor, desk.next(order)), (PRICE, None));
     desk.check();
 }
 

@@ -200,7 +200,7 @@ fn take(desk: &Desk, order: OrderId, step: K) -> Answer {
             desk.sale.office.exchange(request).wait()
         }
         K::DisputeOpened => desk.dispute(order, 1),
-        K::DisputeClosed => desk.staff(order, StaffAction::CloseDispute { won: true }),
+        K::DisputeClosed => desk.dispute_over(order, true),
         K::Redeemed => desk.redeem(order, 0, 1, Way::Entry),
         K::Reversed => desk.observe(order, News::Reverse),
     }

@@ -134,7 +134,7 @@ fn another_node_sees_and_goes_on_with_an_order() {
     overtaken(
         |b, order| {
             b.dispute(order, 1).unwrap();
-            b.staff(order, StaffAction::CloseDispute { won: false }).unwrap();
+            b.dispute_over(order, false).unwrap();
         },
         |a| a.sold(1, &[0, 1]),
     );

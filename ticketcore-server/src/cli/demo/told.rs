@@ -4,7 +4,7 @@ use super::crowd::PREQUEUE_S;
 use super::venues::DemoEvent;
 
 /// Payment methods of the sandbox, and what happens with them.
-const METHODS: [(&str, &str); 12] = [
+const METHODS: [(&str, &str); 13] = [
     ("pm_ok", "goes well"),
     ("pm_declined", "is declined; the seats stay yours to try again"),
     ("pm_insufficient_funds", "is declined"),
@@ -17,6 +17,7 @@ const METHODS: [(&str, &str); 12] = [
     ("pm_refund_fails", "the first two refunds fail, the third works"),
     ("pm_refund_stuck", "refunds fail for good, and are listed"),
     ("pm_refund_pending:5000", "refunds take 5 seconds"),
+    ("pm_refund_bounces:5000", "the first refund comes back after 5 seconds, and is sent again"),
 ];
 
 /// Says it; `base` is the server's address as a URL, `kept` whether what is done is there after the end, `crowded` whether one must stand in line.

@@ -42,7 +42,10 @@ pub(super) fn read(body: &[u8], now: UtcMs) -> Result<(String, Option<Report>), 
             refund(&parse(object)?)
         }
         "charge.refunded" => parse::<Charge>(object)?.key().map(|key| Report::Changed { key }),
-        "charge.dispute.created" => opened(parse(object)?),
+        // One that only asked may become one that takes: it is told as a change, and when the money is gone.
+        "charge.dispute.created" | "charge.dispute.updated" | "charge.dispute.funds_withdrawn" => {
+            opened(parse(object)?)
+        }
         "charge.dispute.closed" => closed(parse(object)?),
         _ => None,
     };
@@ -78,16 +81,20 @@ fn money(dispute: &Dispute) -> Option<Money> {
 
 fn opened(dispute: Dispute) -> Option<Report> {
     let amount = money(&dispute)?;
-    let inquiry = dispute.status.starts_with("warning_");
+    if dispute.is_over() {
+        // It is told again, as closed.
+        return None;
+    }
+    let inquiry = dispute.is_inquiry();
     let (dispute, payment) = (dispute.id, dispute.payment_intent?);
     Some(Report::DisputeOpened { dispute, payment, key: None, amount, inquiry })
 }
 
 fn closed(dispute: Dispute) -> Option<Report> {
     let amount = money(&dispute)?;
-    let won = dispute.status != "lost";
+    let (won, inquiry) = (dispute.status != "lost", dispute.is_inquiry());
     let (dispute, payment) = (dispute.id, dispute.payment_intent?);
-    Some(Report::DisputeClosed { dispute, payment, key: None, amount, won })
+    Some(Report::DisputeClosed { dispute, payment, key: None, amount, won, inquiry })
 }
 
 #[cfg(test)]
@@ -158,13 +165,21 @@ mod tests {
             report("charge.dispute.created", &object("warning_needs_response", "pay:1", "")),
             opened(true)
         );
+        // It begins when the money is gone, though it only asked before; it does not when it is over.
+        for kind in ["charge.dispute.updated", "charge.dispute.funds_withdrawn"] {
+            assert_eq!(report(kind, &object("needs_response", "pay:1", "")), opened(false));
+            assert_eq!(report(kind, &object("warning_under_review", "pay:1", "")), opened(true));
+            for over in ["won", "lost", "warning_closed"] {
+                assert_eq!(report(kind, &object(over, "pay:1", "")), None);
+            }
+        }
         for (status, expected) in [("lost", false), ("won", true), ("warning_closed", true)] {
-            let Some(Report::DisputeClosed { won, .. }) =
+            let Some(Report::DisputeClosed { won, inquiry, .. }) =
                 report("charge.dispute.closed", &object(status, "pay:1", ""))
             else {
                 panic!()
             };
-            assert_eq!(won, expected, "{status}");
+            assert_eq!((won, inquiry), (expected, status == "warning_closed"), "{status}");
         }
     }
 

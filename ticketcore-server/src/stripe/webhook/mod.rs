@@ -118,6 +118,8 @@ pub enum Report {
         amount: Money,
         /// Whether the money stays ours.
         won: bool,
+        /// It only asked, and has taken nothing.
+        inquiry: bool,
     },
 }
 

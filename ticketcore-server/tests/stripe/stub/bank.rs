@@ -145,6 +145,17 @@ impl Bank {
         self.report_refund(if reason.is_some() { "refund.failed" } else { "refund.updated" }, id);
     }
 
+    /// A refund that went through comes back.
+    pub fn return_refund(&mut self, id: &str, reason: &'static str) {
+        let refund = self.refunds.iter_mut().find(|refund| refund.id == id).unwrap();
+        assert_eq!(refund.status, "succeeded");
+        refund.status = "failed";
+        refund.reason = Some(reason);
+        let (intent, amount) = (refund.intent.clone(), refund.amount);
+        self.intent(&intent).unwrap().refunded -= amount;
+        self.report_refund("refund.failed", id);
+    }
+
     /// Reserved, taken, given back.
     pub fn totals(&self) -> [i64; 3] {
         let sum = |what: fn(&Intent) -> i64| self.intents.iter().map(what).sum();

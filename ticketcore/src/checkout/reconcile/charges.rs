@@ -8,12 +8,17 @@ use super::report::{ChargeFinding, ReconcileReport};
 use crate::answer::{CommandError, OrderDetails};
 use crate::checkout::drive::Join;
 use crate::checkout::line::Line;
+use crate::checkout::money::known;
 use crate::checkout::options::Orphans;
 use crate::checkout::waits::block_on;
-use crate::gateway::{Answer, GatewayAction, GatewayKey, ListedCharge, PaymentGateway, Refund, Reply, Void};
+use crate::gateway::{
+    Answer, GatewayAction, GatewayKey, ListedCharge, LookUp, PaymentGateway, Refund, Reply, Void,
+};
+use crate::id::OrderId;
 use crate::money::Money;
-use crate::order::{News, ObserveRequest, Payment, PaymentSeen, PaymentState, RefundState, Word};
+use crate::order::{News, ObserveRequest, Payment, PaymentSeen, PaymentState, RefundSeen, RefundState, Word};
 use crate::refusal::Refusal;
+use crate::time::UtcMs;
 
 /// Parts of a gateway's list that one round reads.
 const PAGES_PER_ROUND: usize = 10;
@@ -103,6 +108,11 @@ impl Reconciler {
         if charge.seen != PaymentSeen::NotFound && payment.after(&charge.seen).is_some() {
             return self.observe(key, charge.seen, report);
         }
+        if charge.refunded_minor < refunded_minor(&details, key.number)
+            && self.came_back(line, key, &details, report)
+        {
+            return;
+        }
         if let Some((captured_minor, refunded_minor)) = difference(&details, key.number, payment, &charge) {
             let differs = ChargeFinding::Differs { gateway, charge, captured_minor, refunded_minor };
             report.unaccounted.push(differs);
@@ -111,14 +121,44 @@ impl Reconciler {
 
     /// The list says something new.
     fn observe(&self, key: GatewayKey, seen: PaymentSeen, report: &mut ReconcileReport) {
-        let news = News::Payment { attempt: key.number, seen };
-        match self.inner.office.observe(ObserveRequest { order: key.order, news }).wait() {
+        self.tell(key.order, News::Payment { attempt: key.number, seen }, report);
+    }
+
+    fn tell(&self, order: OrderId, news: News, report: &mut ReconcileReport) {
+        match self.inner.office.observe(ObserveRequest { order, news }).wait() {
             Ok(_) => {
                 report.observed += 1;
-                self.inner.start(key.order, Join::default());
+                self.inner.start(order, Join::default());
             }
-            Err(error) => report.errors.push(format!("{}: {error}", key.order)),
+            Err(error) => report.errors.push(format!("{order}: {error}")),
         }
+    }
+
+    /// Less went back than the order believes. Nothing is due about a refund that went through: it is looked up again here. Whether one has
+    /// come back.
+    fn came_back(
+        &self,
+        line: &Line,
+        payment: GatewayKey,
+        details: &OrderDetails,
+        report: &mut ReconcileReport,
+    ) -> bool {
+        let begun = (payment.number as usize).checked_sub(1).and_then(|at| details.payments.get(at));
+        let since = begun.map_or(UtcMs(0), |payment| payment.started_at);
+        let mut any = false;
+        for (refund, number) in details.refunds.iter().zip(1..) {
+            let ours = refund.attempt == payment.number && refund.state == RefundState::Succeeded;
+            let Some(tries) = refund.through.filter(|_| ours) else { continue };
+            let key = GatewayKey { tries, ..GatewayKey::new(payment.order, GatewayAction::Refund, number) };
+            let paid = begun.and_then(|payment| known(&payment.reference));
+            let call = LookUp { key, reference: None, payment: paid, since };
+            let found = self.ask(line, |gateway, reply| gateway.look_up_refund(call, reply));
+            if let Answer::Yes(seen @ RefundSeen::Failed { .. }) = found {
+                self.tell(key.order, News::Refund { refund: number, tries, seen }, report);
+                any = true;
+            }
+        }
+        any
     }
 
     /// Money that bears our key and that nobody here wants.
@@ -151,6 +191,13 @@ impl Reconciler {
     }
 }
 
+/// What the order says went back of an attempt.
+fn refunded_minor(details: &OrderDetails, attempt: u32) -> i64 {
+    let back =
+        |refund: &&crate::order::Refund| refund.attempt == attempt && refund.state == RefundState::Succeeded;
+    details.refunds.iter().filter(back).map(|refund| refund.amount_minor).sum()
+}
+
 /// What the order says was captured and went back, if the gateway says otherwise and no call under way explains it.
 fn difference(
     details: &OrderDetails,
@@ -158,14 +205,11 @@ fn difference(
     payment: &Payment,
     charge: &ListedCharge,
 ) -> Option<(i64, i64)> {
-    let mut refunded_minor = 0;
-    for refund in details.refunds.iter().filter(|refund| refund.attempt == attempt) {
-        match refund.state {
-            RefundState::Succeeded => refunded_minor += refund.amount_minor,
-            RefundState::Stuck => {}
-            RefundState::Requested | RefundState::Submitted => return None,
-        }
+    let under_way = |state| matches!(state, RefundState::Requested | RefundState::Submitted);
+    if details.refunds.iter().any(|refund| refund.attempt == attempt && under_way(refund.state)) {
+        return None;
     }
+    let refunded_minor = refunded_minor(details, attempt);
     // What a lost dispute took went past the gateway's list, or not: gateways differ.
     if details.disputed_minor > 0 || payment.is_unresolved() {
         return None;

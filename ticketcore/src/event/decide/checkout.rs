@@ -1,5 +1,6 @@
 //! Orders that a gateway pays: opening them, beginning a payment, what staff decides before they are confirmed.
 
+use super::dispute::Disputed;
 use super::{Decide, Decided, Instead};
 use crate::answer::{Reply, Stepped};
 use crate::command::CommandKey;
@@ -121,10 +122,14 @@ impl Decide<'_, '_> {
             }
             StaffAction::Refund(what) => self.refund(number, by, what),
             StaffAction::RetryRefund { refund } => self.retry_refund(number, by, *refund),
-            StaffAction::OpenDispute { attempt, reference } => {
-                self.open_dispute(number, by, *attempt, reference)
+            StaffAction::OpenDispute { attempt, reference, amount_minor } => {
+                let said = Disputed { attempt: *attempt, reference, amount_minor: *amount_minor };
+                self.open_dispute(number, by, &said)
             }
-            StaffAction::CloseDispute { won } => self.close_dispute(number, by, *won),
+            StaffAction::CloseDispute { attempt, reference, amount_minor, won } => {
+                let said = Disputed { attempt: *attempt, reference, amount_minor: *amount_minor };
+                self.close_dispute(number, by, &said, *won)
+            }
         }
     }
 

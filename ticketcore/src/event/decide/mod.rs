@@ -4,6 +4,7 @@
 mod basket;
 mod beside;
 mod checkout;
+mod dispute;
 mod hold;
 mod known;
 mod late;

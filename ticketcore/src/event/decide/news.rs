@@ -121,12 +121,10 @@ impl Decide<'_, '_> {
         let order = self.any_order(number)?;
         let at = (refund as usize).checked_sub(1);
         let known = at.and_then(|at| order.refunds().get(at)).ok_or(Refusal::UnknownRefund { refund })?;
-        // All but the money itself is about one try: an older one has been counted, and the newer one is on its way.
-        let old = known.tries != tries && !matches!(seen, RefundSeen::Succeeded { .. });
-        if old || !known.clone().observe(seen, self.now) {
+        if !known.clone().observe(tries, seen, self.now) {
             return Err(self.as_it_stands(number, order));
         }
-        let step = OrderStep::RefundObserved { refund, seen: seen.clone() };
+        let step = OrderStep::RefundTryObserved { refund, tries, seen: seen.clone() };
         self.step(number, order, None, step, UtcMs::NEVER)
     }
 

@@ -1,13 +1,13 @@
-//! Orders that have been sold: refunds, disputes, new holders, exchanges, the door.
+//! Orders that have been sold: refunds, new holders, exchanges, the door.
 
 use super::{Decide, Decided, Instead};
 use crate::command::CommandKey;
-use crate::fact::{Keyed, Lines, OrderStep};
+use crate::fact::{Keyed, OrderStep};
 use crate::id::{HoldNumber, UserId};
 use crate::limits::{REFUNDS_PER_ORDER_MAX, within};
 use crate::order::{
     EndReason, OrderRecord, OrderState, PaymentState, RedeemRequest, RefundWhat, StepKind, TicketStatus,
-    TransferRequest, Way, Word,
+    TransferRequest, Way,
 };
 use crate::refusal::{NotAdmitted, Refusal};
 use crate::sale::Activity;
@@ -28,7 +28,9 @@ impl Decide<'_, '_> {
         // Tickets go back with the money that bought them; what else came goes back by itself.
         let ours = |attempt: &u32| order.state != OrderState::Confirmed || order.pays(*attempt);
         let left = |attempt: &u32| ours(attempt) && order.left_minor(*attempt) > 0;
-        let attempt = (1..=last).rev().find(left).unwrap_or(0);
+        // Tickets whose money is gone already are still that money's.
+        let gone = if order.pays(last) { last } else { 0 };
+        let attempt = (1..=last).rev().find(left).unwrap_or(gone);
         let left_minor = order.left_minor(attempt);
         if order.pays(last) && order.payment(last).is_some_and(|p| p.state == PaymentState::Authorized) {
             return self.refund_uncaptured(number, by, what);
@@ -38,7 +40,7 @@ impl Decide<'_, '_> {
             RefundWhat::Tickets(tickets) => {
                 self.valid_tickets(order, tickets)?;
                 let worth = order.places_of(tickets).total_minor().unwrap_or(i64::MAX);
-                (tickets.clone(), if attempt == 0 { 0 } else { worth })
+                (tickets.clone(), if left_minor == 0 { 0 } else { worth })
             }
             RefundWhat::Amount(amount_minor) => (Vec::new(), *amount_minor),
         };
@@ -95,38 +97,6 @@ impl Decide<'_, '_> {
             return Err(self.as_it_stands(number, order));
         }
         self.step(number, order, by, OrderStep::RefundRetried { refund }, UtcMs::NEVER)
-    }
-
-    pub(super) fn open_dispute(
-        &mut self,
-        number: HoldNumber,
-        by: By,
-        attempt: u32,
-        reference: &Word,
-    ) -> Decided {
-        let order = self.any_order(number)?;
-        Self::legal(order, StepKind::DisputeOpened)?;
-        let payment = order.payment(attempt).ok_or(Refusal::UnknownPayment { attempt })?;
-        if payment.state != PaymentState::Captured {
-            return Err(Refusal::NotPaid { amount_minor: payment.amount_minor }.into());
-        }
-        if order.account.as_ref().is_some_and(|account| account.dispute.is_some()) {
-            return Err(self.as_it_stands(number, order));
-        }
-        let step = OrderStep::DisputeOpened { attempt, reference: reference.clone() };
-        self.step(number, order, by, step, UtcMs::NEVER)
-    }
-
-    pub(super) fn close_dispute(&mut self, number: HoldNumber, by: By, won: bool) -> Decided {
-        let order = self.any_order(number)?;
-        Self::legal(order, StepKind::DisputeClosed)?;
-        let dispute = order.account.as_ref().and_then(|account| account.dispute.as_ref());
-        let Some(&(attempt, _)) = dispute else { return Err(self.as_it_stands(number, order)) };
-        let back = if won || !order.pays(attempt) { Lines::default() } else { order.sold() };
-        let seats = back.seats.clone();
-        let fact = self.stepped(number, order, by, OrderStep::DisputeClosed { won, back })?;
-        self.scope.lock_lines(&seats);
-        Self::always(fact)
     }
 
     pub(super) fn transfer(&mut self, request: &TransferRequest, keyed: Option<CommandKey<'_>>) -> Decided {

@@ -38,6 +38,8 @@ pub(super) enum Job {
     Lapse(u64),
     /// A refund is through.
     RefundDone(u64),
+    /// A refund that was through could not be delivered.
+    RefundBack(u64),
     /// An answer is out.
     Tell(Tell),
 }
@@ -122,6 +124,7 @@ impl Bank {
                 Job::Resolve(number) => self.resolve(now, number),
                 Job::Lapse(number) => self.lapse(now, number),
                 Job::RefundDone(number) => self.refund_done(now, number),
+                Job::RefundBack(number) => self.refund_back(now, number),
             }
         }
         self.known.forget(now, self.options.key_retention_ms);

@@ -283,9 +283,25 @@ impl Bank {
                 self.later(now.plus_ms(ms), Job::RefundDone(refund));
                 RefundSeen::Submitted { reference: name }
             }
-            _ => RefundSeen::Succeeded { reference: name },
+            script => {
+                if let Some(ms) = self.bounces(script, call.key, failed) {
+                    self.later(now.plus_ms(ms), Job::RefundBack(refund));
+                }
+                RefundSeen::Succeeded { reference: name }
+            }
         };
         self.keep_refund(now, call, number, refund, seen)
+    }
+
+    /// After how long a refund that goes through comes back, if it does.
+    fn bounces(&self, script: Script, key: GatewayKey, failed: u32) -> Option<u64> {
+        match script {
+            Script::RefundBounces { ms } if failed == 0 => Some(ms),
+            _ if self.chance().hits(self.faults.refund_bounces_pct, &("refund bounces", key)) => {
+                Some(self.faults.late_ms)
+            }
+            _ => None,
+        }
     }
 
     fn keep_refund(
@@ -323,6 +339,18 @@ impl Bank {
             payment.refunding_minor -= amount.minor;
         }
         self.ledger.enter(now, of, Some(key), Entered::Refunded, amount);
+        self.notify_refund(number);
+    }
+
+    /// What went through comes back: the payer's account is not there any more.
+    pub(super) fn refund_back(&mut self, now: UtcMs, number: u64) {
+        let Some(refund) = self.refunds.get_mut(&number) else { return };
+        refund.seen = RefundSeen::Failed { code: Word::cut("returned"), retry: true };
+        let (of, amount) = (refund.payment, refund.amount);
+        if let Some(payment) = self.payments.get_mut(&of) {
+            payment.refunds_failed += 1;
+        }
+        self.ledger.enter(now, of, None, Entered::CameBack, amount);
         self.notify_refund(number);
     }
 

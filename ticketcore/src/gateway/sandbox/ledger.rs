@@ -24,6 +24,8 @@ pub enum Entered {
     Voided,
     /// So much of what was taken was given back.
     Refunded,
+    /// So much of what was given back came back: it could not be delivered.
+    CameBack,
     /// So much was asked for and never may be: beyond what there is, or under a used key. No money moved.
     Refused {
         /// Why.
@@ -40,7 +42,7 @@ pub struct Entry {
     pub at: UtcMs,
     /// The number of the charge; 0 if a refused call found none.
     pub charge: u64,
-    /// The key of the call. `None` for charges that nobody asked for through this gateway, and for what lapsed.
+    /// The key of the call. `None` for charges that nobody asked for through this gateway, and for what lapsed or came back.
     pub key: Option<GatewayKey>,
     /// What.
     pub entered: Entered,
@@ -63,7 +65,7 @@ pub struct Charge {
     pub captured_minor: i64,
     /// What of it was given back before it was taken, in minor units.
     pub voided_minor: i64,
-    /// What was given back after it was taken, in minor units.
+    /// What was given back after it was taken and has not come back, in minor units.
     pub refunded_minor: i64,
 }
 
@@ -90,7 +92,7 @@ pub struct Totals {
     pub captured_minor: i128,
     /// Given back, or lapsed, before it was taken.
     pub voided_minor: i128,
-    /// Given back after it was taken.
+    /// Given back after it was taken, and not come back.
     pub refunded_minor: i128,
     /// Reserved still.
     pub outstanding_minor: i128,
@@ -188,6 +190,7 @@ impl Ledger {
                 Entered::Captured => charge.captured_minor += amount,
                 Entered::Voided => charge.voided_minor += amount,
                 Entered::Refunded => charge.refunded_minor += amount,
+                Entered::CameBack => charge.refunded_minor -= amount,
                 Entered::Authorized | Entered::Refused { .. } => {}
             }
         }

@@ -21,6 +21,7 @@ pub(super) enum Script {
     RefundFails,
     RefundStuck,
     RefundPending { ms: u64 },
+    RefundBounces { ms: u64 },
 }
 
 /// A payment method: `name[:milliseconds][#card]`.
@@ -54,6 +55,7 @@ impl Method {
             "pm_refund_fails" => (Script::RefundFails, false),
             "pm_refund_stuck" => (Script::RefundStuck, false),
             "pm_refund_pending" => (Script::RefundPending { ms: late }, true),
+            "pm_refund_bounces" => (Script::RefundBounces { ms: late }, true),
             _ => return None,
         };
         (timed || ms.is_none()).then(|| Self { script, fingerprint: card.map(fingerprint) })

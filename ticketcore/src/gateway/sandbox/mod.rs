@@ -51,6 +51,7 @@ use crate::time::{Clock, UtcMs};
 /// | `pm_refund_fails` | the first two refunds fail and may be tried again |
 /// | `pm_refund_stuck` | refunds fail for good |
 /// | `pm_refund_pending[:ms]` | refunds are submitted, and through so much later |
+/// | `pm_refund_bounces[:ms]` | refunds go through and so much later fail all the same, until one has; then they go well |
 ///
 /// `#card` behind any of them is the payer's instrument: `pm_ok#7` and `pm_declined#7` have the same fingerprint.
 ///

@@ -18,6 +18,8 @@ pub struct SandboxFaults {
     pub slow_pct: u32,
     /// Refunds that fail and may be tried again.
     pub refund_fails_pct: u32,
+    /// Refunds that go through and come back after `late_ms`.
+    pub refund_bounces_pct: u32,
     /// How late is late, in milliseconds.
     pub late_ms: u64,
     /// How slow is slow, in milliseconds.
@@ -40,6 +42,7 @@ impl SandboxFaults {
         arrives_late_pct: 0,
         slow_pct: 0,
         refund_fails_pct: 0,
+        refund_bounces_pct: 0,
         late_ms: 60_000,
         slow_ms: 2_000,
         notify_twice: false,

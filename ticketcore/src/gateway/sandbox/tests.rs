@@ -292,6 +292,25 @@ fn captures_and_refunds_fail_as_the_method_says() {
 }
 
 #[test]
+fn a_refund_that_bounces_goes_through_and_comes_back_once() {
+    let desk = Desk::plain();
+    let reference = desk.authorized("pm_refund_bounces:50");
+    assert_eq!(kind(&desk.capture(0, &reference, 10_000)), "captured");
+    let through = desk.refund(1, &reference, 6_000);
+    assert!(matches!(through, Answer::Yes(RefundSeen::Succeeded { .. })));
+    assert_eq!((desk.look_up_refund(1), desk.totals()[3]), (through.clone(), 6_000));
+    desk.pass(50);
+    assert!(matches!(desk.look_up_refund(1), Answer::Yes(RefundSeen::Failed { retry: true, .. })));
+    assert_eq!((desk.refund(1, &reference, 6_000), desk.totals()[3]), (through, 0), "a key is answered once");
+    assert!(matches!(desk.refund_try(1, 1, &reference, 6_000), Answer::Yes(RefundSeen::Succeeded { .. })));
+    desk.pass(1_000);
+    assert_eq!(desk.totals()[3], 6_000, "and no more");
+    let told = desk.gateway.notifications();
+    let refunds = told.iter().filter(|told| matches!(told.seen, Seen::Refund(_))).count();
+    assert_eq!(refunds, 3, "{told:?}");
+}
+
+#[test]
 fn outages_and_ordered_faults() {
     let desk = Desk::plain();
     desk.gateway.set_outage(Some(Outage::Silent));

@@ -213,7 +213,7 @@ impl Books {
         ensure(!till.waits_for_review(), Invariant::I12OneOrder, || "nobody has looked at it".to_owned())?;
         let last = till.attempts.last();
         let paid = last.is_some_and(|last| match last.money {
-            Where::Taken => last.taken_minor == till.amount_minor,
+            Where::Taken => till.kept_minor() == till.amount_minor,
             Where::Reserved => !last.capture_refused,
             _ => false,
         });
@@ -238,7 +238,7 @@ impl Books {
             EndReason::WrongAmount => till
                 .attempts
                 .last()
-                .is_some_and(|last| last.money == Where::Taken && last.taken_minor != till.amount_minor),
+                .is_some_and(|last| last.money == Where::Taken && till.kept_minor() != till.amount_minor),
             EndReason::Rejected => till.waits_for_review(),
             EndReason::OverLimit => {
                 self.accounts.user(order.user).used().saturating_add(more) > limit

@@ -74,7 +74,7 @@ impl MoneySummary {
                 }
             }
         }
-        self.disputed_minor += till.lost.iter().map(|(_, minor)| minor).sum::<i64>();
+        self.disputed_minor += till.all_lost_minor();
     }
 }
 
@@ -118,7 +118,7 @@ impl Books {
                     Where::Reserved => live || serves && !asked_for,
                     Where::Taken => {
                         let nothing_left = till.left_minor(at) == 0;
-                        live || serves || nothing_left || till.dispute == Some(at)
+                        live || serves || nothing_left || till.in_dispute(at)
                     }
                 };
                 ensure(fine, Invariant::I7Money, || {

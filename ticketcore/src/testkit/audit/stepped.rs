@@ -85,10 +85,13 @@ impl Books {
             }
             OrderStep::RefundStarted { refund, attempt, amount_minor, tickets, back, reason } => {
                 self.money_for_tickets(number, *attempt, *amount_minor, back, *reason)?;
-                self.refund_started(number, (*refund, *attempt), *amount_minor, tickets, back)
+                self.refund_started(number, (*refund, *attempt, *reason), *amount_minor, tickets, back)
             }
             OrderStep::RefundObserved { refund, seen } => {
-                self.order_mut(number)?.till.observe_refund(*refund, seen)
+                self.order_mut(number)?.till.observe_refund(*refund, None, seen)
+            }
+            OrderStep::RefundTryObserved { refund, tries, seen } => {
+                self.order_mut(number)?.till.observe_refund(*refund, Some(*tries), seen)
             }
             OrderStep::RefundRetried { refund } => self.order_mut(number)?.till.retry_refund(*refund),
             OrderStep::Transferred { tickets, to } => {
@@ -99,16 +102,10 @@ impl Books {
                 self.by_its_user(stepped)?;
                 self.exchanged(number, tickets, back, taken)
             }
-            OrderStep::DisputeOpened { attempt, .. } => {
-                let order = self.with_tickets(number)?;
-                order.till.open_dispute(*attempt)?;
-                let serves = order.till.serves(*attempt);
-                if serves && order.till.terms.is_none_or(|terms| terms.rules.disputes_revoke) {
-                    order.tickets.dispute(true);
-                }
-                Ok(())
-            }
-            OrderStep::DisputeClosed { won, back } => self.dispute_closed(number, *won, back),
+            OrderStep::DisputeOpened { .. }
+            | OrderStep::DisputeClosed { .. }
+            | OrderStep::DisputeBegun { .. }
+            | OrderStep::DisputeEnded { .. } => self.dispute_stepped(number, &stepped.step),
             OrderStep::Redeemed { ticket, way, forced, .. } => {
                 self.allowed(Activity::Redeem)?;
                 self.with_tickets(number)?.tickets.redeem(*ticket, *way, *forced)
@@ -124,7 +121,7 @@ impl Books {
     }
 
     /// The order, with its tickets made if they were not yet.
-    fn with_tickets(&mut self, number: HoldNumber) -> Result<&mut AuditedOrder, Broken> {
+    pub fn with_tickets(&mut self, number: HoldNumber) -> Result<&mut AuditedOrder, Broken> {
         let order = self.order_mut(number)?;
         if order.tickets.is_empty() && order.state == OrderState::Confirmed {
             let (lines, user) = (order.lines.clone(), order.user);
@@ -134,7 +131,7 @@ impl Books {
     }
 
     /// Places of dead tickets go back on sale, and their owner owns fewer.
-    fn unsell(&mut self, number: HoldNumber, back: &Lines) -> Checked {
+    pub fn unsell(&mut self, number: HoldNumber, back: &Lines) -> Checked {
         let order = self.order_mut(number)?;
         let user = order.user;
         order.lines = order.tickets.sold();
@@ -176,12 +173,14 @@ impl Books {
     fn refund_started(
         &mut self,
         number: HoldNumber,
-        (refund, attempt): (u32, u32),
+        (refund, attempt, reason): (u32, u32, EndReason),
         amount_minor: i64,
         tickets: &[u32],
         back: &Lines,
     ) -> Checked {
-        ensure(refund as usize <= REFUNDS_PER_ORDER_MAX, Invariant::I7Money, || format!("refund {refund}"))?;
+        // The house's own are not counted.
+        let few = refund as usize <= REFUNDS_PER_ORDER_MAX || reason != EndReason::Asked;
+        ensure(few, Invariant::I7Money, || format!("refund {refund}"))?;
         let order = self.with_tickets(number)?;
         order.till.start_refund(refund, attempt, amount_minor, tickets.len())?;
         order.tickets.kill(tickets, back)?;
@@ -205,20 +204,6 @@ impl Books {
         order.lines = order.tickets.sold();
         self.sell_free(number, taken)?;
         self.accounts.add_user(user, 0, places(taken)?)
-    }
-
-    fn dispute_closed(&mut self, number: HoldNumber, won: bool, back: &Lines) -> Checked {
-        let order = self.with_tickets(number)?;
-        let serves = order.till.dispute.is_some_and(|attempt| order.till.serves(attempt));
-        order.till.close_dispute(won)?;
-        if won {
-            order.tickets.dispute(false);
-        }
-        if won || !serves {
-            return ensure(places(back)? == 0, Invariant::I2Conservation, || format!("{back:?} is free"));
-        }
-        order.tickets.kill_all(back)?;
-        if places(back)? == 0 { Ok(()) } else { self.unsell(number, back) }
     }
 
     /// A sale is undone only if its money can't be had, or nobody wants it.

@@ -1,6 +1,9 @@
 //! The money of one order, as its facts tell it: payment attempts, refunds, disputes. The auditor's own books.
 
+use std::collections::BTreeSet;
+
 use super::books::{Broken, Checked, ensure};
+use super::quarrel::Quarrel;
 use crate::invariant::Invariant;
 use crate::limits::REFUND_TRIES_MAX;
 use crate::order::{Identity, PaymentSeen, RefundSeen, Terms};
@@ -44,6 +47,10 @@ pub(super) struct Back {
     pub amount_minor: i64,
     pub stage: Stage,
     tries: u32,
+    /// The try that is through.
+    through: Option<u32>,
+    /// Tries that were through, and are not any more.
+    undone: BTreeSet<u32>,
 }
 
 /// Where a refund stands.
@@ -67,13 +74,11 @@ pub(super) struct Till {
     pub capture_requested: bool,
     /// It was paid elsewhere: no money of any attempt is owed to it.
     pub outside: bool,
-    /// The attempt whose money is disputed.
-    pub dispute: Option<u32>,
-    /// What lost disputes took of each attempt.
-    pub lost: Vec<(u32, i64)>,
+    /// Every dispute there has been.
+    pub(super) quarrels: Vec<Quarrel>,
 }
 
-fn money<T>(what: impl Into<String>) -> Result<T, Broken> {
+pub(super) fn money<T>(what: impl Into<String>) -> Result<T, Broken> {
     Err((Invariant::I7Money, what.into()))
 }
 
@@ -177,8 +182,7 @@ impl Till {
         let taken = self.attempt(number).map_or(0, |attempt| attempt.taken_minor);
         let of = |attempt: u32| attempt == number;
         let back: i64 = self.backs.iter().filter(|b| of(b.attempt)).map(|b| b.amount_minor).sum();
-        let lost: i64 = self.lost.iter().filter(|(attempt, _)| of(*attempt)).map(|(_, minor)| minor).sum();
-        taken - back - lost
+        taken - back - self.lost_minor(number)
     }
 
     /// Begins a refund.
@@ -193,7 +197,8 @@ impl Till {
         })?;
         ensure(amount_minor > 0 || tickets > 0, Invariant::I7Money, || "a refund of nothing".to_owned())?;
         let stage = if amount_minor == 0 { Stage::Through } else { Stage::Wanted };
-        self.backs.push(Back { attempt, amount_minor, stage, tries: 0 });
+        let (through, undone) = (None, BTreeSet::new());
+        self.backs.push(Back { attempt, amount_minor, stage, tries: 0, through, undone });
         Ok(())
     }
 
@@ -202,24 +207,41 @@ impl Till {
         at.ok_or_else(|| (Invariant::I7Money, format!("there is no refund {number}")))
     }
 
-    /// Takes what a gateway said of a refund.
-    pub fn observe_refund(&mut self, number: u32, seen: &RefundSeen) -> Checked {
+    /// Takes what a gateway said of a try of a refund; of the latest, if it is not said of which. Money that went back may come back, once for
+    /// each try: then it is tried again, or stuck.
+    pub fn observe_refund(&mut self, number: u32, of: Option<u32>, seen: &RefundSeen) -> Checked {
         use Stage as S;
         let back = self.back_mut(number)?;
+        let of = of.unwrap_or(back.tries);
+        let there = of <= back.tries;
+        ensure(there, Invariant::I7Money, || format!("refund {number} was tried {} times", back.tries))?;
+        let latest = of == back.tries;
         let under_way = matches!(back.stage, S::Wanted | S::Submitted);
+        let came_back = back.stage == S::Through && back.through == Some(of);
         let next = match seen {
-            RefundSeen::Submitted { .. } => (back.stage == S::Wanted).then_some(S::Submitted),
-            RefundSeen::Succeeded { .. } => (back.stage != S::Through).then_some(S::Through),
+            RefundSeen::Submitted { .. } => (back.stage == S::Wanted && latest).then_some(S::Submitted),
+            RefundSeen::Succeeded { .. } => {
+                (back.stage != S::Through && !back.undone.contains(&of)).then_some(S::Through)
+            }
+            // A newer try, if there is one, has its own answer.
+            RefundSeen::Failed { .. } if came_back && !latest => Some(S::Wanted),
             RefundSeen::Failed { retry, .. } => {
-                back.tries += 1;
-                let again = *retry && back.tries < REFUND_TRIES_MAX;
-                under_way.then_some(if again { S::Wanted } else { S::Stuck })
+                let again = *retry && back.tries + 1 < REFUND_TRIES_MAX;
+                let fails = under_way && latest || came_back;
+                fails.then_some(if again { S::Wanted } else { S::Stuck })
             }
             RefundSeen::NotFound => None,
         };
         let Some(next) = next else {
-            return money(format!("refund {number} is {:?} and becomes {seen:?}", back.stage));
+            return money(format!("refund {number} is {:?} and try {of} becomes {seen:?}", back.stage));
         };
+        if came_back {
+            back.undone.insert(of);
+        }
+        if latest && matches!(seen, RefundSeen::Failed { .. }) {
+            back.tries += 1;
+        }
+        back.through = (next == S::Through).then_some(of);
         back.stage = next;
         Ok(())
     }
@@ -231,25 +253,6 @@ impl Till {
             format!("refund {number} is {:?}, not stuck", back.stage)
         })?;
         back.stage = Stage::Wanted;
-        Ok(())
-    }
-
-    /// Somebody disputes an attempt.
-    pub fn open_dispute(&mut self, number: u32) -> Checked {
-        ensure(self.dispute.is_none(), Invariant::I7Money, || "a dispute is open".to_owned())?;
-        let taken = self.attempt(number)?.money == Where::Taken;
-        ensure(taken, Invariant::I7Money, || format!("attempt {number} took no money to dispute"))?;
-        self.dispute = Some(number);
-        Ok(())
-    }
-
-    /// A dispute is over. What is left of a lost one is gone.
-    pub fn close_dispute(&mut self, won: bool) -> Checked {
-        let Some(number) = self.dispute.take() else { return money("no dispute is open") };
-        if !won {
-            let left = self.left_minor(number);
-            self.lost.push((number, left));
-        }
         Ok(())
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Bank {
     said: BTreeSet<(HoldNumber, String)>,
     /// What was said, to be said again late and out of order.
     pub news: Vec<(OrderId, News)>,
+    /// Tries of refunds that were said to have gone through. Some come back.
+    pub through: BTreeSet<GatewayKey>,
     /// When each intent was seen to be durable, by the right clock.
     since: BTreeMap<Intent, UtcMs>,
     /// Facts looked at.
@@ -62,6 +64,8 @@ impl Bank {
             slow_ms: 1 + rng.below(60_000),
             notify_twice: rng.chance(50),
             notify_shuffled: rng.chance(50),
+            // Where many fail at once, many fail later, too.
+            refund_bounces_pct: 2 * faults.refund_fails_pct,
             ..faults
         };
         let options = SandboxOptions {
@@ -72,8 +76,9 @@ impl Bank {
             ..SandboxOptions::default()
         };
         let gateway = SandboxGateway::new(options, Arc::new(clock.clone()));
-        let (said, since) = Default::default();
-        Self { clock, gateway, event, key_retention_ms, hasty, said, news: Vec::new(), since, facts: 0 }
+        let (said, since, through) = Default::default();
+        let news = Vec::new();
+        Self { clock, gateway, event, key_retention_ms, hasty, said, news, through, since, facts: 0 }
     }
 
     /// Time goes on; everything that happens by itself happens in its time.
@@ -140,22 +145,25 @@ impl Bank {
         answer
     }
 
-    /// Notes what was said of a refund, and passes it on.
+    /// Notes what was said of a try of a refund, and passes it on.
     pub fn hears_refund(&mut self, key: GatewayKey, answer: Answer<RefundSeen>) -> Answer<RefundSeen> {
         let (number, refund, tries) = (key.order.number, key.number, key.tries);
         match &answer {
             Answer::Yes(RefundSeen::NotFound) => {
                 let seen = RefundSeen::Failed { code: Word::cut("not_found"), retry: true };
-                self.say(number, format!("refund {refund}: {seen:?}"));
+                self.say(number, format!("refund {refund}.{tries}: {seen:?}"));
             }
             Answer::Yes(seen) => {
-                self.say(number, format!("refund {refund}: {seen:?}"));
+                self.say(number, format!("refund {refund}.{tries}: {seen:?}"));
+                if let RefundSeen::Succeeded { .. } = seen {
+                    self.through.insert(key);
+                }
                 let news = News::Refund { refund, tries, seen: seen.clone() };
                 self.news.push((key.order, news));
             }
             Answer::No { code, retry_may_help: false } => {
                 let seen = RefundSeen::Failed { code: code.clone(), retry: false };
-                self.say(number, format!("refund {refund}: {seen:?}"));
+                self.say(number, format!("refund {refund}.{tries}: {seen:?}"));
             }
             Answer::No { .. } | Answer::Unknown { .. } => {}
         }
@@ -185,13 +193,12 @@ impl Bank {
                     Some(format!("payment {attempt}: {seen:?}"))
                 }
                 OrderStep::CaptureRefused { attempt, code } => Some(format!("capture {attempt}: {code:?}")),
-                OrderStep::RefundObserved { refund, seen } => {
+                OrderStep::RefundTryObserved { refund, tries, seen } => {
                     if let RefundSeen::Failed { .. } = seen {
-                        let tried = |at: &Intent| (at.0, at.1, at.2) == (number, true, *refund);
-                        let tries = self.since.keys().filter(|at| tried(at)).count();
-                        self.since.insert((number, true, *refund, u32::try_from(tries).unwrap_or(0)), now);
+                        // The intent of the next try, unless there was one already.
+                        self.since.entry((number, true, *refund, tries + 1)).or_insert(now);
                     }
-                    Some(format!("refund {refund}: {seen:?}"))
+                    Some(format!("refund {refund}.{tries}: {seen:?}"))
                 }
                 _ => None,
             };

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::expected::order_of;
 use super::tally::Tally;
+use super::twists::Twists;
 use crate::fact::{Fact, HoldEnd, LeftWhy, Lines, OrderStep, Stamp};
 use crate::id::{EventId, HoldNumber, Revision};
 use crate::invariant::{Invariant, Violation};
@@ -25,6 +26,7 @@ pub(super) struct History {
     unclaimed: BTreeSet<Revision>,
     /// What was observed of payments.
     known: BTreeSet<(HoldNumber, u32, String)>,
+    twists: Twists,
 }
 
 impl History {
@@ -37,6 +39,7 @@ impl History {
             auditor: Auditor::new(),
             unclaimed: BTreeSet::new(),
             known: BTreeSet::new(),
+            twists: Twists::default(),
         }
     }
 
@@ -54,6 +57,7 @@ impl History {
             let before = about.and_then(|number| self.auditor.order_state(number));
             self.auditor.fact(stamp, &fact)?;
             self.note_money(&fact, before, tally);
+            self.twists.note(&fact, tally);
             self.note_waiting(&fact, tally);
             self.add(stamp, fact)?;
         }

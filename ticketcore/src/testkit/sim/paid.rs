@@ -137,6 +137,10 @@ impl World {
             self.check_time(at, before)?;
         }
         self.follow()?;
+        if let (None, Some(after)) = (before, after) {
+            // It opened the event. What time it sees there may be that of a fact which is not durable for long yet.
+            self.check_time(at, after)?;
+        }
         if let Some(still) = self.take_paid(sent, handle)? {
             self.paid.push(still);
         }
@@ -284,9 +288,10 @@ fn is_news(request: &ObserveRequest, order: HoldNumber, step: &OrderStep) -> boo
                 News::CaptureRefused { attempt, code },
                 OrderStep::CaptureRefused { attempt: at, code: logged },
             ) => (attempt, code) == (at, logged),
-            (News::Refund { refund, seen, .. }, OrderStep::RefundObserved { refund: at, seen: logged }) => {
-                (refund, seen) == (at, logged)
-            }
+            (
+                News::Refund { refund, tries, seen },
+                OrderStep::RefundTryObserved { refund: at, tries: of, seen: logged },
+            ) => (refund, tries, seen) == (at, of, logged),
             (News::Drop(reason), OrderStep::Dropped { reason: logged, .. }) => reason == logged,
             (News::SettleLate, OrderStep::LateConfirmed { .. } | OrderStep::LateRefused { .. }) => true,
             (
@@ -313,10 +318,14 @@ fn is_done(action: &StaffAction, step: &OrderStep) -> bool {
             refund == logged
         }
         (
-            StaffAction::OpenDispute { attempt, reference },
-            OrderStep::DisputeOpened { attempt: at, reference: logged },
-        ) => (attempt, reference) == (at, logged),
-        (StaffAction::CloseDispute { won }, OrderStep::DisputeClosed { won: logged, .. }) => won == logged,
+            StaffAction::OpenDispute { attempt, reference, amount_minor },
+            OrderStep::DisputeBegun { attempt: at, reference: logged, amount_minor: disputed },
+        ) => (attempt, reference) == (at, logged) && disputed <= amount_minor,
+        // Of which attempt it is, is known since it was opened.
+        (
+            StaffAction::CloseDispute { reference, amount_minor, won, .. },
+            OrderStep::DisputeEnded { reference: logged, amount_minor: disputed, won: so, .. },
+        ) => (reference, won) == (logged, so) && disputed <= amount_minor,
         _ => false,
     }
 }

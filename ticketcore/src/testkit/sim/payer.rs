@@ -1,5 +1,6 @@
 //! What buyers, staff, doormen and the gateway's own people do about orders that a gateway pays.
 
+use super::disputes::Said;
 use super::paid::PaidCommand;
 use super::venue::between;
 use super::world::World;
@@ -227,8 +228,8 @@ impl World {
                 }
                 None => (&paid, StaffAction::RetryRefund { refund: attempt }),
             },
-            19..=22 => (&paid, StaffAction::OpenDispute { attempt, reference: Word::cut("dp_1") }),
-            _ => (&paid, StaffAction::CloseDispute { won: self.rng.chance(50) }),
+            19..=22 => (&paid, Said::new(attempt, self.payers.serial).begun()),
+            _ => (&paid, Said::new(attempt, self.payers.serial).over(self.rng.chance(50))),
         };
         let (order, _) = self.some_paid(states);
         StaffOrderRequest { order, by: UserId::from(1_000), key: None, action }
@@ -354,34 +355,6 @@ impl World {
             self.bank.gateway.capture(Capture { key, reference, amount }, Reply::new(|_unheard| ()));
         } else {
             self.bank.gateway.void(Void { key, reference: Some(reference) }, Reply::new(|_unheard| ()));
-        }
-    }
-
-    /// A reconciler goes through the gateway's list and tells each order what became of its payment.
-    pub fn reconcile(&mut self, at: usize) -> Result<(), Violation> {
-        let mut after = None;
-        loop {
-            let (reply, answered) = Reply::pair();
-            self.bank.gateway.charges(after, reply);
-            let Some(page) = answered.wait().yes() else { return Ok(()) };
-            for charge in page.charges {
-                let Some(key) = charge.key else { continue };
-                let known = self.history.is_known(key.order.number, key.number, &charge.seen);
-                if known {
-                    continue;
-                }
-                let heard = self.bank.hears(key, crate::gateway::Answer::Yes(charge.seen));
-                if let Some(seen) = heard.yes() {
-                    let news = News::Payment { attempt: key.number, seen };
-                    self.tally.news(&news);
-                    let request = ObserveRequest { order: key.order, news };
-                    self.send_paid(at, PaidCommand::Observe(request))?;
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(());
-            }
         }
     }
 }

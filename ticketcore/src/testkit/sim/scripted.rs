@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Tally;
 use super::history::{History, violation};
+use super::{Tally, reversals};
 use crate::answer::CommandError;
 use crate::id::{HoldId, OrderId, Revision, SeatIndex, UserId};
 use crate::invariant::{Invariant, Violation};
@@ -17,9 +17,9 @@ use crate::store::MemoryStore;
 use crate::testkit::audit::LedgerRow;
 use crate::testkit::{ADULT, SmallSale};
 
-type Walked<T = ()> = Result<T, Violation>;
+pub(super) type Walked<T = ()> = Result<T, Violation>;
 
-const PRICE: i64 = 5_000;
+pub(super) const PRICE: i64 = 5_000;
 
 /// Walks every such path.
 ///
@@ -27,7 +27,7 @@ const PRICE: i64 = 5_000;
 /// The invariant that a step on the way breaks; [`Invariant::I7Money`] if one can't be taken, or the money does not come right.
 pub fn rare_money() -> Result<Tally, Violation> {
     let mut tally = Tally::default();
-    let walks = [
+    let walks: [fn() -> Walked<Tally>; 14] = [
         wrong_amount,
         money_of_an_expired_order,
         late_news_of_an_open_order,
@@ -43,21 +43,21 @@ pub fn rare_money() -> Result<Tally, Violation> {
         authorized_after_all,
         exchanged_and_refunded,
     ];
-    for walk in walks {
+    for walk in walks.into_iter().chain(reversals::WALKS) {
         tally.merge(&walk()?);
     }
     Ok(tally)
 }
 
 /// One order of one seat.
-struct Walk {
-    sale: SmallSale,
-    order: OrderId,
+pub(super) struct Walk {
+    pub sale: SmallSale,
+    pub order: OrderId,
     tally: Tally,
 }
 
 impl Walk {
-    fn begin(review: bool) -> Walked<Self> {
+    pub fn begin(review: bool) -> Walked<Self> {
         Self::begin_as(|request| request.review = review)
     }
 
@@ -73,32 +73,42 @@ impl Walk {
         Ok(Self { sale, order: hold.order(), tally: Tally::default() })
     }
 
-    fn pay(&self) -> Walked {
+    pub fn pay(&self) -> Walked {
         let (gateway, method) = (Word::cut("external"), Word::cut("card"));
         let request = PayRequest { order: self.order, user: UserId::from(1), key: None, gateway, method };
         took(self.sale.office.pay(request).wait()).map(|_| ())
     }
 
-    fn tell(&mut self, news: News) -> Walked {
+    pub fn tell(&mut self, news: News) -> Walked {
         self.tally.news(&news);
         took(self.sale.office.observe(ObserveRequest { order: self.order, news }).wait()).map(|_| ())
     }
 
-    fn seen(&mut self, attempt: u32, seen: PaymentSeen) -> Walked {
+    pub fn seen(&mut self, attempt: u32, seen: PaymentSeen) -> Walked {
         self.tell(News::Payment { attempt, seen })
     }
 
-    fn staff(&self, action: StaffAction) -> Walked {
+    /// The first attempt's money is disputed.
+    pub fn dispute(&self, name: &str, amount_minor: i64) -> Walked {
+        self.staff(StaffAction::OpenDispute { attempt: 1, reference: Word::cut(name), amount_minor })
+    }
+
+    /// A dispute of it is over.
+    pub fn settle(&self, name: &str, amount_minor: i64, won: bool) -> Walked {
+        self.staff(StaffAction::CloseDispute { attempt: 1, reference: Word::cut(name), amount_minor, won })
+    }
+
+    pub fn staff(&self, action: StaffAction) -> Walked {
         let request = StaffOrderRequest { order: self.order, by: UserId::from(9), key: None, action };
         took(self.sale.office.staff_order(request).wait()).map(|_| ())
     }
 
-    fn expire(&self) {
+    pub fn expire(&self) {
         self.sale.clock.advance(3 * 3_600_000);
         self.sale.office.maintain();
     }
 
-    fn call_off(&self) -> Walked {
+    pub fn call_off(&self) -> Walked {
         took(self.sale.office.set_sale_state(self.sale.event, SaleState::Cancelled).wait()).map(|_| ())
     }
 
@@ -110,7 +120,7 @@ impl Walk {
     }
 
     /// Does what is due until nothing is. Refunds go well.
-    fn go_on(&mut self) -> Walked {
+    pub fn go_on(&mut self) -> Walked {
         while let Some(effect) = self.due()? {
             self.tell(match effect {
                 Effect::Confirm => News::Confirm,
@@ -127,7 +137,7 @@ impl Walk {
     }
 
     /// The journal breaks nothing, and says of the money what the gateway's ledger says.
-    fn end(mut self, ledger: &[(u32, [i64; 4])]) -> Walked<Tally> {
+    pub fn end(mut self, ledger: &[(u32, [i64; 4])]) -> Walked<Tally> {
         let mut history = History::new(self.sale.event);
         history.follow(&*self.sale.store, &mut self.tally)?;
         history.recount()?;
@@ -149,11 +159,11 @@ fn broken(what: impl ToString) -> Violation {
     violation(Invariant::I7Money, Revision::ZERO, what)
 }
 
-fn took<T>(outcome: Result<T, CommandError>) -> Walked<T> {
+pub(super) fn took<T>(outcome: Result<T, CommandError>) -> Walked<T> {
     outcome.map_err(broken)
 }
 
-fn captured(amount_minor: i64) -> PaymentSeen {
+pub(super) fn captured(amount_minor: i64) -> PaymentSeen {
     PaymentSeen::Captured { reference: Word::cut("ch_1"), amount_minor, fingerprint: None }
 }
 
@@ -161,7 +171,7 @@ fn authorized() -> PaymentSeen {
     PaymentSeen::Authorized { reference: Word::cut("ch_1"), lapses_at: None, fingerprint: None }
 }
 
-fn succeeded() -> RefundSeen {
+pub(super) fn succeeded() -> RefundSeen {
     RefundSeen::Succeeded { reference: Word::cut("re_1") }
 }
 
@@ -183,8 +193,8 @@ fn money_of_an_expired_order() -> Walked<Tally> {
     walk.pay()?;
     walk.seen(1, captured(PRICE))?;
     walk.expire();
-    walk.staff(StaffAction::OpenDispute { attempt: 1, reference: Word::cut("dp_1") })?;
-    walk.staff(StaffAction::CloseDispute { won: true })?;
+    walk.dispute("dp_1", PRICE)?;
+    walk.settle("dp_1", PRICE, true)?;
     walk.tell(News::StartRefund { attempt: 1, reason: EndReason::Surplus })?;
     walk.seen(2, PaymentSeen::Declined { code: Word::cut("no") })?;
     walk.tell(News::StartRefund { attempt: 1, reason: EndReason::Surplus })?;
@@ -313,8 +323,8 @@ fn dispute_of_a_cancelled_order() -> Walked<Tally> {
     walk.seen(1, captured(PRICE))?;
     let request = CloseOrderRequest { order: walk.order, user: UserId::from(1), key: None };
     took(walk.sale.office.cancel_order(request).wait())?;
-    walk.staff(StaffAction::OpenDispute { attempt: 1, reference: Word::cut("dp_1") })?;
-    walk.staff(StaffAction::CloseDispute { won: false })?;
+    walk.dispute("dp_1", PRICE)?;
+    walk.settle("dp_1", PRICE, false)?;
     walk.go_on()?;
     walk.end(&[(1, [PRICE, PRICE, 0, 0])])
 }

@@ -72,6 +72,13 @@ const EVENTS: [&str; 40] = [
     "side record saved",
     "side record erased",
 ];
+/// Rare turns of money.
+const TWISTS: [&str; 4] = [
+    "refund came back",
+    "two disputes at once",
+    "dispute closed before it was opened",
+    "dispute lost, tickets left alone",
+];
 const STORES: [&str; 3] = ["memory", "memory, shared", "local"];
 const REPLAYS: [&str; 4] = ["hold", "order", "done", "waiting"];
 
@@ -186,6 +193,11 @@ impl Tally {
         self.add("event", event, 1);
     }
 
+    pub(super) fn twist(&mut self, twist: &'static str) {
+        debug_assert!(TWISTS.contains(&twist), "{twist}");
+        self.add("twist", twist, 1);
+    }
+
     /// Adds the counts of another run.
     pub fn merge(&mut self, other: &Tally) {
         for (name, count) in &other.counts {
@@ -213,7 +225,7 @@ pub enum Demand {
     Nothing,
     /// Every kind of answer, error, fact, fault, order and store there is, and every event of a run.
     AllButRefusals,
-    /// That, and every refusal, effect, thing a gateway says, transition of an order, and reason of an end.
+    /// That, and every refusal, effect, thing a gateway says, transition of an order, reason of an end, and rare turn of money.
     Everything,
 }
 
@@ -276,13 +288,14 @@ fn demanded(demand: Demand) -> Vec<String> {
     ];
     let transitions = transitions();
     let transitions: Vec<&str> = transitions.iter().map(String::as_str).collect();
-    let rare: [(&str, &[&str]); 6] = [
+    let rare: [(&str, &[&str]); 7] = [
         ("refusal", Refusal::CODES),
         ("effect", EFFECT_KINDS),
         ("payment seen", PAYMENT_KINDS),
         ("refund seen", REFUND_KINDS),
         ("reason", REASON_KINDS),
         ("transition", &transitions),
+        ("twist", &TWISTS),
     ];
     let lists = match demand {
         Demand::Nothing => Vec::new(),

@@ -222,6 +222,10 @@ impl World {
             self.check_time(at, before)?;
         }
         self.follow()?;
+        if let (None, Some(after)) = (before, after) {
+            // It opened the event. What time it sees there may be that of a fact which is not durable for long yet.
+            self.check_time(at, after)?;
+        }
         if let Some(still) = self.take(sent, handle, false)? {
             self.pending.push(still);
         }

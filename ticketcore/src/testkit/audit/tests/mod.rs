@@ -1,6 +1,7 @@
 //! Journals that break an invariant, each caught by its name at its last fact; and some that break none.
 
 mod checkout;
+mod disputes;
 mod holds;
 mod journal;
 mod money;

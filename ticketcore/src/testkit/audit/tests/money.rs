@@ -125,6 +125,18 @@ fn money_that_never_came_to_its_end_is_caught() {
         let violation = audited(make).settled().expect_err(what);
         assert_eq!(violation.invariant, Invariant::I7Money, "{what}: {violation}");
     }
+    let back = |seen| OrderStep::RefundTryObserved { refund: 1, tries: 0, seen };
+    let returned = audited(|j| {
+        let order = j.sold();
+        j.refund(order, 1, 1_000, &[], Lines::default());
+        let reference = Word::cut("re_1");
+        j.step(0, order, S::Confirmed, back(RefundSeen::Succeeded { reference }));
+        let code = Word::cut("returned");
+        j.step(0, order, S::Confirmed, back(RefundSeen::Failed { code, retry: true }));
+    });
+    assert!(returned.settled().is_err(), "it came back, and is to be sent again");
+    let money = returned.summary().money;
+    assert_eq!((money.refunded_minor, money.refunding_minor), (0, 1_000));
     let stuck = audited(|j| {
         let order = j.sold();
         j.refund(order, 1, 1_000, &[], Lines::default());

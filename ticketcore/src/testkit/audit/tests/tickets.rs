@@ -4,7 +4,7 @@ use super::journal::*;
 use crate::fact::{Lines, OrderStep};
 use crate::id::UserId;
 use crate::invariant::Invariant;
-use crate::order::{EndReason, OrderState, RefundSeen, Way, Word};
+use crate::order::{CaptureMode, EndReason, OrderState, PaymentSeen, RefundSeen, Way, Word};
 
 use Invariant as I;
 use OrderState as S;
@@ -14,7 +14,19 @@ fn redeem(j: &mut Journal, order: crate::HoldNumber, ticket: u32, way: Way, forc
 }
 
 fn succeeded() -> OrderStep {
-    OrderStep::RefundObserved { refund: 1, seen: RefundSeen::Succeeded { reference: Word::cut("re_1") } }
+    OrderStep::RefundObserved { refund: 1, seen: through() }
+}
+
+fn through() -> RefundSeen {
+    RefundSeen::Succeeded { reference: Word::cut("re_1") }
+}
+
+fn failed() -> RefundSeen {
+    RefundSeen::Failed { code: Word::cut("returned"), retry: true }
+}
+
+fn tried(tries: u32, seen: RefundSeen) -> OrderStep {
+    OrderStep::RefundTryObserved { refund: 1, tries, seen }
 }
 
 #[test]
@@ -72,6 +84,46 @@ fn refunds_that_break_an_invariant() {
             let order = j.sold();
             let step = OrderStep::Reversed { reason: EndReason::CaptureRefused, back: seats(&[0, 1]) };
             j.step(0, order, S::Cancelled, step);
+        }),
+        (I::I7Money, "another try of it than there is", |j| {
+            let order = j.sold();
+            j.refund(order, 1, 1_000, &[], Lines::default());
+            j.step(0, order, S::Confirmed, tried(1, through()));
+        }),
+        (I::I7Money, "back again although it was not through", |j| {
+            let order = j.sold();
+            j.refund(order, 1, 1_000, &[], Lines::default());
+            j.step(0, order, S::Confirmed, tried(0, failed())).step(
+                0,
+                order,
+                S::Confirmed,
+                tried(0, failed()),
+            );
+        }),
+        (I::I7Money, "through again by a try whose money came back", |j| {
+            let order = j.sold();
+            j.refund(order, 1, 1_000, &[], Lines::default());
+            for seen in [through(), failed(), through()] {
+                j.step(0, order, S::Confirmed, tried(0, seen));
+            }
+        }),
+        (I::I7Money, "what came back goes back as another refund, too", |j| {
+            let order = j.sold();
+            j.refund(order, 1, 1_500, &[], Lines::default());
+            j.step(0, order, S::Confirmed, tried(0, through())).step(
+                0,
+                order,
+                S::Confirmed,
+                tried(0, failed()),
+            );
+            j.refund(order, 2, 501, &[], Lines::default());
+        }),
+        (I::I7Money, "a refund of nothing fails", |j| {
+            let order = j.checkout(|checkout| checkout.terms.rules.capture = CaptureMode::Manual);
+            j.pay(0, order, 1).seen(order, S::Authorized, 1, authorized(), Some(HARD));
+            j.confirm(0, order, seats(&[0, 1])).seen(order, S::Confirmed, 1, PaymentSeen::Voided, None);
+            j.refund(order, 1, 0, &[0], seats(&[0]));
+            j.step(0, order, S::Confirmed, tried(0, failed()));
         }),
     ]);
 }

@@ -125,6 +125,9 @@ fn requests_that_could_be_read_in_two_ways_are_refused_or_end_the_connection() {
             "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
         ),
         format!(
+            "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n0\r\n\r\n{smuggled}"
+        ),
+        format!(
             "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n{smuggled}"
         ),
         format!("POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-length: +2\r\n\r\n{{}}{smuggled}"),
@@ -140,11 +143,15 @@ fn requests_that_could_be_read_in_two_ways_are_refused_or_end_the_connection() {
         stream.set_read_timeout(Some(Duration::from_millis(700))).unwrap();
         stream.write_all(form.as_bytes()).unwrap();
         let mut answer = Vec::new();
-        let _closed_or_late = stream.read_to_end(&mut answer);
+        let closed = stream.read_to_end(&mut answer).is_ok();
         let answer = String::from_utf8_lossy(&answer).into_owned();
-        // What was hidden behind the first request is never answered as a request of its own with success.
+        // What was hidden behind the first request is never answered. Where the standard lets the first be read in the one way
+        // (RFC 9112, section 6.3), the connection ends with it.
         assert!(answer.matches("HTTP/1.1 2").count() <= 1, "{form:?}\n{answer}");
-        assert!(!answer.contains("usr_"), "{form:?}\n{answer}");
+        let hides = form.contains(smuggled);
+        assert!(!hides || answer.matches("HTTP/1.1 ").count() <= 1, "{form:?}\n{answer}");
+        let done = hides && answer.starts_with("HTTP/1.1 2");
+        assert!(!done || closed && answer.contains("connection: close"), "{form:?}\n{answer}");
     }
     server.anybody().get("/healthz").ok(200);
 }

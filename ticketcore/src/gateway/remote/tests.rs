@@ -198,7 +198,7 @@ fn nonsense_ends_a_connection_and_harms_nobody() {
         assert!(server.serve(nonsense, io::sink()).is_err(), "{nonsense:?}");
     }
     assert_eq!(server.serve(&[9u8, 0, 0][..], io::sink()).unwrap(), 0, "cut short is an end");
-    let hello = wire::Hello { version: 2, name: String::new(), key_retention_ms: 0 };
+    let hello = wire::Hello { version: wire::VERSION + 1, name: String::new(), key_retention_ms: 0 };
     let greeting = io::Cursor::new(wire::encode(&hello).unwrap());
     let refused = SandboxClient::connect(greeting, io::sink()).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::InvalidData);

@@ -370,3 +370,24 @@ fn a_quota_with_room_again_gives_those_who_wait_for_another_category_their_turn(
     assert_eq!(seats(&state(&sale, 10).0[0]), [0, 1], "who waits goes first");
     agree(&sale);
 }
+
+/// Seats 0, 1, 3 and 4 of a row are cheap. With 0 and 4 taken, 2 alone would leave 1 and 3 single; when they come back it would not.
+#[test]
+fn seats_that_come_back_beside_others_give_those_who_wait_for_these_their_turn() {
+    let mut definition = definition();
+    definition.rules.orphan_rule = true;
+    definition.sections[0].rows = SmallSale::definition(1, 5, 0).sections[0].rows.clone();
+    for at in [0, 1, 3, 4] {
+        definition.sections[0].rows[0].seats[at].category = CHEAP;
+    }
+    let sale = open(&definition);
+    let beside = sale.hold(1, &[0, 4]).wait().unwrap();
+    join(&sale, 10, wish(1, Some(CategoryIndex(0)))).wait().unwrap();
+    // What is due since he joined has been looked at: nothing fits.
+    while sale.office.maintain().more {}
+    assert_eq!(state(&sale, 10).0.len(), 0);
+    give_back(&sale, &beside);
+    assert!(refused(sale.hold(2, &[2]).wait()).code() == "seats_unavailable", "who waits goes first");
+    assert_eq!(seats(&state(&sale, 10).0[0]), [2]);
+    agree(&sale);
+}

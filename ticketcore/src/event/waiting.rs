@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
+use super::decide::ORPHAN_MARGIN;
 use super::touched::each_quota;
 use crate::fact::Lines;
-use crate::id::{CategoryIndex, Revision, UserId};
+use crate::id::{CategoryIndex, Revision, SeatIndex, UserId};
 use crate::manifest::Manifest;
 use crate::order::Identity;
 use crate::sync::Mutex;
@@ -70,9 +71,13 @@ pub(crate) fn categories_of(manifest: &Manifest, lines: &Lines) -> u64 {
     seats.chain(areas).fold(0, |all, one| all | one)
 }
 
-/// The categories in which there may be more once these places are free: their own, and those of every quota that has more room then.
+/// The categories in which there may be more once these places are free: their own, those of every quota that has more room then, and under
+/// the orphan rule those of the seats around: what would have left a single seat there may be had then.
 pub(crate) fn categories_opened_by(manifest: &Manifest, lines: &Lines) -> u64 {
     let mut opened = categories_of(manifest, lines);
+    if manifest.rules().orphan_rule {
+        opened = lines.seats.iter().fold(opened, |all, line| all | categories_around(manifest, line.seat));
+    }
     each_quota(manifest, lines, |quota, _| {
         let categories = &manifest.quotas()[quota.at()].categories;
         let bits = categories.iter().fold(0, |all, category| all | 1 << category.0);
@@ -80,6 +85,15 @@ pub(crate) fn categories_opened_by(manifest: &Manifest, lines: &Lines) -> u64 {
         true
     });
     opened
+}
+
+/// The categories of the seats that the orphan rule looks at with this one.
+fn categories_around(manifest: &Manifest, seat: SeatIndex) -> u64 {
+    let bit = |at: u32| 1 << manifest.category_of(SeatIndex(at)).0;
+    let right = (seat.0..).take(ORPHAN_MARGIN).take_while(|at| manifest.next_is_adjacent(SeatIndex(*at)));
+    let left =
+        (0..seat.0).rev().take(ORPHAN_MARGIN).take_while(|at| manifest.next_is_adjacent(SeatIndex(*at)));
+    right.map(|at| bit(at + 1)).chain(left.map(bit)).fold(0, |all, one: u64| all | one)
 }
 
 impl Waiting {

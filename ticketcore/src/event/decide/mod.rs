@@ -33,6 +33,7 @@ use crate::time::UtcMs;
 
 pub(crate) use known::check_items;
 pub(super) use known::known;
+pub(super) use orphan::ORPHAN_MARGIN;
 
 /// What a command would do.
 pub(crate) struct Decision {

@@ -5,7 +5,7 @@ use crate::fact::Lines;
 use crate::id::SeatIndex;
 
 /// Seats on both sides of a taken one that the orphan rule may have to look at.
-pub(super) const ORPHAN_MARGIN: usize = 3;
+pub(in crate::event) const ORPHAN_MARGIN: usize = 3;
 
 /// Single free seats that taking `lines` would leave although it could be avoided. The stripes of the seats and of
 /// [`ORPHAN_MARGIN`] seats around them are locked.

@@ -57,7 +57,7 @@ impl Journal {
             }
             OrderStep::PaymentStarted { .. }
             | OrderStep::PaymentObserved { .. }
-            | OrderStep::RefundObserved { .. } => {}
+            | OrderStep::RefundTryObserved { .. } => {}
             other => self.violations.add(format!("{}: nobody asked for {other:?}", stamp.revision)),
         }
     }

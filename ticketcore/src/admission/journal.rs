@@ -217,11 +217,11 @@ impl RoomJournal {
         if let Some(slot) = &slot {
             state.waiting.push((last, Arc::clone(slot)));
         }
-        match (&self.gather, self.me.upgrade()) {
-            (Some(gather), Some(me)) if state.pending.count() > 0 => {
+        match &self.gather {
+            Some(gather) if state.pending.count() > 0 => {
                 let first = !std::mem::replace(&mut state.gathering, true);
                 drop(state);
-                if first {
+                if first && let Some(me) = self.me.upgrade() {
                     gather.gather(Unsent::new(me));
                 }
             }

@@ -20,7 +20,7 @@ use super::{asked_before, event_manifest, off_reactor, route};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::external;
-use crate::guard::{Judged, Sent};
+use crate::guard::{Judged, Paying, Sent};
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_json};
 use crate::return_urls;
 use crate::room::admission;
@@ -120,7 +120,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     let sent = Sent {
         solution: asked.challenge.as_deref(),
         key: asked.idempotency_key.as_deref(),
-        payment: asked.payment_method_id.as_deref(),
+        payment: paying(&app, &call, asked.payment_method_id.as_ref().map(|_| &method)).await,
         demanded: false,
     };
     let (judged, review) = buyer_judged(&app, &call, hold.order(), sent).await?;
@@ -174,7 +174,7 @@ pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
     let sent = Sent {
         solution: asked.challenge.as_deref(),
         key: asked.idempotency_key.as_deref(),
-        payment: Some(method.as_str()),
+        payment: paying(&app, &call, Some(&method)).await,
         demanded: false,
     };
     // Who asks again was let through before.
@@ -264,6 +264,16 @@ pub fn word(pointer: &str, text: &str) -> Result<Word, Problem> {
         return Err(Problem::invalid(pointer, "empty, or with control characters"));
     }
     Word::new(text).map_err(|limit| Problem::invalid(pointer, limit.to_string()))
+}
+
+/// With what a caller pays, as precisely as it matters.
+async fn paying<'a>(app: &App, call: &Call, method: Option<&'a Word>) -> Option<Paying<'a>> {
+    let method = method?;
+    let instrument = match app.guard.counts_instruments(call) {
+        true => app.till.instrument(method.clone()).await,
+        false => None,
+    };
+    Some(instrument.map_or(Paying::Method(method.as_str()), Paying::Instrument))
 }
 
 async fn within_patience(

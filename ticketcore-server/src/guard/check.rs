@@ -7,6 +7,7 @@ use serde::Serialize;
 use ticketcore::guard::{
     Activity, Assessment, Block, Happening, Mode, Signal, Solved, Subject, Verdict, Who,
 };
+use ticketcore::order::Identity;
 
 use super::Guard;
 use super::audit::{Entry, Reason};
@@ -29,9 +30,18 @@ pub struct Sent<'a> {
     /// Its idempotency key: sent again, it may bring the same solution.
     pub key: Option<&'a str>,
     /// With what is paid, if it pays.
-    pub payment: Option<&'a str>,
+    pub payment: Option<Paying<'a>>,
     /// Whether a challenge must be solved whoever it is.
     pub demanded: bool,
+}
+
+/// With what somebody pays.
+#[derive(Clone, Copy, Debug)]
+pub enum Paying<'a> {
+    /// The gateway tells whose instrument it is: the same under any method of it.
+    Instrument(Identity),
+    /// It does not: a method by its id.
+    Method(&'a str),
 }
 
 /// Somebody who may go on.
@@ -96,6 +106,12 @@ impl Guard {
         }
     }
 
+    /// Whether it matters whose instrument a caller pays with.
+    #[must_use]
+    pub fn counts_instruments(&self, call: &Call) -> bool {
+        !self.is_exempt(call) && self.judge.counts_by(Subject::Payment)
+    }
+
     /// Somebody who was let through before and asks the same again. Nothing is decided.
     #[must_use]
     pub fn again(&self, call: &Call, sent: Sent<'_>) -> Judged {
@@ -136,7 +152,10 @@ impl Guard {
 
     fn who_pays(&self, call: &Call, sent: Sent<'_>) -> Who {
         let mut who = self.who(call.remote, &call.principal, call.known.device);
-        who.payment = sent.payment.map(|method| self.keyed.key(Subject::Payment, 0, method.as_bytes()));
+        who.payment = sent.payment.map(|payment| match payment {
+            Paying::Method(method) => self.keyed.key(Subject::Payment, 0, method.as_bytes()),
+            Paying::Instrument(identity) => self.keyed.key(Subject::Payment, 1, &identity.0.to_be_bytes()),
+        });
         who
     }
 

@@ -4,9 +4,10 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use ticketcore::checkout::Progress;
 use ticketcore::guard::{Happening, Who};
-use ticketcore::order::PaymentState;
+use ticketcore::order::{Payment, PaymentState};
 use ticketcore::{BoxOffice, CommandError, Hold, HoldId, OrderDetails, OrderState, UserId, UtcMs};
 use tokio::sync::watch;
 
@@ -15,7 +16,7 @@ use super::check::Judged;
 
 /// How often it is looked for what is due.
 const LOOK: Duration = Duration::from_secs(1);
-/// Reputations are written down so often.
+/// What is known is written down so often.
 const KEEP: Duration = Duration::from_secs(60);
 /// Holds and orders that are looked at in one go.
 const DUE_MAX: usize = 1_000;
@@ -25,14 +26,25 @@ const ORDER_MS: u64 = 60_000;
 const HOLD_MS: u64 = 2_000;
 
 /// A hold, or the order that it became.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Followed {
     who: Who,
     user: UserId,
     /// Whether there is an order.
     ordered: bool,
     /// Payments of it that were declined.
-    declined: usize,
+    declined: u32,
+}
+
+impl Followed {
+    /// Payments declined that were not counted yet.
+    fn failures(&mut self, details: &OrderDetails) -> impl Iterator<Item = Happening> + use<> {
+        let is_declined = |payment: &&Payment| payment.state == PaymentState::Declined;
+        let declined = details.payments.iter().filter(is_declined).count();
+        let before = self.declined;
+        self.declined = before.max(u32::try_from(declined).unwrap_or(u32::MAX));
+        (before..self.declined).map(|_| Happening::PaymentFailed)
+    }
 }
 
 /// What became of it.
@@ -76,13 +88,13 @@ impl Guard {
         let mut watch = self.followed.lock();
         // Not known: it was held before a restart, or has come to its end. What happened to it is not counted twice.
         let Some(mut followed) = watch.remove(hold) else { return };
+        // By the device and card with which he pays, rather than held.
+        followed.who = judged.who;
         if !followed.ordered {
             followed.ordered = true;
             said.push(Happening::OrderOpened);
         }
-        let declined = declined(details);
-        said.extend((followed.declined..declined).map(|_| Happening::PaymentFailed));
-        followed.declined = declined.max(followed.declined);
+        said.extend(followed.failures(details));
         match progress {
             Progress::Confirmed { .. } => said.push(Happening::OrderPaid),
             Progress::Ended { .. } => said.push(Happening::OrderUnpaid),
@@ -91,7 +103,6 @@ impl Guard {
             }
         }
         drop(watch);
-        // By the device and card with which he pays, rather than held.
         for happening in said {
             self.note(happening, judged);
         }
@@ -102,19 +113,31 @@ impl Guard {
         let _gone = self.followed.lock().put(hold, followed, at);
     }
 
-    async fn look_at(&self, office: &BoxOffice, hold: HoldId, followed: Followed) {
+    async fn look_at(&self, office: &BoxOffice, hold: HoldId, mut followed: Followed) {
         let now = self.clock.now();
         let became = if followed.ordered {
-            order(office, hold, now).await
+            match office.order_details_async(hold.order()).await {
+                Ok(details) => {
+                    for failed in followed.failures(&details) {
+                        self.judge.note(failed, &followed.who, now);
+                    }
+                    order(details.order.state, now)
+                }
+                Err(CommandError::Refused(_)) => Became::Nothing,
+                Err(_) => Became::Later(now.plus_ms(ORDER_MS)),
+            }
         } else {
             match office.find_hold_async(hold, followed.user).await {
                 // It was prolonged.
                 Ok(found) => Became::Later(found.deadline.plus_ms(HOLD_MS).max(now.plus_ms(HOLD_MS))),
-                Err(CommandError::Refused(_)) => match order(office, hold, now).await {
-                    Became::Nothing => Became::Said(Happening::HoldAbandoned),
-                    // Its opening was not counted either.
-                    Became::Said(_) => Became::Nothing,
-                    later @ Became::Later(_) => later,
+                Err(CommandError::Refused(_)) => match office.order_details_async(hold.order()).await {
+                    Err(CommandError::Refused(_)) => Became::Said(Happening::HoldAbandoned),
+                    Ok(details) => match order(details.order.state, now) {
+                        // Its opening was not counted either.
+                        Became::Said(_) => Became::Nothing,
+                        became => became,
+                    },
+                    Err(_) => Became::Later(now.plus_ms(ORDER_MS)),
                 },
                 Err(_) => Became::Later(now.plus_ms(ORDER_MS)),
             }
@@ -127,21 +150,13 @@ impl Guard {
     }
 }
 
-/// What became of the order of a hold; nothing if there is none.
-async fn order(office: &BoxOffice, hold: HoldId, now: UtcMs) -> Became {
-    match office.order_details_async(hold.order()).await {
-        Ok(details) => match details.order.state {
-            OrderState::Confirmed => Became::Said(Happening::OrderPaid),
-            OrderState::Cancelled | OrderState::Expired => Became::Said(Happening::OrderUnpaid),
-            _ => Became::Later(now.plus_ms(ORDER_MS)),
-        },
-        Err(CommandError::Refused(_)) => Became::Nothing,
-        Err(_) => Became::Later(now.plus_ms(ORDER_MS)),
+/// What became of an order in a state.
+fn order(state: OrderState, now: UtcMs) -> Became {
+    match state {
+        OrderState::Confirmed => Became::Said(Happening::OrderPaid),
+        OrderState::Cancelled | OrderState::Expired => Became::Said(Happening::OrderUnpaid),
+        _ => Became::Later(now.plus_ms(ORDER_MS)),
     }
-}
-
-fn declined(details: &OrderDetails) -> usize {
-    details.payments.iter().filter(|payment| payment.state == PaymentState::Declined).count()
 }
 
 /// Looks again at what is due, until the server stops or the guard is gone.
@@ -161,7 +176,7 @@ pub(super) async fn look_again(
             kept = tokio::time::Instant::now();
             let guard = Arc::clone(&guard);
             if let Err(error) = tokio::task::spawn_blocking(move || guard.keep()).await {
-                tracing::error!(%error, "writing reputations down");
+                tracing::error!(%error, "writing down what is known");
             }
         }
         if stopped {
@@ -180,152 +195,5 @@ pub(super) async fn look_again(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use ticketcore::guard::{Activity, Counted, Keyed, Rules, Solved, Subject, VelocityRule};
-    use ticketcore::store::MemoryStore;
-    use ticketcore::{
-        Clock, CloseOrderRequest, ExtendRequest, HoldRequest, Item, OpenOrderRequest, Options, SaleState,
-        SeatIndex, TicketTypeIndex,
-    };
-
-    use super::*;
-    use crate::auth::Secrets;
-    use crate::guard::{AuditConfig, GuardConfig};
-    use crate::publish::testing::small;
-
-    /// A clock that is set.
-    struct Hands(AtomicU64);
-
-    impl Clock for Hands {
-        fn now(&self) -> UtcMs {
-            UtcMs(self.0.load(Ordering::SeqCst))
-        }
-    }
-
-    struct House {
-        office: Arc<BoxOffice>,
-        guard: Arc<Guard>,
-        clock: Arc<Hands>,
-        event: ticketcore::EventId,
-    }
-
-    /// A house where every abandoned hold and every unpaid order is worth a point.
-    fn house() -> House {
-        let clock = Arc::new(Hands(AtomicU64::new(1_800_000_000_000)));
-        let options = Options { clock: Arc::clone(&clock) as _, manual_expiry: true, ..Options::default() };
-        let office = Arc::new(BoxOffice::with_store(MemoryStore::new(), options).unwrap());
-        let event = office.add_event(&small()).unwrap();
-        office.set_sale_state(event, SaleState::Onsale).wait().unwrap();
-        let rule = |name: &str, counts| VelocityRule {
-            name: name.to_owned(),
-            counts,
-            by: Subject::User,
-            seconds: 86_400,
-            over: 0,
-            points: 1,
-            each: 1,
-            points_max: 100,
-            at: Vec::new(),
-            deny: false,
-        };
-        let velocity = vec![rule("abandons", Counted::Abandons), rule("unpaid", Counted::UnpaidOrders)];
-        let config = GuardConfig {
-            // Its task is not wanted here: what it does is done by hand.
-            enabled: false,
-            risk: Rules { velocity, new_device: 0, ..Rules::default() },
-            audit: AuditConfig { enabled: false, ..AuditConfig::default() },
-            ..GuardConfig::default()
-        };
-        static HOUSES: AtomicU64 = AtomicU64::new(0);
-        let number = HOUSES.fetch_add(1, Ordering::SeqCst);
-        let folder = std::env::temp_dir().join(format!("ticketcore-follow-{}-{number}", std::process::id()));
-        let secrets = Secrets::open(&folder.join("secrets")).unwrap();
-        let (_stop, stopping) = watch::channel(false);
-        let around = (&secrets, folder.as_path(), false);
-        let guard = Guard::start(&config, around, &office, Arc::clone(&clock) as _, stopping).unwrap();
-        std::fs::remove_dir_all(&folder).unwrap();
-        House { office, guard, clock, event }
-    }
-
-    impl House {
-        fn judged(&self, user: u128) -> Judged {
-            let key = Keyed::new([1; 16]).key(Subject::User, 0, &user.to_be_bytes());
-            Judged { who: Who { user: Some(key), ..Who::default() }, ..Judged::default() }
-        }
-
-        fn hold(&self, user: u128, seat: u32) -> Hold {
-            let item = Item::Seats { seats: vec![SeatIndex(seat)], ticket_type: TicketTypeIndex(0) };
-            let request = HoldRequest::new(self.event, UserId::from(user), vec![item]);
-            let hold = self.office.hold(request).wait().unwrap();
-            self.guard.held(&self.judged(user), UserId::from(user), &hold);
-            hold
-        }
-
-        /// Time goes on, and what is due is looked at.
-        async fn pass(&self, ms: u64) {
-            self.clock.0.fetch_add(ms, Ordering::SeqCst);
-            self.office.maintain();
-            let due = self.guard.followed.lock().due(self.clock.now(), DUE_MAX);
-            for (hold, followed) in due {
-                self.guard.look_at(&self.office, hold, followed).await;
-            }
-        }
-
-        /// Points for abandoned holds and unpaid orders.
-        fn points(&self, user: u128) -> [i32; 2] {
-            let now = self.clock.now();
-            let found = self.guard.judge.assess(Activity::Hold, &self.judged(user).who, Solved::No, now);
-            ["abandons", "unpaid"].map(|name| {
-                found.signals.iter().find(|signal| &*signal.name == name).map_or(0, |signal| signal.points)
-            })
-        }
-    }
-
-    #[tokio::test]
-    async fn holds_that_run_out_are_abandoned_and_prolonged_ones_are_not_yet() {
-        let house = house();
-        let hold = house.hold(1, 0);
-        let left = hold.deadline.since_ms(house.clock.now());
-        house.pass(left - 1_000).await;
-        assert_eq!(house.points(1), [0, 0]);
-        let asked = ExtendRequest { hold: hold.id, user: UserId::from(1), ttl_ms: None, key: None };
-        let longer = house.office.extend(asked).wait().unwrap();
-        house.pass(HOLD_MS + 1_000).await;
-        assert_eq!(
-            (house.points(1), house.guard.followed.lock().len()),
-            ([0, 0], 1),
-            "looked at, and still live"
-        );
-        house.pass(longer.deadline.since_ms(house.clock.now()) + HOLD_MS).await;
-        assert_eq!((house.points(1), house.guard.followed.lock().len()), ([1, 0], 0));
-    }
-
-    #[tokio::test]
-    async fn orders_are_followed_until_they_are_paid_or_over() {
-        let house = house();
-        for (user, seat) in [(1, 0), (2, 1), (3, 2)] {
-            let hold = house.hold(user, seat);
-            let asked = OpenOrderRequest { hold: hold.id, user: UserId::from(user), key: None };
-            let order = house.office.open_order(asked).wait().unwrap();
-            let details = house.office.order_details_async(order.id).await.unwrap();
-            let progress = Progress::Pending { order: order.id };
-            house.guard.bought(&house.judged(user), &details, &progress);
-            // Told again, it is the same order.
-            house.guard.bought(&house.judged(user), &details, &progress);
-            assert_eq!(house.points(user), [0, 1], "it is not paid yet");
-            let close = CloseOrderRequest { order: order.id, user: UserId::from(user), key: None };
-            match user {
-                1 => drop(house.office.confirm_order(close).wait().unwrap()),
-                2 => drop(house.office.cancel_order(close).wait().unwrap()),
-                _ => {}
-            }
-        }
-        house.pass(ORDER_MS).await;
-        assert_eq!([1, 2, 3].map(|user| house.points(user)), [[0, 0], [0, 1], [0, 1]]);
-        assert_eq!(house.guard.followed.lock().len(), 1, "one is still open");
-        house.pass(3_600_000).await;
-        assert_eq!((house.points(3), house.guard.followed.lock().len()), ([0, 1], 0));
-    }
-}
+#[path = "follow_tests.rs"]
+mod tests;

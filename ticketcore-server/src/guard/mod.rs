@@ -44,10 +44,10 @@ use concurrency::Writers;
 use device::{DeviceId, Devices, derive};
 use follow::Followed;
 use limits::Policies;
-use remembered::Remembered;
+use remembered::{Memory, Remembered};
 
 pub use captcha::{CaptchaError, CaptchaVerifier, SiteVerify};
-pub use check::{Judged, Sent};
+pub use check::{Judged, Paying, Sent};
 pub use class::RouteClass;
 pub use config::{
     AuditConfig, CaptchaConfig, ChallengeConfig, ClassLimits, DeviceConfig, GuardConfig, LimitTable,
@@ -145,20 +145,40 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Nobody's reputation is worth not starting for.
+    /// Goes on with what was known before the restart. Nothing of it is worth not starting for.
     fn recall(&self) {
-        match self.remembered.recall(self.judge.reputations(), self.clock.now()) {
-            Ok(known) => tracing::debug!(known, "reputations recalled"),
+        let memory = match self.remembered.recall() {
+            Ok(memory) => memory,
             Err(error) => {
-                tracing::warn!(%error, "reputations are forgotten: `guard/reputations` can't be read")
+                tracing::warn!(%error, "the guard begins anew: `guard/memory` can't be read");
+                return;
             }
+        };
+        let now = self.clock.now();
+        for one in memory.reputations {
+            self.judge.reputations().recall(one, memory.at, now);
+        }
+        for one in memory.counters {
+            self.judge.counters().recall(one, now);
+        }
+        let mut followed = self.followed.lock();
+        for (hold, at, one) in memory.followed {
+            let _gone = followed.put(hold, one, at);
         }
     }
 
-    /// Writes reputations down. Blocks.
+    /// Writes down what is known. Blocks.
     fn keep(&self) {
-        if let Err(error) = self.remembered.keep(self.judge.reputations(), self.clock.now()) {
-            tracing::warn!(%error, "reputations can't be written to `guard/reputations`");
+        let now = self.clock.now();
+        let followed = self.followed.lock().all().map(|(hold, at, one)| (hold, at, *one)).collect();
+        let memory = Memory {
+            at: now,
+            reputations: self.judge.reputations().all(now),
+            counters: self.judge.counters().all(now),
+            followed,
+        };
+        if let Err(error) = self.remembered.keep(&memory) {
+            tracing::warn!(%error, "what the guard knows can't be written to `guard/memory`");
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ticketcore::gateway::{
     Answer, Authorize, Capture, ChargePage, LookUp, PaymentGateway, Refund, Reply, Void,
 };
-use ticketcore::order::{PaymentSeen, RefundSeen};
+use ticketcore::order::{Identity, PaymentSeen, RefundSeen};
 use ticketcore::{Clock, Word};
 use tokio::runtime::Handle;
 
@@ -16,12 +16,18 @@ use super::api::Api;
 use super::charges::Beginning;
 use super::names::Names;
 use super::options::{StripeError, StripeOptions};
-use super::places::Places;
 use super::read::Reader;
+use super::recent::Recent;
 use super::webhook::Report;
 
 /// How long Stripe remembers a key at least, in milliseconds.
 pub(super) const KEY_RETENTION_MS: u64 = 24 * 3_600_000;
+
+/// How long where a buyer must go is good, in milliseconds: Stripe's addresses live for longer, and one that leads nowhere any more does no
+/// harm.
+const PLACE_MS: u64 = 10_000;
+/// How long whose instrument a payment method is is kept, in milliseconds. It never changes.
+const INSTRUMENT_MS: u64 = 600_000;
 
 /// A Stripe account as a gateway. Its calls return at once and are answered from tasks of a runtime:
 /// [`callers_per_gateway`](ticketcore::checkout::CheckoutOptions::callers_per_gateway) may be 0. When the runtime ends, what is under way is
@@ -38,7 +44,10 @@ pub(super) struct Core {
     pub options: StripeOptions,
     pub reader: Reader,
     pub names: Names,
-    pub places: Places,
+    /// Where buyers were to go.
+    pub places: Recent<Option<String>>,
+    /// Whose instrument a payment method is.
+    pub instruments: Recent<Option<Identity>>,
     pub beginning: Beginning,
 }
 
@@ -63,7 +72,8 @@ impl StripeGateway {
             clock,
             reader: Reader::new(options.fingerprint_secret.clone()),
             names: Names::default(),
-            places: Places::default(),
+            places: Recent::new(PLACE_MS),
+            instruments: Recent::new(INSTRUMENT_MS),
             beginning: Beginning::default(),
             options,
         };
@@ -135,6 +145,10 @@ impl PaymentGateway for StripeGateway {
 
     fn look_up_refund(&self, call: LookUp, reply: Reply<RefundSeen>) {
         self.spawn(reply, |core| async move { core.look_up_refund(call).await });
+    }
+
+    fn instrument(&self, method: Word, reply: Reply<Option<Identity>>) {
+        self.spawn(reply, |core| async move { core.instrument(method.as_str()).await });
     }
 
     fn charges(&self, after: Option<Word>, reply: Reply<ChargePage>) {

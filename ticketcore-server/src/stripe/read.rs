@@ -89,8 +89,18 @@ impl Reader {
     }
 
     fn fingerprint(&self, intent: &PaymentIntent) -> Option<Identity> {
+        self.instrument(details(intent)?)
+    }
+
+    /// Whether anything can be said of instruments.
+    pub const fn tells_instruments(&self) -> bool {
+        self.fingerprint_secret.is_some()
+    }
+
+    /// The payer's instrument, hashed.
+    pub fn instrument(&self, details: &MethodDetails) -> Option<Identity> {
         let secret = self.fingerprint_secret.as_ref()?;
-        let fingerprint = details(intent)?.fingerprint()?;
+        let fingerprint = details.fingerprint()?;
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).ok()?;
         mac.update(fingerprint.as_bytes());
         let hash = mac.finalize().into_bytes();

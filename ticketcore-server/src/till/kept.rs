@@ -16,7 +16,7 @@ use ticketcore::gateway::{
     ActionEnd, Authorize, Capture, ChargePage, GatewayKey, Ledger, LookUp, PaymentGateway, Refund, Reply,
     SandboxGateway, SandboxOptions, Void,
 };
-use ticketcore::order::{PaymentSeen, RefundSeen, Word};
+use ticketcore::order::{Identity, PaymentSeen, RefundSeen, Word};
 use ticketcore::{Clock, UtcMs};
 
 /// What a sandbox was told.
@@ -171,6 +171,10 @@ impl PaymentGateway for KeptSandbox {
 
     fn look_up_refund(&self, call: LookUp, reply: Reply<RefundSeen>) {
         self.sandbox.look_up_refund(call, reply);
+    }
+
+    fn instrument(&self, method: Word, reply: Reply<Option<Identity>>) {
+        self.sandbox.instrument(method, reply);
     }
 
     fn charges(&self, after: Option<Word>, reply: Reply<ChargePage>) {

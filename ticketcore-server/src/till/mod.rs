@@ -8,8 +8,9 @@ use std::time::Duration;
 
 pub use kept::KeptSandbox;
 
-use ticketcore::gateway::{PaymentGateway, SandboxOptions};
-use ticketcore::{Clock, Currency};
+use ticketcore::gateway::{PaymentGateway, Reply, SandboxOptions};
+use ticketcore::order::Identity;
+use ticketcore::{Clock, Currency, Word};
 use tokio::runtime::Handle;
 
 use crate::app::StartError;
@@ -19,6 +20,8 @@ use crate::stripe::{self, Secret, StripeGateway, StripeOptions, Webhook, Webhook
 
 /// How long an order's answer waits for where its buyer must go.
 const NEXT_ACTION: Duration = Duration::from_secs(3);
+/// How long a payment waits for whose instrument it is made with.
+const INSTRUMENT: Duration = Duration::from_secs(1);
 
 /// The gateway that takes the money.
 pub enum Till {
@@ -103,6 +106,18 @@ impl Till {
             }
             Self::Sandbox(_) | Self::External => Some(said.to_owned()),
         }
+    }
+
+    /// Whose instrument a payment method is. `None` if the gateway does not tell instruments apart, or does not say in time.
+    pub async fn instrument(&self, method: Word) -> Option<Identity> {
+        let gateway: &dyn PaymentGateway = match self {
+            Self::Sandbox(gateway) => gateway,
+            Self::Stripe(gateway, _) => gateway,
+            Self::External => return None,
+        };
+        let (reply, answered) = Reply::pair();
+        gateway.instrument(method, reply);
+        tokio::time::timeout(INSTRUMENT, answered).await.ok()?.yes().flatten()
     }
 
     /// The name under which new payments go to it.

@@ -226,6 +226,22 @@ fn payments_that_are_declined_count_once_each() {
 }
 
 #[test]
+fn failures_of_one_card_count_under_all_its_methods_and_whoever_pays() {
+    let rule = "guard.risk.velocity=[{ name = 'card', counts = 'payment_failures', by = 'payment', seconds = 600, over = 1, points = 60 }]";
+    let server = judging("payment_failures", 100, 1, &[rule]);
+    for (at, method) in ["pm_declined#7", "pm_insufficient_funds#7"].into_iter().enumerate() {
+        let buyer = server.new_buyer();
+        let hold = place(&server, &buyer, "a", at).ok(201).json();
+        server.order(&buyer, &hold, method).ok(402).problem("payment_declined");
+    }
+    let buyer = server.new_buyer();
+    let hold = place(&server, &buyer, "a", 2).ok(201).json();
+    server.order(&buyer, &hold, "pm_ok#7").ok(403).problem("challenge_required");
+    // Another card is nobody's that failed, nor are methods of which no card is told.
+    server.order(&buyer, &hold, "pm_ok#8").ok(201);
+}
+
+#[test]
 fn a_device_is_known_by_its_cookie_and_forged_ones_are_replaced() {
     let rule = "guard.risk.velocity=[{ name = 'sessions', counts = 'sessions', by = 'device', seconds = 600, over = 1, points = 60 }]";
     let server = Server::with(&[

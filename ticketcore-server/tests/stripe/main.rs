@@ -7,6 +7,7 @@
 mod client;
 mod currencies;
 mod disputes;
+mod instruments;
 mod lists;
 mod local;
 mod network;

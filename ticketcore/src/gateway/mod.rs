@@ -106,7 +106,7 @@ pub use sandbox::{
     SandboxGateway, SandboxOptions, Seen, Totals,
 };
 
-use crate::order::{PaymentSeen, RefundSeen, Word};
+use crate::order::{Identity, PaymentSeen, RefundSeen, Word};
 
 /// A payment provider.
 ///
@@ -151,6 +151,14 @@ pub trait PaymentGateway: Send + Sync + 'static {
     /// Says where a refund stands now; changes nothing.
     fn look_up_refund(&self, call: LookUp, reply: Reply<RefundSeen>);
 
+    /// Says whose instrument a payment method is, before anything is paid with it; changes nothing. The same instrument has the same
+    /// [`Identity`] under all its methods, and in [`PaymentSeen`]. `None` if the gateway does not tell instruments apart, or knows of no
+    /// such method.
+    fn instrument(&self, method: Word, reply: Reply<Option<Identity>>) {
+        let _of = method;
+        reply.answer(Answer::Yes(None));
+    }
+
     /// Lists payments, oldest first, so that one can be found that no order knows of: a page after `after`, from the beginning without
     /// one. A gateway that can't is not asked again.
     fn charges(&self, after: Option<Word>, reply: Reply<ChargePage>) {
@@ -183,6 +191,9 @@ impl<G: PaymentGateway + ?Sized> PaymentGateway for Arc<G> {
     }
     fn look_up_refund(&self, call: LookUp, reply: Reply<RefundSeen>) {
         (**self).look_up_refund(call, reply);
+    }
+    fn instrument(&self, method: Word, reply: Reply<Option<Identity>>) {
+        (**self).instrument(method, reply);
     }
     fn charges(&self, after: Option<Word>, reply: Reply<ChargePage>) {
         (**self).charges(after, reply);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::key::{Key, Subject};
 use super::reputation::Reputations;
 use super::risk::{Activity, BadRule, Counted, Happening, Mode, Rules, VelocityRule};
@@ -10,7 +12,7 @@ use super::velocity::Counters;
 use crate::time::UtcMs;
 
 /// Who does something, as far as is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
     /// The user.
     pub user: Option<Key>,
@@ -193,6 +195,18 @@ impl Judge {
         let verdict = if denied { Verdict::Deny } else { self.verdict(activity, score, solved) };
         let applied = if self.rules.mode == Mode::Enforce { verdict } else { Verdict::Allow };
         Assessment { score, signals, verdict, applied }
+    }
+
+    /// How often what happened.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Whether anything is counted by a kind of somebody.
+    #[must_use]
+    pub fn counts_by(&self, subject: Subject) -> bool {
+        self.rules.mode != Mode::Off && self.rules.velocity.iter().any(|rule| rule.by == subject)
     }
 
     /// What is remembered of users and devices for longer than any window.

@@ -40,8 +40,21 @@ impl Subject {
 }
 
 /// Whoever is counted, as 64 bits that only who has the secret can relate to him. Never 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
 pub struct Key(u64);
+
+impl From<u64> for Key {
+    fn from(bits: u64) -> Self {
+        Self::of_bits(bits)
+    }
+}
+
+impl From<Key> for u64 {
+    fn from(key: Key) -> Self {
+        key.bits()
+    }
+}
 
 impl Key {
     /// The bits.

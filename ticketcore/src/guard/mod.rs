@@ -46,5 +46,5 @@ pub use rate::{Allowed, Answer, BadLimit, Limit, Limited, Limiter, Quota};
 pub use reputation::Reputations;
 pub use risk::{Activity, BadRule, Counted, Happening, Mode, ReputationRules, Rules, VelocityRule};
 pub use table::Fullness;
-pub use velocity::Counters;
+pub use velocity::{Counters, KeptCounter};
 pub use watch::Watch;

@@ -33,6 +33,10 @@ impl Memory for Window {
     }
 }
 
+/// A counter as it is kept elsewhere: its key, and in 32 bits each the number of the stretch of time that is under way, its length in seconds,
+/// how often in it, how often in the one before.
+pub type KeptCounter = (Key, [u32; 4]);
+
 /// Counters for any number of keys in a memory of fixed size.
 pub struct Counters {
     table: Table<Window>,
@@ -71,6 +75,24 @@ impl Counters {
     pub fn count(&self, key: Key, seconds: u32, clock: UtcMs) -> u32 {
         let (key, seconds) = of(key, seconds);
         self.table.look(key, clock, |window, now_ms| count(&moved(*window, seconds, now_ms), now_ms))
+    }
+
+    /// All that still counts, to be [recalled](Self::recall) elsewhere or later. O(counters there is room for).
+    #[must_use]
+    pub fn all(&self, clock: UtcMs) -> Vec<KeptCounter> {
+        let mut known = Vec::new();
+        self.table.each(clock, |key, window, now_ms| {
+            if window.weight(now_ms) > 0 {
+                known.push((key, window));
+            }
+        });
+        known
+    }
+
+    /// Goes on with a counter of [`all`](Self::all), as far as its window is not over: from now on that is how often it was.
+    pub fn recall(&self, (key, kept): KeptCounter, clock: UtcMs) {
+        let seconds = kept[1].clamp(1, WINDOW_SECONDS_MAX);
+        self.table.update(key, clock, |window, now_ms| *window = moved(kept, seconds, now_ms));
     }
 
     /// How full the memory is.
@@ -141,6 +163,32 @@ mod tests {
         assert_eq!(counters.count(key(b"a"), 100, at(100)), 0);
         assert_eq!(counters.add(key(b"a"), 100, u32::MAX, at(100)), u32::MAX);
         assert_eq!(counters.add(key(b"a"), 100, u32::MAX, at(100)), u32::MAX);
+    }
+
+    #[test]
+    fn what_is_recalled_goes_on_within_its_window() {
+        let at = |s: u64| UtcMs(1_000_000_000 + s * 1_000);
+        let before = Counters::new(64);
+        before.add(key(b"a"), 100, 4, at(0));
+        before.add(key(b"b"), 1_000, 3, at(0));
+        before.add(key(b"c"), 100, 2, at(0));
+        before.take_back(key(b"c"), 100, 2, at(0));
+        let known = before.all(at(0));
+        assert_eq!(known.len(), 2, "what counts for nothing is not kept");
+        let recalled = |later: u64| {
+            let after = Counters::new(64);
+            known.iter().for_each(|one| after.recall(*one, at(later)));
+            (after.count(key(b"a"), 100, at(later)), after.count(key(b"b"), 1_000, at(later)))
+        };
+        assert_eq!([recalled(50), recalled(150), recalled(500)], [(4, 3), (2, 3), (0, 3)]);
+        let after = Counters::new(64);
+        known.iter().for_each(|one| after.recall(*one, at(50)));
+        assert_eq!(after.add(key(b"a"), 100, 1, at(50)), 5, "it is counted on");
+        // What no counter of this kind can be counts for nothing.
+        for wrong in [[u32::MAX; 4], [0; 4], [u32::MAX, 0, 9, 9], [0, u32::MAX, 9, 9]] {
+            after.recall((key(b"z"), wrong), at(50));
+            assert_eq!(after.count(key(b"z"), 100, at(50)), 0);
+        }
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl<K: Copy + Ord + Hash, V> Watch<K, V> {
         taken
     }
 
+    /// All that is watched, with when it is due.
+    pub fn all(&self) -> impl Iterator<Item = (K, UtcMs, &V)> {
+        self.known.iter().map(|(key, (at, value))| (*key, *at, value))
+    }
+
     /// How many are watched.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -84,6 +89,9 @@ mod tests {
         assert_eq!(watch.put(2, "b again", UtcMs(40)), None, "the same one");
         assert_eq!(watch.get(2), Some(&"b again"));
         assert_eq!(watch.put(4, "d", UtcMs(50)), Some((3, "c")), "what was due first makes room");
+        let mut all: Vec<_> = watch.all().collect();
+        all.sort_unstable();
+        assert_eq!(all, [(1, UtcMs(30), &"a"), (2, UtcMs(40), &"b again"), (4, UtcMs(50), &"d")]);
         assert_eq!(watch.remove(4), Some("d"));
         assert_eq!(watch.remove(4), None);
         assert_eq!(watch.due(UtcMs(29), 9), []);

@@ -6,6 +6,7 @@ use ticketcore::UtcMs;
 
 use super::bank::{Bank, Intent, Metadata, Refund};
 use super::form;
+use super::objects::card;
 use super::{Asked, Fault};
 
 /// A request.
@@ -55,6 +56,7 @@ impl Call {
             ("GET", ["payment_intents", "search"]) => Asked::Search,
             ("GET", ["payment_intents" | "refunds"]) => Asked::List,
             ("GET", ["payment_intents" | "refunds", _]) => Asked::Get,
+            ("GET", ["payment_methods", _]) => Asked::Method,
             other => panic!("no such endpoint: {other:?}"),
         };
         let key = Some(key.to_owned()).filter(|key| !key.is_empty());
@@ -118,6 +120,7 @@ fn endpoint(bank: &mut Bank, now: UtcMs, call: &Call) -> (Said, bool) {
         Asked::Get => get(bank, call),
         Asked::List => list(bank, call),
         Asked::Search => search(bank, now, call),
+        Asked::Method => method(call),
     };
     (said, true)
 }
@@ -245,6 +248,14 @@ fn get(bank: &Bank, call: &Call) -> Said {
     let refund = bank.refunds.iter().find(|refund| refund.id == call.path[1]);
     let found = intent.map(|intent| intent.json(call.expands())).or(refund.map(Refund::json));
     found.map_or_else(missing, Said::good)
+}
+
+fn method(call: &Call) -> Said {
+    let id = &call.path[1];
+    match id.starts_with("pm_card_") {
+        true => Said::good(json!({ "id": id, "object": "payment_method", "type": "card", "card": card(id) })),
+        false => missing(),
+    }
 }
 
 /// What lists take; other parameters are refused.

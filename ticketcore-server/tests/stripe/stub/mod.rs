@@ -58,6 +58,7 @@ impl Clock for Hands {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     Create,
+    Method,
     Capture,
     Cancel,
     Refund,

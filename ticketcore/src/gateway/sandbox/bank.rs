@@ -16,7 +16,7 @@ use crate::gateway::key::{GatewayAction, GatewayKey};
 use crate::gateway::reply::Answer;
 use crate::limits::CHARGES_PER_PAGE;
 use crate::money::Money;
-use crate::order::{PaymentSeen, RefundSeen, Word};
+use crate::order::{Identity, PaymentSeen, RefundSeen, Word};
 use crate::time::UtcMs;
 
 /// When somebody is told an answer.
@@ -303,12 +303,25 @@ impl Bank {
         })
     }
 
+    /// Whose instrument a method is.
+    pub fn instrument(&self, method: &Word) -> Answer<Option<Identity>> {
+        let instrument =
+            || Method::parse(method.as_str(), &self.faults).and_then(|method| method.fingerprint);
+        self.out().unwrap_or_else(|| Answer::Yes(instrument()))
+    }
+
+    /// The answer to whoever asks during an outage.
+    fn out<T>(&self) -> Option<Answer<T>> {
+        match self.outage? {
+            Outage::Silent => Some(Answer::unknown("no answer came")),
+            Outage::Refusing => Some(Answer::not_now("unavailable")),
+        }
+    }
+
     /// A page of what the ledger has.
     pub fn page(&self, after: Option<&Word>) -> Answer<ChargePage> {
-        match self.outage {
-            Some(Outage::Silent) => return Answer::unknown("no answer came"),
-            Some(Outage::Refusing) => return Answer::not_now("unavailable"),
-            None => {}
+        if let Some(answer) = self.out() {
+            return answer;
         }
         let after = match after.map(number_of) {
             Some(None) => return Answer::never("no_such_cursor"),

@@ -31,7 +31,7 @@ use super::key::{GatewayAction, GatewayKey};
 use super::reply::Reply;
 use crate::limits::NOTIFICATIONS_MAX;
 use crate::money::Money;
-use crate::order::{PaymentSeen, RefundSeen, Word};
+use crate::order::{Identity, PaymentSeen, RefundSeen, Word};
 use crate::sync::Mutex;
 use crate::time::{Clock, UtcMs};
 
@@ -196,6 +196,9 @@ impl PaymentGateway for SandboxGateway {
     }
     fn look_up_refund(&self, call: LookUp, reply: Reply<RefundSeen>) {
         self.call(reply, |bank, now| Told::Now(bank.look_up_refund(now, &call)));
+    }
+    fn instrument(&self, method: Word, reply: Reply<Option<Identity>>) {
+        self.call(reply, |bank, _| Told::Now(bank.instrument(&method)));
     }
     fn charges(&self, after: Option<Word>, reply: Reply<ChargePage>) {
         self.call(reply, |bank, _| Told::Now(bank.page(after.as_ref())));

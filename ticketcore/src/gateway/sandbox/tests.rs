@@ -332,6 +332,23 @@ fn outages_and_ordered_faults() {
 }
 
 #[test]
+fn an_instrument_is_the_same_before_it_pays_and_under_every_method() {
+    let desk = Desk::plain();
+    let instrument = |method: &str| {
+        let (reply, answered) = Reply::pair();
+        desk.gateway.instrument(Word::cut(method), reply);
+        now(&answered)
+    };
+    let seen = desk.authorize(Desk::pay("pm_ok#7")).yes().unwrap().fingerprint();
+    assert!(seen.is_some());
+    assert_eq!([instrument("pm_ok#7"), instrument("pm_declined#7")], [Answer::Yes(seen), Answer::Yes(seen)]);
+    assert_ne!(instrument("pm_ok#8"), Answer::Yes(seen));
+    assert_eq!([instrument("pm_ok"), instrument("pm_nothing#7")], [Answer::Yes(None), Answer::Yes(None)]);
+    desk.gateway.set_outage(Some(Outage::Refusing));
+    assert_eq!(instrument("pm_ok#7"), Answer::not_now("unavailable"));
+}
+
+#[test]
 fn charges_nobody_asked_for_are_in_the_list() {
     let desk = Desk::plain();
     let own = desk.authorized("pm_ok");

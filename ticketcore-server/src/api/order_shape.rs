@@ -3,14 +3,16 @@
 use serde::Serialize;
 use ticketcore::OrderDetails;
 use ticketcore::manifest::Manifest;
-use ticketcore::order::{Payment, PaymentState, Refund, RefundState, TicketStatus};
+use ticketcore::order::{Dispute, DisputeState, Payment, PaymentState, Refund, RefundState, TicketStatus};
 use utoipa::ToSchema;
 
 use super::lines::{LineShape, lines, money};
 use super::orders::reason_name;
 use super::shapes::{MoneyShape, rfc3339};
-use super::words::{EndWord, OrderWord, PaymentWord, RefundWord};
+use super::words::{DisputeWord, EndWord, OrderWord, PaymentWord, RefundWord};
 use crate::app::App;
+use crate::auth::Scope;
+use crate::http::Call;
 
 /// An order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,6 +47,9 @@ pub struct OrderShape<'a> {
     pub payments: Vec<PaymentShape>,
     /// Refunds, the first first.
     pub refunds: Vec<RefundShape>,
+    /// Disputes, in the order in which they became known. For its buyer and for staff only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disputes: Option<Vec<DisputeShape>>,
     /// Tickets that let somebody in.
     pub ticket_count: usize,
     /// Grows with every change.
@@ -89,8 +94,48 @@ pub struct RefundShape {
     pub reason: String,
 }
 
+/// Money that who paid wants back through his bank.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DisputeShape {
+    /// The gateway's name of it.
+    pub reference: String,
+    /// The payment attempt whose money it is about, from 1.
+    pub attempt: u32,
+    /// Where it stands.
+    #[schema(value_type = DisputeWord)]
+    pub status: &'static str,
+    /// How much is disputed.
+    pub amount: MoneyShape,
+    /// How much it took: what was disputed, as far as that was left.
+    pub lost: MoneyShape,
+}
+
+/// Who is shown an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Its buyer, or staff.
+    Party,
+    /// Somebody to whom a ticket of it was given: how the buyer quarrels with his bank is not for him.
+    Guest,
+}
+
+impl Reader {
+    /// Who is calling, if he may see the order at all.
+    #[must_use]
+    pub fn of(call: &Call, details: &OrderDetails) -> Self {
+        let bought = call.buyer().is_ok_and(|user| user == details.order.user);
+        if bought || call.principal.has(Scope::Orders) { Self::Party } else { Self::Guest }
+    }
+}
+
 /// What is shown of an order. Where its buyer must go is asked for, if need be.
-pub async fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> OrderShape<'a> {
+pub async fn shape<'a>(
+    app: &App,
+    reader: Reader,
+    details: &OrderDetails,
+    manifest: &'a Manifest,
+) -> OrderShape<'a> {
     let last = details.payments.last();
     let acting =
         last.filter(|payment| payment.state == PaymentState::ActionRequired && details.order.state.is_live());
@@ -98,21 +143,22 @@ pub async fn shape<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest
         None => None,
         Some(payment) => app.till.next_action(payment.note.as_str()).await,
     };
-    shown(app, details, manifest, next_action)
+    shown(app, (reader, next_action), details, manifest)
 }
 
-/// What is shown of an order in a list. Where its buyer must go is left out: a gateway would be asked once for each order.
+/// What its buyer, or staff, is shown of an order in a list. Where its buyer must go is left out: a gateway would be asked once for each order.
 #[must_use]
 pub fn listed<'a>(app: &App, details: &OrderDetails, manifest: &'a Manifest) -> OrderShape<'a> {
-    shown(app, details, manifest, None)
+    shown(app, (Reader::Party, None), details, manifest)
 }
 
 fn shown<'a>(
     app: &App,
+    (reader, next_action): (Reader, Option<String>),
     details: &OrderDetails,
     manifest: &'a Manifest,
-    next_action: Option<String>,
 ) -> OrderShape<'a> {
+    let disputes = || details.disputes.iter().map(|dispute| dispute_shape(dispute, manifest)).collect();
     let order = &details.order;
     let payment = |(at, payment): (usize, &Payment)| PaymentShape {
         number: at + 1,
@@ -143,6 +189,7 @@ fn shown<'a>(
             .enumerate()
             .map(|(at, refund)| refund_shape(at, refund, manifest))
             .collect(),
+        disputes: (reader == Reader::Party).then(disputes),
         ticket_count: details.tickets.iter().filter(valid).count(),
         version: order.version.0,
         server_time: rfc3339(app.now()),
@@ -158,6 +205,24 @@ pub fn refund_shape(at: usize, refund: &Refund, manifest: &Manifest) -> RefundSh
         amount: money(refund.amount_minor, manifest),
         tickets: refund.tickets.clone(),
         reason: reason_name(refund.reason),
+    }
+}
+
+fn dispute_shape(dispute: &Dispute, manifest: &Manifest) -> DisputeShape {
+    DisputeShape {
+        reference: dispute.reference.as_str().to_owned(),
+        attempt: dispute.attempt,
+        status: dispute_status(dispute.state),
+        amount: money(dispute.amount_minor, manifest),
+        lost: money(dispute.lost_minor, manifest),
+    }
+}
+
+pub(super) const fn dispute_status(state: DisputeState) -> &'static str {
+    match state {
+        DisputeState::Open => "open",
+        DisputeState::Won => "won",
+        DisputeState::Lost => "lost",
     }
 }
 

@@ -14,7 +14,7 @@ use ticketcore::{CloseOrderRequest, CommandError, HoldId, Operation, OrderDetail
 use utoipa::ToSchema;
 
 use super::document::ProblemBody;
-use super::order_shape::{OrderShape, shape};
+use super::order_shape::{OrderShape, Reader, shape};
 use super::shapes::rfc3339;
 use super::{asked_before, event_manifest, off_reactor, route};
 use crate::app::App;
@@ -154,7 +154,8 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     responses((status = 200, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     let (_, details, manifest) = own_order(&app, &call).await?;
-    Answer::json(&shape(&app, &details, &manifest).await)?.etag(details.order.version.0).done()
+    let shown = shape(&app, Reader::of(&call, &details), &details, &manifest).await;
+    Answer::json(&shown)?.etag(details.order.version.0).done()
 }
 
 /// Tries to pay again, after a decline for example.
@@ -208,7 +209,8 @@ pub async fn cancel(app: Arc<App>, mut call: Call) -> Outcome {
     let cancelled = app.checkout.cancel(CloseOrderRequest { order, user, key }).await;
     cancelled.map_err(|error| command_problem(error, &*manifest))?;
     let details = details(&app, order).await?;
-    Answer::json(&shape(&app, &details, &manifest).await)?.etag(details.order.version.0).done()
+    let shown = shape(&app, Reader::of(&call, &details), &details, &manifest).await;
+    Answer::json(&shown)?.etag(details.order.version.0).done()
 }
 
 /// The order that a path names, if it is the caller's or the caller is staff; with its event's manifest.
@@ -321,7 +323,7 @@ async fn told(
         }
     };
     app.guard.bought(judged, &details, &progress);
-    let shown = shape(app, &details, manifest).await;
+    let shown = shape(app, Reader::Party, &details, manifest).await;
     let path = format!("/v1/orders/{order}");
     match progress {
         Progress::Declined { code, pay_until, .. } => {

@@ -34,5 +34,5 @@ pub async fn retry(app: Arc<App>, mut call: Call) -> Outcome {
     let refund: u32 = call.id("number", Code::UnknownRefund)?;
     let request = StaffOrderRequest { order, by, key, action: StaffAction::RetryRefund { refund } };
     let done = app.checkout.staff_order(request).await.map_err(|error| command_problem(error, &*manifest))?;
-    current(&app, order, &manifest, done.replayed, StatusCode::OK).await
+    current(&app, &call, (order, &manifest), done.replayed, StatusCode::OK).await
 }

@@ -58,5 +58,5 @@ pub async fn review(app: Arc<App>, mut call: Call) -> Outcome {
     };
     let request = StaffOrderRequest { order, by, key, action };
     let done = app.checkout.staff_order(request).await.map_err(|error| command_problem(error, &*manifest))?;
-    current(&app, order, &manifest, done.replayed, StatusCode::OK).await
+    current(&app, &call, (order, &manifest), done.replayed, StatusCode::OK).await
 }

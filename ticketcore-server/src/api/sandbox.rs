@@ -7,7 +7,7 @@ use ticketcore::gateway::{ActionEnd, GatewayAction, GatewayKey};
 use utoipa::ToSchema;
 
 use super::document::ProblemBody;
-use super::order_shape::{OrderShape, shape};
+use super::order_shape::{OrderShape, Reader, shape};
 use super::orders::{details, own_order_named};
 use super::route;
 use crate::app::App;
@@ -57,5 +57,5 @@ pub async fn complete(app: Arc<App>, mut call: Call) -> Outcome {
     done.ok_or_else(|| Problem::not_found("action to be done"))?;
     app.checkout.returned(order).await.map_err(|error| command_problem(error, &*manifest))?;
     let details = details(&app, order).await?;
-    Answer::json(&shape(&app, &details, &manifest).await)?.done()
+    Answer::json(&shape(&app, Reader::of(&call, &details), &details, &manifest).await)?.done()
 }

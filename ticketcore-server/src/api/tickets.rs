@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::document::ProblemBody;
 use super::items::ItemShape;
 use super::lines::{LineShape, place};
-use super::order_shape::{OrderShape, RefundShape, refund_shape, shape};
+use super::order_shape::{OrderShape, Reader, RefundShape, refund_shape, shape};
 use super::orders::{details, own_order};
 use super::shapes::Page;
 use super::{off_reactor, route};
@@ -166,7 +166,7 @@ pub async fn transfer(app: Arc<App>, mut call: Call) -> Outcome {
     let to = parse_user(&asked.to_user_id).ok_or_else(|| Problem::invalid("/toUserId", "no user id"))?;
     let request = TransferRequest { order, user, key, tickets: ascending(asked.tickets), to };
     let done = app.office.transfer(request).await.map_err(|error| command_problem(error, &*manifest))?;
-    current(&app, order, &manifest, done.replayed, StatusCode::OK).await
+    current(&app, &call, (order, &manifest), done.replayed, StatusCode::OK).await
 }
 
 /// Changes tickets for others of the same price: their codes are dead.
@@ -186,7 +186,7 @@ pub async fn exchange(app: Arc<App>, mut call: Call) -> Outcome {
         items.map(|(at, item)| item.resolve(&manifest, &format!("/items/{at}"))).collect::<Result<_, _>>()?;
     let request = ExchangeRequest { order, user, key, tickets: ascending(asked.tickets), items };
     let done = app.office.exchange(request).await.map_err(|error| command_problem(error, &*manifest))?;
-    current(&app, order, &manifest, done.replayed, StatusCode::OK).await
+    current(&app, &call, (order, &manifest), done.replayed, StatusCode::OK).await
 }
 
 /// The refunds of an order.
@@ -224,7 +224,7 @@ pub async fn refund(app: Arc<App>, mut call: Call) -> Outcome {
     };
     let request = StaffOrderRequest { order, by, key, action: StaffAction::Refund(what) };
     let done = app.checkout.staff_order(request).await.map_err(|error| command_problem(error, &*manifest))?;
-    current(&app, order, &manifest, done.replayed, StatusCode::CREATED).await
+    current(&app, &call, (order, &manifest), done.replayed, StatusCode::CREATED).await
 }
 
 /// An order as it stands, after a change of it.
@@ -233,13 +233,14 @@ pub async fn refund(app: Arc<App>, mut call: Call) -> Outcome {
 /// It can't be read.
 pub async fn current(
     app: &Arc<App>,
-    order: OrderId,
-    manifest: &Manifest,
+    call: &Call,
+    (order, manifest): (OrderId, &Manifest),
     replayed: bool,
     status: StatusCode,
 ) -> Outcome {
     let details: OrderDetails = details(app, order).await?;
-    let answer = Answer::json(&shape(app, &details, manifest).await)?.status(status).replayed(replayed);
+    let shown = shape(app, Reader::of(call, &details), &details, manifest).await;
+    let answer = Answer::json(&shown)?.status(status).replayed(replayed);
     answer.etag(details.order.version.0).done()
 }
 

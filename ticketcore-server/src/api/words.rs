@@ -88,6 +88,15 @@ words! {
         /// The gateway refuses for good: staff must see to it.
         Stuck,
     }
+    /// Where a dispute stands.
+    DisputeWord DisputeStatus {
+        /// Nobody has decided yet.
+        Open,
+        /// The money stays.
+        Won,
+        /// The money is gone, as far as there was any.
+        Lost,
+    }
     /// Whether a ticket lets somebody in.
     TicketWord TicketStatus {
         /// It does.
@@ -171,12 +180,12 @@ impl ToSchema for ProblemWord {
 mod tests {
     use serde_json::Value;
     use ticketcore::order::{
-        CaptureMode, EndReason, LateMoney, PaymentState, RefundState, TicketStatus, Way,
+        CaptureMode, DisputeState, EndReason, LateMoney, PaymentState, RefundState, TicketStatus, Way,
     };
     use ticketcore::{OrderState, SaleState, SeatState};
 
     use super::*;
-    use crate::api::order_shape::{payment_status, refund_status};
+    use crate::api::order_shape::{dispute_status, payment_status, refund_status};
     use crate::api::orders::reason_name;
     use crate::api::shapes::seat_state;
 
@@ -201,6 +210,7 @@ mod tests {
 
     #[test]
     fn what_is_described_is_what_the_engine_says() {
+        use DisputeState as D;
         use EndReason as E;
         use PaymentState as P;
         use RefundState as R;
@@ -224,6 +234,7 @@ mod tests {
         same::<PaymentWord>(payments.map(|state| payment_status(state).to_owned()));
         let refunds = [R::Requested, R::Submitted, R::Succeeded, R::Stuck];
         same::<RefundWord>(refunds.map(|state| refund_status(state).to_owned()));
+        same::<DisputeWord>([D::Open, D::Won, D::Lost].map(|state| dispute_status(state).to_owned()));
         same::<TicketWord>([T::Valid, T::Refunded, T::Exchanged, T::Disputed].map(written));
         same::<SeatWord>([S::Free, S::Held, S::Sold, S::Blocked].map(|state| seat_state(state).to_owned()));
         same::<LateMoneyWord>([LateMoney::Refund, LateMoney::Equivalent].map(written));

@@ -115,6 +115,29 @@ pub struct OrderDetails {
     pub disputes: Vec<Dispute>,
     /// What must be done next, if anything.
     pub next: Option<Effect>,
+    /// What may be done meanwhile: other refunds that gateways have are looked up.
+    #[serde(default)]
+    pub beside: Vec<Effect>,
+}
+
+/// An order with something to be done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueOrder {
+    /// The order.
+    pub order: OrderId,
+    /// Whose order.
+    pub user: UserId,
+    /// What is to be done next.
+    pub effect: Effect,
+    /// What may be done meanwhile: other refunds that gateways have are looked up.
+    pub beside: Vec<Effect>,
+}
+
+impl DueOrder {
+    /// All that may be done now, what is next first.
+    pub fn effects(&self) -> impl Iterator<Item = &Effect> {
+        std::iter::once(&self.effect).chain(&self.beside)
+    }
 }
 
 /// A step of an order was taken, or was not needed.

@@ -117,7 +117,7 @@ pub mod voucher;
 pub mod waiting;
 pub mod wheel;
 
-pub use answer::{CommandError, Done, Hold, Order, OrderDetails, Stepped};
+pub use answer::{CommandError, Done, DueOrder, Hold, Order, OrderDetails, Stepped};
 #[cfg(feature = "testkit")]
 pub use canary::Canary;
 pub use id::{
@@ -129,8 +129,8 @@ pub use invariant::{Invariant, Violation};
 pub use key::{IdempotencyKey, Operation};
 pub use money::{BadCurrency, Currency, Money};
 pub use office::{
-    BoxOffice, Changes, CodeError, DueOrder, EventEntry, HeldTicket, Maintained, Moment, MoneyReport,
-    OpenError, Options, Past, PastOrder, Pending, Scan, SeatInfo, SeatMoment, VenueEntry,
+    BoxOffice, Changes, CodeError, EventEntry, HeldTicket, Maintained, Moment, MoneyReport, OpenError,
+    Options, Past, PastOrder, Pending, Scan, SeatInfo, SeatMoment, VenueEntry,
 };
 pub use order::{OrderState, Word};
 pub use refusal::{NotAdmitted, Refusal, SeatConflict, SeatMismatch, SeatState};

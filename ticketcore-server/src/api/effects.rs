@@ -57,7 +57,8 @@ pub struct TakeEffects {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EffectsShape {
-    /// One an order at most. Empty if nothing is due that nobody has and that is not put off.
+    /// One an order at most, beside a look-up of each refund that the provider has. Empty if nothing is due that nobody has and that is not put
+    /// off.
     pub items: Vec<EffectShape>,
     /// The server's time.
     pub server_time: String,
@@ -203,8 +204,12 @@ fn take_of(
             let page = app.checkout.foreign_due(event, Some(OrderId { event, number }), PAGE)?;
             idle &= page.is_empty();
             for due in page.iter().take_while(|due| due.order.number <= stretch.to) {
-                let Some(effect) = handed(app, due, &manifest, wanted.lease_ms) else { continue };
-                taken.push(effect);
+                let before = taken.len();
+                let left = wanted.limit - before;
+                taken.extend(handed(app, due, &manifest, wanted.lease_ms).take(left));
+                if taken.len() == before {
+                    continue;
+                }
                 round = app.external.rounds.go_on(event, round, &stretch, due.order.number);
                 if taken.len() >= wanted.limit {
                     return Ok(());
@@ -220,14 +225,27 @@ fn take_of(
     Ok(())
 }
 
-/// Hands out what is due of an order, if it is the vendor's and nobody has it.
-fn handed(app: &App, due: &DueOrder, manifest: &Manifest, lease_ms: u64) -> Option<EffectShape> {
-    let effect = ForeignEffect::of(due.order, &due.effect)?;
-    let now = app.now();
-    let until = now.plus_ms(lease_ms);
-    let Handed { again } = app.external.leases.hand(effect.id, effect.intended_at, now, until)?;
-    let amount = money(effect.amount_minor, manifest);
-    Some(shape(due, &effect, again, amount, (until, lease_ms)))
+/// Hands out what is due of an order, as far as it is the vendor's and nobody has it: as much as is asked for, what nobody has had for longest
+/// first.
+fn handed(
+    app: &App,
+    due: &DueOrder,
+    manifest: &Manifest,
+    lease_ms: u64,
+) -> impl Iterator<Item = EffectShape> {
+    let leases = &app.external.leases;
+    let mut effects: Vec<_> =
+        due.effects().filter_map(|effect| ForeignEffect::of(due.order, effect)).collect();
+    if effects.len() > 1 {
+        effects.sort_by_cached_key(|effect| leases.until(effect.id));
+    }
+    effects.into_iter().filter_map(move |effect| {
+        let now = app.now();
+        let until = now.plus_ms(lease_ms);
+        let Handed { again } = leases.hand(effect.id, effect.intended_at, now, until)?;
+        let amount = money(effect.amount_minor, manifest);
+        Some(shape(due, &effect, again, amount, (until, lease_ms)))
+    })
 }
 
 fn shape(

@@ -17,7 +17,7 @@ use super::shapes::{MoneyShape, parse_rfc3339, rfc3339};
 use super::{event_manifest, route};
 use crate::app::App;
 use crate::auth::Scope;
-use crate::external::{EffectKind, External, ForeignEffect, NAME, is_of_the_house};
+use crate::external::{EffectKind, External, NAME, due_of, is_of_the_house};
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_json};
 
 /// The operations.
@@ -133,9 +133,9 @@ pub async fn observe_effect(app: Arc<App>, mut call: Call) -> Outcome {
             now = settled(&app, order).await?;
         }
     }
-    let due = now.next.as_ref().and_then(|effect| ForeignEffect::of(order, effect)).map(|effect| effect.id);
-    app.external.leases.settle(order, due);
-    if let Some(next) = due.filter(|next| next.is_about(key))
+    let due = due_of(&now);
+    app.external.leases.settle(key, &due);
+    if let Some(next) = due.iter().copied().find(|due| due.is_about(key))
         && let Some(ms) = put_off_ms(&said, open, next.kind)
     {
         let at = app.now();
@@ -147,7 +147,7 @@ pub async fn observe_effect(app: Arc<App>, mut call: Call) -> Outcome {
         status: now.order.state.name(),
         changed,
         version: now.order.version.0,
-        more_due: due.is_some(),
+        more_due: !due.is_empty(),
         server_time: rfc3339(app.now()),
     };
     Answer::json(&shown)?.done()

@@ -1,9 +1,9 @@
 //! [`ForeignEffect`]: an effect of the engine's that somebody outside must see to.
 
 use serde::Serialize;
-use ticketcore::OrderId;
 use ticketcore::gateway::{GatewayAction, GatewayKey};
 use ticketcore::order::{Charge, Effect};
+use ticketcore::{OrderDetails, OrderId};
 use utoipa::ToSchema;
 
 use super::NAME;
@@ -44,6 +44,13 @@ impl EffectId {
         same && is_refund(self.key) == is_refund(named)
             && (!is_refund(named) || self.key.tries == named.tries)
     }
+}
+
+/// What the vendor may see to of an order now.
+#[must_use]
+pub fn due_of(details: &OrderDetails) -> Vec<EffectId> {
+    let due = details.next.iter().chain(&details.beside);
+    due.filter_map(|effect| ForeignEffect::of(details.order.id, effect)).map(|effect| effect.id).collect()
 }
 
 /// Whether the house itself must see to it.

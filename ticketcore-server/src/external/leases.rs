@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
+use ticketcore::gateway::{GatewayAction, GatewayKey};
 use ticketcore::{OrderId, UtcMs};
 
-use super::effect::EffectId;
+use super::effect::{EffectId, EffectKind};
 
-/// Orders that are remembered as handed out or put off at most. What is over goes first; then everything counts as what may have been handed out.
+/// Effects that are remembered as handed out or put off at most. What is over goes first; then everything counts as what may have been handed
+/// out.
 const REMEMBERED_MAX: usize = 100_000;
 
 /// What was handed out, or is put off.
@@ -16,8 +18,17 @@ pub struct Leases {
     remembered_max: usize,
 }
 
+/// An order has one effect of a slot at a time: 0 is what is to be done next, the others are look-ups of the refunds of those numbers, which
+/// wait for nothing.
+type Slot = (OrderId, u32);
+
+const fn slot(id: EffectId) -> Slot {
+    let number = if matches!(id.kind, EffectKind::LookUpRefund) { id.key.number } else { 0 };
+    (id.key.order, number)
+}
+
 struct State {
-    given: HashMap<OrderId, Given>,
+    given: HashMap<Slot, Given>,
     /// Of intents that are younger it is known whether they were handed out.
     known_since: UtcMs,
 }
@@ -33,12 +44,12 @@ struct Given {
 impl State {
     /// What is remembered of an effect.
     fn of(&self, id: EffectId) -> Option<Given> {
-        self.given.get(&id.key.order).filter(|given| given.id == id).copied()
+        self.given.get(&slot(id)).filter(|given| given.id == id).copied()
     }
 
-    /// Whether something can be remembered of an order, of which there may be `max`. If need be, what is over is forgotten for it.
-    fn has_room(&mut self, order: OrderId, now: UtcMs, max: usize) -> bool {
-        if self.given.len() < max || self.given.contains_key(&order) {
+    /// Whether something can be remembered of a slot, of which there may be `max`. If need be, what is over is forgotten for it.
+    fn has_room(&mut self, slot: Slot, now: UtcMs, max: usize) -> bool {
+        if self.given.len() < max || self.given.contains_key(&slot) {
             return true;
         }
         self.given.retain(|_, given| given.until > now);
@@ -73,12 +84,12 @@ impl Leases {
         if before.is_some_and(|given| given.until > now) {
             return None;
         }
-        if !state.has_room(id.key.order, now, self.remembered_max) {
+        if !state.has_room(slot(id), now, self.remembered_max) {
             return None;
         }
         // The same instant is not younger: whoever ran before may have been that fast.
         let again = before.is_some_and(|given| given.handed) || intended_at <= state.known_since;
-        state.given.insert(id.key.order, Given { id, until, handed: true });
+        state.given.insert(slot(id), Given { id, until, handed: true });
         Some(Handed { again })
     }
 
@@ -87,24 +98,33 @@ impl Leases {
         let mut state = self.state.lock();
         let handed = state.of(id).map(|given| given.handed);
         let says_something = handed.is_some() || until > now;
-        if says_something && state.has_room(id.key.order, now, self.remembered_max) {
+        if says_something && state.has_room(slot(id), now, self.remembered_max) {
             let handed = handed.unwrap_or(false);
-            state.given.insert(id.key.order, Given { id, until, handed });
+            state.given.insert(slot(id), Given { id, until, handed });
         }
     }
 
-    /// What is due of an order now: what was handed out or put off and is not that has been seen to.
-    pub fn settle(&self, order: OrderId, due: Option<EffectId>) {
+    /// Until when an effect was somebody's last, or put off; long ago if nobody knows.
+    #[must_use]
+    pub fn until(&self, id: EffectId) -> UtcMs {
+        self.state.lock().of(id).map_or(UtcMs(0), |given| given.until)
+    }
+
+    /// What is due of an order after news of what a key names: what was handed out or put off of that, or of what was to be done next, and is
+    /// not due has been seen to. Look-ups of its other refunds have news of their own, which may be newer than this.
+    pub fn settle(&self, named: GatewayKey, due: &[EffectId]) {
         let mut state = self.state.lock();
-        if state.given.get(&order).is_some_and(|given| Some(given.id) != due) {
-            state.given.remove(&order);
+        let refund = if named.action == GatewayAction::Refund { named.number } else { 0 };
+        for slot in [(named.order, 0), (named.order, refund)] {
+            if state.given.get(&slot).is_some_and(|given| !due.contains(&given.id)) {
+                state.given.remove(&slot);
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ticketcore::gateway::{GatewayAction, GatewayKey};
     use ticketcore::{EventId, HoldNumber, Revision};
 
     use super::super::EffectKind;
@@ -127,10 +147,39 @@ mod tests {
         leases.put_off(look, UtcMs(210), UtcMs(220));
         assert_eq!(leases.hand(look, UtcMs(101), UtcMs(219), UtcMs(300)), None);
         assert_eq!(leases.hand(look, UtcMs(101), UtcMs(220), UtcMs(300)), Some(Handed { again: true }));
-        leases.settle(look.key.order, Some(look));
+        leases.settle(look.key, &[look]);
         assert_eq!(leases.hand(look, UtcMs(101), UtcMs(230), UtcMs(300)), None);
-        leases.settle(look.key.order, None);
+        leases.settle(look.key, &[]);
         assert_eq!(leases.hand(pay, UtcMs(101), UtcMs(230), UtcMs(300)), Some(Handed { again: false }));
+    }
+
+    #[test]
+    fn look_ups_of_refunds_are_handed_out_and_put_off_each_for_itself() {
+        let leases = Leases::new(UtcMs(100));
+        let order = effect(1, EffectKind::Void).key.order;
+        let key = |number| GatewayKey::new(order, GatewayAction::Refund, number);
+        let send = EffectId { kind: EffectKind::Refund, key: key(3) };
+        let look = |number| EffectId { kind: EffectKind::LookUpRefund, key: key(number) };
+        let hand = |id, at| leases.hand(id, UtcMs(101), UtcMs(at), UtcMs(at + 100));
+        for id in [send, look(1), look(2)] {
+            assert_eq!(leases.until(id), UtcMs(0));
+            assert_eq!(hand(id, 110), Some(Handed { again: false }));
+            assert_eq!((hand(id, 110), leases.until(id)), (None, UtcMs(210)));
+        }
+        leases.put_off(look(1), UtcMs(120), UtcMs(500));
+        assert_eq!(hand(look(1), 400), None);
+        assert_eq!(hand(look(2), 210), Some(Handed { again: true }));
+        // What was to be sent is sent, and the gateway has it.
+        leases.settle(key(3), &[look(1), look(2), look(3)]);
+        assert_eq!((leases.until(send), hand(look(1), 400)), (UtcMs(0), None));
+        // Another try is another effect.
+        let again = EffectId { key: GatewayKey { tries: 1, ..key(2) }, ..look(2) };
+        assert_eq!(hand(again, 220), Some(Handed { again: false }));
+        // News of one that had not heard of the others yet takes them from nobody.
+        leases.settle(key(3), &[]);
+        assert_eq!((leases.until(look(1)), leases.until(again)), (UtcMs(500), UtcMs(320)));
+        leases.settle(key(1), &[again]);
+        assert_eq!((leases.until(look(1)), leases.until(again)), (UtcMs(0), UtcMs(320)));
     }
 
     #[test]

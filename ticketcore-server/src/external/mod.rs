@@ -20,7 +20,7 @@ use ticketcore::order::Identity;
 use tokio::sync::Notify;
 
 pub use buying::{buy, pay_again};
-pub use effect::{EffectId, EffectKind, ForeignEffect, is_of_the_house};
+pub use effect::{EffectId, EffectKind, ForeignEffect, due_of, is_of_the_house};
 pub use leases::{Handed, Leases};
 pub use rounds::{Round, Rounds, Stretch};
 

@@ -149,16 +149,79 @@ fn a_refund_that_is_only_submitted_is_looked_up_when_the_vendor_says() {
     // What is put off keeps no other refund of the order back.
     let second = refund(1);
     assert_eq!(worker.only(), ("refund".to_owned(), second.clone()));
-    assert_eq!(worker.told(&first, "refund_submitted", submitted(0)), known("confirmed"));
-    assert!(worker.due(json!({})).is_empty(), "the second is handed out");
-    assert_eq!(worker.told(&second, "refund_succeeded", json!({"reference": "re_2"})), new("confirmed"));
+    // Nor does the other keep it back when its time has come, though somebody has that.
+    assert_eq!(worker.told(&first, "refund_submitted", submitted(300)), known("confirmed"));
     assert_eq!(soon(&worker), look_up("look_up_refund", &first, false));
+    assert!(worker.due(json!({})).is_empty(), "both are handed out");
+    assert_eq!(worker.told(&second, "refund_succeeded", json!({"reference": "re_2"})), new("confirmed"));
+    assert!(worker.due(json!({})).is_empty(), "the first still is");
     assert_eq!(worker.told(&first, "refund_submitted", submitted(LONG)), known("confirmed"));
     assert!(worker.due(json!({})).is_empty());
     assert_eq!(worker.told(&first, "refund_submitted", submitted(300)), known("confirmed"));
     assert_eq!(soon(&worker), look_up("look_up_refund", &first, true));
     assert_eq!(worker.told(&first, "refund_succeeded", json!({"reference": "re_1"})), new("confirmed"));
     assert!(worker.due(json!({})).is_empty());
+}
+
+/// An order with so many refunds that the provider has: their keys.
+fn refunds(server: &Server, worker: &Worker, count: u32) -> Vec<String> {
+    let (order, amount) = waiting(server, &server.buyer(), 0, 4);
+    let captured = json!({"reference": "ch_1", "amount": amount});
+    assert_eq!(worker.told(&format!("{order}:pay:1"), "captured", captured), new("confirmed"));
+    let refund = |number: u32| {
+        let staff = server.staff().with("idempotency-key", &format!("refund {number}"));
+        staff.post(&format!("/v1/orders/{order}/refunds"), &json!({"tickets": [number - 1]})).ok(201);
+        let key = format!("{order}:refund:{number}");
+        let reference = json!({"reference": format!("re_{number}")});
+        assert_eq!(worker.told(&key, "refund_submitted", reference), new("confirmed"));
+        key
+    };
+    (1..=count).map(refund).collect()
+}
+
+#[test]
+fn each_refund_that_the_provider_has_is_looked_up_for_itself() {
+    let server = shop();
+    let worker = Worker::of(&server);
+    let keys = refunds(&server, &worker, 3);
+    let due = worker.due(json!({}));
+    let handed: Vec<_> = due.iter().map(|due| (due["action"].clone(), due["key"].clone())).collect();
+    let look_ups = keys.iter().map(|key| (json!("look_up_refund"), json!(key)));
+    assert_eq!(handed, look_ups.collect::<Vec<_>>());
+    assert!(worker.due(json!({})).is_empty(), "each is somebody's");
+    // News of one leaves the others with whoever has them.
+    assert_eq!(worker.told(&keys[1], "refund_succeeded", json!({"reference": "re_2"})), new("confirmed"));
+    assert!(worker.due(json!({})).is_empty());
+    // One is pending and put off, the other is due again at once.
+    let pending = json!({"reference": "re_1", "retryAfterMs": LONG});
+    assert_eq!(worker.told(&keys[0], "refund_submitted", pending), known("confirmed"));
+    assert_eq!(worker.told(&keys[2], "unknown", json!({})), known("confirmed"));
+    assert_eq!(soon(&worker), look_up("look_up_refund", &keys[2], true));
+    // It did not work and is sent again; meanwhile the first can be looked up.
+    let failed = json!({"code": "not_now", "retry": true});
+    assert_eq!(worker.told(&keys[2], "refund_failed", failed), new("confirmed"));
+    assert_eq!(worker.only(), ("refund".to_owned(), format!("{}.1", keys[2])));
+    let soon_again = json!({"reference": "re_1", "retryAfterMs": 300});
+    assert_eq!(worker.told(&keys[0], "refund_submitted", soon_again), known("confirmed"));
+    assert_eq!(soon(&worker), look_up("look_up_refund", &keys[0], true));
+    let said = worker.say(&keys[0], "refund_succeeded", json!({"reference": "re_1"})).ok(200).json();
+    assert_eq!((&said["changed"], &said["moreDue"]), (&json!(true), &json!(true)));
+    let sent = format!("{}.1", keys[2]);
+    let said = worker.say(&sent, "refund_succeeded", json!({"reference": "re_3"})).ok(200).json();
+    assert_eq!((&said["changed"], &said["moreDue"]), (&json!(true), &json!(false)));
+}
+
+#[test]
+fn refunds_of_an_order_have_their_turns_too() {
+    let server = shop();
+    let worker = Worker::of(&server);
+    let keys = refunds(&server, &worker, 2);
+    let mut handed = Vec::new();
+    for _ in 0..3 {
+        handed.push(one(&worker, 1));
+        std::thread::sleep(Duration::from_millis(1_100));
+    }
+    assert_eq!(handed, [&keys[..], &keys[..1]].concat());
 }
 
 #[test]

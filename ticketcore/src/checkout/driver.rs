@@ -16,10 +16,10 @@ use super::reconcile::{ReconcileReport, Rounds};
 use super::status::CheckoutStatus;
 use super::underway::{Underway, stopped};
 use super::waits::take_turns;
-use crate::answer::{CommandError, Order, Stepped};
+use crate::answer::{CommandError, DueOrder, Order, Stepped};
 use crate::gateway::{GatewayAction, GatewayKey, PaymentGateway, Seen};
 use crate::id::{EventId, OrderId};
-use crate::office::{BoxOffice, DueOrder};
+use crate::office::BoxOffice;
 use crate::order::{
     CheckoutRequest, News, ObserveRequest, PayRequest, PaymentSeen, StaffAction, StaffOrderRequest, Word,
 };
@@ -195,8 +195,8 @@ impl Checkout {
         self.then_run(order, async move { (inner.office.observe(observe).await, None) })
     }
 
-    /// Orders of an event for whose next effect somebody must be called whom this driver does not know, at most `limit`, in ascending order
-    /// after `after`. For hosts that talk to a gateway themselves.
+    /// Orders of an event with an effect for which somebody must be called whom this driver does not know, at most `limit`, in ascending
+    /// order after `after`. For hosts that talk to a gateway themselves.
     ///
     /// # Errors
     /// As [`BoxOffice::due_orders`].
@@ -212,7 +212,8 @@ impl Checkout {
             let page = self.inner.office.due_orders(event, after, limit.max(DUE_PAGE))?;
             let Some(last) = page.last() else { break };
             after = Some(last.order);
-            found.extend(page.into_iter().filter(|due| self.inner.is_foreign(&due.effect)));
+            let foreign = |due: &DueOrder| due.effects().any(|effect| self.inner.is_foreign(effect));
+            found.extend(page.into_iter().filter(foreign));
         }
         found.truncate(limit);
         Ok(found)

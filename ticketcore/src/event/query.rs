@@ -10,14 +10,14 @@ use super::scope::{ShardSet, with_shards};
 use super::shard::{HoldRecord, Shard, is_remembered};
 use super::stripe::SeatSlot;
 use super::vouchers::Voucher;
-use crate::answer::{CommandError, Hold, Order, OrderDetails};
+use crate::answer::{CommandError, DueOrder, Hold, Order, OrderDetails};
 use crate::command::Command;
 use crate::fact::Fact;
 use crate::id::{HoldId, HoldNumber, OrderId, SHARDS, SeatIndex, UserId};
 use crate::key::{IdempotencyKey, Operation, key_tag};
 use crate::log::{Slot, Told, Wake};
 use crate::manifest::ManifestChange;
-use crate::order::{Effect, OrderRecord, OrderState};
+use crate::order::{OrderRecord, OrderState};
 use crate::refusal::Refusal;
 use crate::request::ManifestRequest;
 use crate::sale::SaleState;
@@ -159,7 +159,7 @@ impl EventCore {
     }
 
     /// Orders with something to be done about them.
-    pub fn due_orders(&self, after: HoldNumber, limit: usize) -> Vec<(HoldNumber, UserId, Effect)> {
+    pub fn due_orders(&self, after: HoldNumber, limit: usize) -> Vec<DueOrder> {
         let mut due = Vec::new();
         for at in 0..SHARDS {
             with_shards(&self.state, ShardSet::One(at), |scope| {
@@ -168,11 +168,14 @@ impl EventCore {
                 let later = shard.due.range((Bound::Excluded(after), Bound::Unbounded)).take(limit);
                 due.extend(later.filter_map(|number| {
                     let order = shard.orders.get(number)?;
-                    Some((*number, order.user, order.next_effect(cancelled)?))
+                    let effect = order.next_effect(cancelled)?;
+                    let beside = order.effects_beside(&effect);
+                    let (user, order) = (order.user, OrderId { event: self.id, number: *number });
+                    Some(DueOrder { order, user, effect, beside })
                 }));
             });
         }
-        due.sort_unstable_by_key(|(number, ..)| *number);
+        due.sort_unstable_by_key(|due| due.order.number);
         due.truncate(limit);
         due
     }
@@ -235,12 +238,14 @@ impl EventCore {
             let record = shard.orders.get(&id.number).ok_or(Refusal::UnknownOrder)?;
             let tickets = 0..if record.state == OrderState::Confirmed { record.ticket_count() } else { 0 };
             let account = record.account.as_deref().cloned().unwrap_or_default();
+            let next = record.next_effect(cancelled);
             Ok(OrderDetails {
                 order,
                 terms: account.terms,
                 amount_minor: account.amount_minor,
                 tickets: tickets.filter_map(|at| record.place(at).zip(record.ticket(at))).collect(),
-                next: record.next_effect(cancelled),
+                beside: next.as_ref().map(|next| record.effects_beside(next)).unwrap_or_default(),
+                next,
                 extra: account.extra,
                 payments: account.payments,
                 refunds: account.refunds,

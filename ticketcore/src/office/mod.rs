@@ -26,7 +26,6 @@ use hashbrown::HashMap;
 
 pub use catalogue::{EventEntry, VenueEntry};
 pub use maintenance::Maintained;
-pub use orders::DueOrder;
 pub use past::{Moment, Past, PastOrder, SeatMoment};
 pub use pending::Pending;
 pub use queries::{Changes, SeatInfo};

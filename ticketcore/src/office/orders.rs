@@ -4,28 +4,17 @@ use std::sync::Arc;
 
 use super::commands::Checked;
 use super::{BoxOffice, Pending};
-use crate::answer::{CommandError, Done, Order, OrderDetails, Stepped};
+use crate::answer::{CommandError, Done, DueOrder, Order, OrderDetails, Stepped};
 use crate::command::Command;
 use crate::event::check_items;
-use crate::id::{EventId, HoldNumber, OrderId, UserId};
+use crate::id::{EventId, HoldNumber, OrderId};
 use crate::limits::{self, within};
 use crate::order::{
-    CheckoutRequest, Effect, ExchangeRequest, Finding, News, ObserveRequest, PayRequest, PaymentRulesRequest,
+    CheckoutRequest, ExchangeRequest, Finding, News, ObserveRequest, PayRequest, PaymentRulesRequest,
     PaymentSeen, RedeemRequest, RefundWhat, StaffAction, StaffOrderRequest, TransferRequest,
 };
 use crate::refusal::Refusal;
 use crate::time::{Clock, UtcMs};
-
-/// An order with something to be done about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueOrder {
-    /// The order.
-    pub order: OrderId,
-    /// Whose order.
-    pub user: UserId,
-    /// What is to be done next.
-    pub effect: Effect,
-}
 
 impl BoxOffice {
     /// Opens an order that a gateway pays; if the hold has become an order already, that one.
@@ -111,9 +100,7 @@ impl BoxOffice {
     ) -> Result<Vec<DueOrder>, CommandError> {
         let core = self.office.open_event(event)?;
         let after = after.map_or(HoldNumber(0), |order| order.number);
-        let found = core.read_durably(|core| core.due_orders(after, limit))?;
-        let due = |(number, user, effect)| DueOrder { order: OrderId { event, number }, user, effect };
-        Ok(found.into_iter().map(due).collect())
+        core.read_durably(|core| core.due_orders(after, limit))
     }
 
     /// All that is known of an order, whoever's: for staff and for the house itself. Waits until what it saw is durable.

@@ -217,7 +217,7 @@ impl BoxOffice {
 
     /// As [`due_orders`](Self::due_orders), without waiting: nothing if there is something under way. What it saw is durable, and may be
     /// old on a shared store.
-    pub(crate) fn due_orders_now(&self, event: EventId, limit: usize) -> Vec<crate::office::DueOrder> {
+    pub(crate) fn due_orders_now(&self, event: EventId, limit: usize) -> Vec<crate::answer::DueOrder> {
         let events = self.office.events.load();
         let quiet = |core: &&Arc<crate::event::EventCore>| {
             let progress = core.progress();
@@ -225,12 +225,7 @@ impl BoxOffice {
         };
         let found =
             events.get(&event).filter(quiet).map(|core| core.due_orders(crate::id::HoldNumber(0), limit));
-        let due = |(number, user, effect)| crate::office::DueOrder {
-            order: OrderId { event, number },
-            user,
-            effect,
-        };
-        found.into_iter().flatten().map(due).collect()
+        found.unwrap_or_default()
     }
 }
 

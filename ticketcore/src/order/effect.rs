@@ -185,7 +185,12 @@ impl OrderRecord {
 
     /// What is to be sent comes before what was sent: a refund that the gateway works on keeps no other back.
     fn next_refund(&self) -> Option<Effect> {
-        self.refund_to_send().or_else(|| self.refund_to_look_up())
+        self.refund_to_send().or_else(|| self.refunds_to_look_up().next())
+    }
+
+    /// What may be done beside what is `next`: each refund that a gateway has is looked up, whatever the others wait for.
+    pub fn effects_beside(&self, next: &Effect) -> Vec<Effect> {
+        self.refunds_to_look_up().filter(|effect| effect != next).collect()
     }
 
     fn refund_to_send(&self) -> Option<Effect> {
@@ -200,11 +205,12 @@ impl OrderRecord {
         })
     }
 
-    fn refund_to_look_up(&self) -> Option<Effect> {
-        let mut refunds = self.refunds().iter().zip(1..);
-        let (refund, number) = refunds.find(|(refund, _)| refund.state == RefundState::Submitted)?;
-        let charge = self.charge(refund.attempt)?;
-        Some(Effect::LookUpRefund { refund: number, tries: refund.tries, charge })
+    fn refunds_to_look_up(&self) -> impl Iterator<Item = Effect> {
+        let refunds = self.refunds().iter().zip(1..);
+        refunds.filter(|(refund, _)| refund.state == RefundState::Submitted).filter_map(|(refund, number)| {
+            let charge = self.charge(refund.attempt)?;
+            Some(Effect::LookUpRefund { refund: number, tries: refund.tries, charge })
+        })
     }
 
     fn charge(&self, attempt: u32) -> Option<Charge> {

@@ -170,6 +170,42 @@ fn a_refund_that_the_gateway_works_on_keeps_no_later_one_back() {
 }
 
 #[test]
+fn refunds_that_gateways_have_may_be_looked_up_beside_what_is_next() {
+    let desk = Desk::new();
+    let order = desk.sold(1, &[0, 1, 2]);
+    let beside = || {
+        let details = desk.details(order);
+        let due = desk.sale.office.due_orders(desk.sale.event, None, 10).unwrap();
+        let listed: Vec<_> = due.iter().flat_map(|due| due.effects().cloned()).collect();
+        assert_eq!(listed, details.next.into_iter().chain(details.beside.clone()).collect::<Vec<_>>());
+        let number = |effect| match effect {
+            Effect::LookUpRefund { refund, .. } => refund,
+            other => panic!("{other:?}"),
+        };
+        details.beside.into_iter().map(number).collect::<Vec<_>>()
+    };
+    let submitted = |number: u32| {
+        desk.refund(order, RefundWhat::Tickets(vec![number - 1])).unwrap();
+        desk.refund_seen(order, number, RefundSeen::Submitted { reference: word("re") }).unwrap();
+    };
+    submitted(1);
+    assert_eq!(beside(), [0; 0], "it is next");
+    submitted(2);
+    assert!(matches!(desk.next(order), Some(Effect::LookUpRefund { refund: 1, .. })));
+    assert_eq!(beside(), [2]);
+    desk.refund(order, RefundWhat::Tickets(vec![2])).unwrap();
+    assert!(matches!(desk.next(order), Some(Effect::Refund { refund: 3, .. })));
+    assert_eq!(beside(), [1, 2]);
+    desk.refund_seen(order, 1, succeeded()).unwrap();
+    desk.refund_seen(order, 3, succeeded()).unwrap();
+    assert!(matches!(desk.next(order), Some(Effect::LookUpRefund { refund: 2, .. })));
+    assert_eq!(beside(), [0; 0]);
+    desk.refund_seen(order, 2, succeeded()).unwrap();
+    assert_eq!(desk.next(order), None);
+    desk.check();
+}
+
+#[test]
 fn money_that_is_only_reserved_is_let_go_not_refunded() {
     for mode in [CaptureMode::OnConfirm, CaptureMode::Manual] {
         let desk = Desk::with(capture(mode));

@@ -1,7 +1,7 @@
 //! What a round of the reconciler found and did.
 
+use crate::answer::DueOrder;
 use crate::gateway::ListedCharge;
-use crate::office::DueOrder;
 use crate::order::{Finding, Word};
 use crate::time::UtcMs;
 

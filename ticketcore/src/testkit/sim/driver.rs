@@ -4,6 +4,7 @@
 use super::Flaw;
 use super::paid::PaidCommand;
 use super::world::World;
+use crate::answer::DueOrder;
 use crate::canary::Canary;
 use crate::gateway::{
     Answer, Answered, Authorize, Capture, GatewayAction, GatewayKey, LookUp, PaymentGateway, Refund, Reply,
@@ -12,7 +13,6 @@ use crate::gateway::{
 use crate::id::OrderId;
 use crate::invariant::Violation;
 use crate::money::Money;
-use crate::office::DueOrder;
 use crate::order::{Charge, Effect, News, ObserveRequest, PaymentSeen, RefundSeen, Word};
 use crate::time::{Clock, UtcMs};
 

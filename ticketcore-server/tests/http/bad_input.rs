@@ -234,11 +234,12 @@ fn a_client_that_hangs_up_in_the_middle_harms_nobody() {
 fn heads_that_are_too_large_are_refused() {
     let server = Server::start();
     let large = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(64 << 10));
+    // The connection is closed with most of it unread, which may take the answer with it.
     let answer = parse(&raw(server.address, large.as_bytes()));
-    assert!(answer.is_none_or(|answer| answer.status == 431));
+    assert!(answer.is_none_or(|answer| (answer.status, answer.body.len()) == (431, 0)));
     let many = format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(500));
-    let answer = parse(&raw(server.address, many.as_bytes()));
-    assert!(answer.is_none_or(|answer| answer.status == 431));
+    let answer = parse(&raw(server.address, many.as_bytes())).unwrap();
+    assert_eq!((answer.status, answer.headers["content-length"].as_str(), answer.body.len()), (431, "0", 0));
 }
 
 #[test]

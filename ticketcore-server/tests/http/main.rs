@@ -24,6 +24,8 @@ mod kills;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod prepared;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod server;

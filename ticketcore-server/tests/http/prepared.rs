@@ -1,5 +1,5 @@
 //! Over a data folder that its owner has prepared with the engine itself: vouchers, quotas, places set aside and limits by identity, for
-//! which there is no route.
+//! which there is no route; and events in numbers.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ use super::server::Server;
 
 /// Who prepares.
 const STAFF: u128 = 900;
+/// Events of a folder that has many: more than twice what one list opens.
+const MANY: usize = 150;
 
 /// The data folder of one test, gone with it.
 struct Folder(PathBuf);
@@ -183,4 +185,31 @@ fn who_is_behind_two_buyers_is_limited_as_one() {
     assert_eq!((&over["max"], &over["used"], &over["asked"]), (&json!(4), &json!(4), &json!(1)));
     // A hold of which nothing is said about who is behind it counts for its buyer alone.
     hold(&buyer, event, &server.seats(10, 2), &json!({})).ok(201);
+}
+
+#[test]
+fn a_list_of_many_events_that_are_not_open_has_more_pages_and_leaves_nothing_out() {
+    let folder = Folder::new("many");
+    let events: Vec<EventId> = folder.prepare(|office| (0..MANY).map(|_| on_sale(office, |_| {})).collect());
+    let last = *events.last().unwrap();
+    folder.prepare(|office| office.set_sale_state(last, SaleState::Paused).wait().unwrap());
+    let server = folder.serve();
+    let list = |query: &str| server.anybody().get(&format!("/v1/events?limit=1000{query}")).ok(200).json();
+    // One is looked for, behind all others: a page ends before it is found, and says that there is more.
+    let (mut pages, mut found, mut cursor) = (0, Vec::new(), String::new());
+    loop {
+        let page = list(&format!("&state=paused{cursor}"));
+        pages += 1;
+        found.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()));
+        let Some(next) = page["next"].as_str() else { break };
+        assert!(found.is_empty() && pages < MANY, "{page}");
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(found, [json!(last.to_string())]);
+    assert!((2..=MANY / 64 + 1).contains(&pages), "{pages} pages");
+    // Now they are open, and all are in one page, the first first.
+    let page = list("");
+    let ids: Vec<_> = page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
+    let known = events.iter().map(ToString::to_string).chain([server.event.clone()]);
+    assert_eq!((ids, page.get("next")), (known.map(|id| json!(id)).collect(), None));
 }

@@ -77,10 +77,11 @@
 //!
 //! # Threads
 //!
-//! A [`BoxOffice`] starts one thread, `ticketcore-maintenance`, or none with [`Options::manual_expiry`]. Commands are carried out on
+//! A [`BoxOffice`] starts two threads, `ticketcore-maintenance` and `ticketcore-snapshots`, or none with [`Options::manual_expiry`]. Commands are carried out on
 //! the thread that gives them; locks are held for memory work only, never while a store works.
 pub mod admission;
 mod answer;
+mod background;
 mod canary;
 pub mod checkout;
 mod command;

@@ -1,4 +1,5 @@
-//! Maintenance: expiry, opening and closing events, rebases, snapshots. On its own thread, or called by the host.
+//! Maintenance: expiry, opening and closing events, rebases. On its own thread, or called by the host. Snapshots on another: folding a long
+//! journal takes a while, and no hold should expire late for it.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::{BoxOffice, Office};
 use crate::answer::CommandError;
+use crate::background;
 use crate::event::{Ask, save_snapshot};
 use crate::id::{EventId, Revision};
 use crate::limits::EXPIRE_BATCH_MAX;
@@ -23,6 +25,9 @@ const TICK_MS: u64 = 20;
 /// How often it looks what other writers have appended to a shared store, in milliseconds.
 const FOLLOW_MS: u64 = 100;
 
+/// How often it is looked whether a snapshot is due, in milliseconds.
+const SNAPSHOT_LOOK_MS: u64 = 100;
+
 /// Work for the maintenance thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
@@ -35,6 +40,7 @@ pub(crate) enum Job {
 pub(crate) struct Jobs {
     queue: Mutex<(VecDeque<Job>, bool)>,
     wake: Condvar,
+    end: Condvar,
 }
 
 impl Jobs {
@@ -46,6 +52,7 @@ impl Jobs {
     pub fn end(&self) {
         self.queue.lock().1 = true;
         self.wake.notify_one();
+        self.end.notify_one();
     }
 
     pub fn has_ended(&self) -> bool {
@@ -64,6 +71,15 @@ impl Jobs {
         }
         !queue.1
     }
+
+    /// Waits for so long. False once the end has come.
+    fn pause(&self, ms: u64) -> bool {
+        let mut queue = self.queue.lock();
+        if !queue.1 {
+            let _timed_out = self.end.wait_for(&mut queue, Duration::from_millis(ms));
+        }
+        !queue.1
+    }
 }
 
 /// What one call of [`BoxOffice::maintain`] did.
@@ -79,22 +95,40 @@ pub struct Maintained {
 #[derive(Default)]
 struct Rounds {
     seen: HashMap<EventId, (Revision, UtcMs)>,
-    snapshots: HashMap<EventId, Revision>,
     /// When other writers were last followed.
     followed: Option<Instant>,
 }
 
-pub(super) fn start(office: &Arc<Office>) -> Result<JoinHandle<()>, CommandError> {
-    let office = Arc::clone(office);
-    let work = move || {
-        let mut rounds = Rounds::default();
-        while office.jobs.wait() {
-            // A panic has stopped its event already and the hook has told of it; the other events go on.
-            let _panicked = catch_unwind(AssertUnwindSafe(|| office.round(&mut rounds)));
-        }
+/// Starts the threads of a box office.
+pub(super) fn start(office: &Arc<Office>) -> Result<Vec<JoinHandle<()>>, CommandError> {
+    let start = |name: &str, work: fn(&Arc<Office>)| {
+        let office = Arc::clone(office);
+        let thread = thread::Builder::new().name(name.to_owned());
+        let started = thread.spawn(move || work(&office));
+        started.map_err(|error| CommandError::Failed { reason: error.to_string() })
     };
-    let thread = thread::Builder::new().name("ticketcore-maintenance".to_owned());
-    thread.spawn(work).map_err(|error| CommandError::Failed { reason: error.to_string() })
+    let mut threads = vec![start("ticketcore-maintenance", maintain)?];
+    if office.snapshot_every > 0 {
+        threads.push(start("ticketcore-snapshots", save_snapshots)?);
+    }
+    Ok(threads)
+}
+
+fn maintain(office: &Arc<Office>) {
+    let mut rounds = Rounds::default();
+    while office.jobs.wait() {
+        // A panic has stopped its event already and the hook has told of it; the other events go on.
+        let _panicked = catch_unwind(AssertUnwindSafe(|| office.round(&mut rounds)));
+    }
+}
+
+fn save_snapshots(office: &Arc<Office>) {
+    background::step_back();
+    let mut saved = HashMap::new();
+    while office.jobs.pause(SNAPSHOT_LOOK_MS) {
+        // A panic leaves the old snapshot, as a failure does.
+        let _panicked = catch_unwind(AssertUnwindSafe(|| office.save_due(&mut saved)));
+    }
 }
 
 impl Office {
@@ -146,7 +180,7 @@ impl Office {
         maintained
     }
 
-    /// Saves snapshots and closes what is idle.
+    /// Closes what is idle.
     fn tidy(self: &Arc<Self>, rounds: &mut Rounds) {
         let now = self.clock.now();
         for (event, core) in &**self.events.load() {
@@ -158,12 +192,20 @@ impl Office {
                 self.forget(core);
                 rounds.seen.remove(event);
             }
-            let saved = *rounds.snapshots.entry(*event).or_insert(revision);
-            if self.snapshot_every > 0 && revision.0 - saved.0.min(revision.0) >= self.snapshot_every {
-                // A failure leaves the old snapshot: opening takes longer, and the next round tries again.
-                if let Ok(revision) = save_snapshot(&*self.store, StreamId::Event(*event)) {
-                    rounds.snapshots.insert(*event, revision);
-                }
+        }
+    }
+
+    /// Saves snapshots of the open events that have gone on for long enough since the last.
+    fn save_due(&self, saved: &mut HashMap<EventId, Revision>) {
+        for (event, core) in &**self.events.load() {
+            let revision = core.log.durable();
+            let last = *saved.entry(*event).or_insert(revision);
+            if revision.0.saturating_sub(last.0) < self.snapshot_every || self.jobs.has_ended() {
+                continue;
+            }
+            // A failure leaves the old snapshot: opening takes longer, and the next round tries again.
+            if let Ok(revision) = save_snapshot(&*self.store, StreamId::Event(*event)) {
+                saved.insert(*event, revision);
             }
         }
     }

@@ -105,11 +105,11 @@ pub enum OpenError {
 
 /// Sells tickets for every event of one store. Cheap to share behind an [`Arc`]; all methods take `&self`.
 ///
-/// Threads: one, `ticketcore-maintenance`, which expires holds, opens and closes events, rebases and saves snapshots;
-/// none with [`Options::manual_expiry`]. Dropping the box office ends it.
+/// Threads: `ticketcore-maintenance`, which expires holds, opens and closes events and rebases, and `ticketcore-snapshots`, which saves
+/// snapshots when others need the processors less; none with [`Options::manual_expiry`]. Dropping the box office ends them.
 pub struct BoxOffice {
     office: Arc<Office>,
-    maintenance: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What the threads of a box office share.
@@ -150,7 +150,7 @@ impl BoxOffice {
     /// As [`with_store`](Self::with_store), on a store that others may use too.
     ///
     /// # Errors
-    /// If the catalogue can't be read, or the maintenance thread can't be started.
+    /// If the catalogue can't be read, or a thread can't be started.
     pub fn open_shared(store: Arc<dyn Store>, options: Options) -> Result<Self, CommandError> {
         let node = RandomState::new().hash_one(std::process::id());
         #[cfg(feature = "testkit")]
@@ -178,15 +178,18 @@ impl BoxOffice {
             openings: AtomicU64::new(0),
             jobs: Arc::default(),
         });
-        let maintenance = if options.manual_expiry { None } else { Some(maintenance::start(&office)?) };
-        Ok(Self { office, maintenance })
+        let mut opened = Self { office, threads: Vec::new() };
+        if !options.manual_expiry {
+            opened.threads = maintenance::start(&opened.office)?;
+        }
+        Ok(opened)
     }
 }
 
 impl Drop for BoxOffice {
     fn drop(&mut self) {
         self.office.jobs.end();
-        if let Some(thread) = self.maintenance.take() {
+        for thread in self.threads.drain(..) {
             // A panic there has stopped its event already; there is nobody left to tell.
             let _ended = thread.join();
         }

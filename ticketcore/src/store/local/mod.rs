@@ -46,6 +46,7 @@ use super::{
     Capabilities, Completion, Gather, ReadError, Record, SideRecords, Snapshot, Store, StoreFailure,
     StreamId, Tail,
 };
+use crate::background;
 use crate::id::Revision;
 use crate::sync::Mutex;
 use crate::sync::thread::{self, JoinHandle};
@@ -166,7 +167,10 @@ impl LocalStore {
             }
         };
         let shared = Arc::clone(&self.shared);
-        let keep = move || shared.run_keeper();
+        let keep = move || {
+            background::step_back();
+            shared.run_keeper();
+        };
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
         self.threads.push(thread("ticketcore-log").spawn(write).doing("start", "ticketcore-log")?);
         self.threads.push(thread("ticketcore-keeper").spawn(keep).doing("start", "ticketcore-keeper")?);

@@ -4,19 +4,22 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ticketcore::ReleaseRequest;
 use ticketcore::store::local::LocalOptions;
+use ticketcore::store::{Store, StreamId};
+use ticketcore::{Options, ReleaseRequest};
 use ticketcore_benches::{Random, SEATS, key, user};
 
 use super::disk::{quantile, write_and_sync};
 use super::{Durable, Figures, LATENCY};
 use crate::Outcome;
-use crate::rounds::ROUNDS;
+use crate::rounds::{ROUNDS, options};
 use ticketcore_benches::guard::Watch;
 use ticketcore_benches::report::{Figure, Goal, median};
 
 const ROUND: Duration = Duration::from_secs(1);
 const LONG_ROUND: Duration = Duration::from_secs(4);
+/// Facts between two snapshots: some two a second.
+const SNAPSHOT_EVERY: u64 = 25_000;
 /// Seats that the measured thread uses; the rest is the other's.
 const OWN: u32 = 40_000;
 
@@ -58,18 +61,11 @@ fn feed(durable: &Durable, stop: &AtomicBool) {
 }
 
 fn slowest(local: LocalOptions, snapshots: bool) -> Outcome<f64> {
-    let durable = Durable::new(local)?;
+    let snapshot_every = if snapshots { SNAPSHOT_EVERY } else { 0 };
+    let durable = Durable::with(local, Options { snapshot_every, ..options() })?;
     let stop = AtomicBool::new(false);
     let times = std::thread::scope(|scope| {
         scope.spawn(|| feed(&durable, &stop));
-        if snapshots {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    durable.opened.office.save_snapshot(durable.opened.event).expect("there is room");
-                    std::thread::sleep(Duration::from_millis(500));
-                }
-            });
-        }
         let times = one_at_a_time(&durable, LONG_ROUND);
         stop.store(true, Ordering::Relaxed);
         times
@@ -79,6 +75,8 @@ fn slowest(local: LocalOptions, snapshots: bool) -> Outcome<f64> {
         snapshots,
         "segments are archived in one case only"
     );
+    let snapshot = durable.store.load_snapshot(StreamId::Event(durable.opened.event))?;
+    assert_eq!(snapshot.is_some(), snapshots, "snapshots are saved in one case only");
     Ok(quantile(&times, 999))
 }
 

@@ -9,6 +9,7 @@ mod throughput;
 
 use std::sync::Arc;
 
+use ticketcore::Options;
 use ticketcore::store::LocalStore;
 use ticketcore::store::local::LocalOptions;
 pub use ticketcore_benches::Folder;
@@ -39,9 +40,13 @@ pub struct Durable {
 
 impl Durable {
     pub fn new(local: LocalOptions) -> Outcome<Self> {
+        Self::with(local, options())
+    }
+
+    pub fn with(local: LocalOptions, options: Options) -> Outcome<Self> {
         let folder = Folder::new()?;
         let store = Arc::new(LocalStore::open(&folder.0, local)?);
-        let opened = open(Arc::<LocalStore>::clone(&store), options(), &usual())?;
+        let opened = open(Arc::<LocalStore>::clone(&store), options, &usual())?;
         Ok(Self { opened, store, folder })
     }
 }

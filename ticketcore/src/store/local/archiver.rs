@@ -16,7 +16,7 @@ use super::format::segment::LogEnd;
 use super::index::{Archive, Moved, Piece};
 use super::logged::{batch_of, visit_logged};
 use super::shared::{Counters, Shared};
-use super::slots::PIECE_BYTES;
+use super::slots::{GENTLE_BYTES, PIECE_BYTES};
 use crate::id::Revision;
 use crate::store::StreamId;
 use crate::sync::atomic::Ordering;
@@ -245,7 +245,8 @@ impl<'s> Packing<'s> {
         if !self.writer.push(batch) {
             return false;
         }
-        if self.writer.ready() >= PIECE_BYTES {
+        let ready = self.writer.ready();
+        if ready >= PIECE_BYTES || ready >= GENTLE_BYTES && self.shared.is_gentle() {
             self.failed = self.write().err();
         }
         // After every block, not only after every write: on a small machine packing is what others wait for.

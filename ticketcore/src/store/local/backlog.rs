@@ -60,6 +60,11 @@ impl Shared {
         self.slots.lock().spare.is_empty() || self.is_behind(2) || self.queue_is_closed()
     }
 
+    /// Whether the archiver may take its time.
+    pub fn is_gentle(&self) -> bool {
+        !self.options.manual && !self.is_urgent()
+    }
+
     /// After a round of work that has taken so long: as much time belongs to others. More segments are archived together then.
     pub fn rest(&self, worked: Duration) {
         let until = Instant::now() + worked.min(REST_MAX);
@@ -71,7 +76,7 @@ impl Shared {
 
     /// After a piece of an archive that has taken so long to write.
     pub fn give_way(&self, worked: Duration) {
-        if !self.options.manual && !self.is_urgent() {
+        if self.is_gentle() {
             crate::sync::thread::sleep(worked.min(PAUSE_MAX));
         }
     }

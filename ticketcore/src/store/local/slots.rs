@@ -14,6 +14,8 @@ use super::shared::{Shared, Slots, Spare};
 pub(super) const LOG: &str = "wal";
 /// What is not the log is written and synced in pieces of so many bytes.
 pub(super) const PIECE_BYTES: usize = 256 << 10;
+/// What is written in the background is synced so often, as long as it is not urgent: the log's next sync waits for the one under way.
+pub(super) const GENTLE_BYTES: usize = 48 << 10;
 
 /// The name of a log file, if `name` is one's.
 pub(super) fn slot_number(name: &str) -> Option<u64> {
@@ -91,8 +93,8 @@ impl Shared {
         let unfinished = format!("{name}.tmp");
         let file = self.files.open(&unfinished, Access::Create).doing("make", &unfinished)?;
         // In pieces, as archives are: one large sync would keep the log waiting.
-        for (number, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
-            file.write_at(piece, (number * PIECE_BYTES) as u64).doing("write", &unfinished)?;
+        for (number, piece) in bytes.chunks(GENTLE_BYTES).enumerate() {
+            file.write_at(piece, (number * GENTLE_BYTES) as u64).doing("write", &unfinished)?;
             file.sync().doing("sync", &unfinished)?;
         }
         self.files.rename(&unfinished, name).doing("rename", &unfinished)?;

@@ -6,8 +6,8 @@ use utoipa::{OpenApi, ToSchema};
 use super::common::Common;
 use super::words::ProblemWord;
 use super::{
-    admin, availability, challenge, checkin, effects, events, holds, me, observe, orders, refunds, reviews,
-    sandbox, seatmap, sessions, tickets, venues, waiting_list, waiting_room, webhooks,
+    admin, availability, challenge, checkin, disputes, effects, events, holds, me, observe, orders, refunds,
+    reviews, sandbox, seatmap, sessions, tickets, venues, waiting_list, waiting_room, webhooks,
 };
 use crate::http::Violation;
 
@@ -92,6 +92,7 @@ pub struct ProblemBody {
         sandbox::complete,
         effects::take_next_effects,
         observe::observe_effect,
+        disputes::report_dispute,
         webhooks::stripe,
         admin::venues::add,
         admin::venues::import,

@@ -6,6 +6,7 @@ pub mod availability;
 pub mod challenge;
 pub mod checkin;
 mod common;
+pub mod disputes;
 pub mod docs;
 pub mod document;
 pub mod effects;
@@ -79,6 +80,7 @@ pub fn routes() -> Vec<Route> {
         sandbox::ROUTES,
         effects::ROUTES,
         observe::ROUTES,
+        disputes::ROUTES,
         webhooks::ROUTES,
         admin::venues::ROUTES,
         admin::events::ROUTES,

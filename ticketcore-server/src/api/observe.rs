@@ -105,6 +105,20 @@ pub struct ObservedShape {
     pub server_time: String,
 }
 
+impl ObservedShape {
+    /// Where an order stands after a report.
+    pub(super) fn of(app: &App, now: &OrderDetails, changed: bool) -> Self {
+        Self {
+            order_id: now.order.id.to_string(),
+            status: now.order.state.name(),
+            changed,
+            version: now.order.version.0,
+            more_due: !due_of(now).is_empty(),
+            server_time: rfc3339(app.now()),
+        }
+    }
+}
+
 /// Hears what became of a payment or a refund. News only ever makes money more certain: it may come twice, late and in any order, with a
 /// lease or without.
 ///
@@ -114,11 +128,8 @@ pub struct ObservedShape {
     responses((status = 200, body = ObservedShape), (status = "4XX", content_type = "application/problem+json", body = ProblemBody), (status = 503, content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn observe_effect(app: Arc<App>, mut call: Call) -> Outcome {
     let said: Observation = read_json(&mut call, app.config.limits.body_bytes_max).await?;
-    let unknown = || Problem::new(Code::UnknownOrder, Code::UnknownOrder.title());
-    let key: GatewayKey = said.key.parse().map_err(|_| Problem::invalid("/key", "no key of an effect"))?;
+    let (key, manifest) = known_to_the_key(&app, &call, &said.key).await?;
     let order = key.order;
-    let foreign = |problem: Problem| if problem.code() == Code::UnknownEvent { unknown() } else { problem };
-    let manifest = event_manifest(&app, &call, order.event).await.map_err(foreign)?;
     let before = details(&app, order).await?;
     let intended_at = intended_at(&before, key)?;
     // Nobody knows, or nobody knows yet.
@@ -142,19 +153,27 @@ pub async fn observe_effect(app: Arc<App>, mut call: Call) -> Outcome {
         app.external.leases.put_off(next, at, at.plus_ms(ms));
     }
     app.external.stir();
-    let shown = ObservedShape {
-        order_id: order.to_string(),
-        status: now.order.state.name(),
-        changed,
-        version: now.order.version.0,
-        more_due: !due.is_empty(),
-        server_time: rfc3339(app.now()),
-    };
-    Answer::json(&shown)?.done()
+    Answer::json(&ObservedShape::of(&app, &now, changed))?.done()
+}
+
+/// What a key names, and the event it belongs to, if the caller may touch that.
+///
+/// # Errors
+/// It is no key; [`Code::UnknownOrder`].
+pub(super) async fn known_to_the_key(
+    app: &Arc<App>,
+    call: &Call,
+    key: &str,
+) -> Result<(GatewayKey, Arc<Manifest>), Problem> {
+    let unknown = || Problem::new(Code::UnknownOrder, Code::UnknownOrder.title());
+    let key: GatewayKey = key.parse().map_err(|_| Problem::invalid("/key", "no key of an effect"))?;
+    let foreign = |problem: Problem| if problem.code() == Code::UnknownEvent { unknown() } else { problem };
+    let manifest = event_manifest(app, call, key.order.event).await.map_err(foreign)?;
+    Ok((key, manifest))
 }
 
 /// The order when what the house itself must do about it (sell, drop, begin a refund, undo) is done, or the server's patience is over.
-async fn settled(app: &Arc<App>, order: OrderId) -> Result<OrderDetails, Problem> {
+pub(super) async fn settled(app: &Arc<App>, order: OrderId) -> Result<OrderDetails, Problem> {
     let until = Instant::now() + Duration::from_millis(app.config.payments.patience_ms);
     // It is told as soon as there is something to tell, which may not be all.
     let _progress = app.checkout.resume(order).await;
@@ -180,7 +199,7 @@ fn put_off_ms(said: &Observation, open: bool, next: EffectKind) -> Option<u64> {
 }
 
 /// When the intent was written that a key names, if it is one of ours.
-fn intended_at(order: &OrderDetails, key: GatewayKey) -> Result<UtcMs, Problem> {
+pub(super) fn intended_at(order: &OrderDetails, key: GatewayKey) -> Result<UtcMs, Problem> {
     let payment = |number: u32| {
         let at = usize::try_from(number).ok()?.checked_sub(1)?;
         order.payments.get(at).filter(|payment| payment.gateway.as_str() == NAME)
@@ -291,7 +310,14 @@ fn needed(pointer: &str, text: Option<&str>) -> Result<Word, Problem> {
 }
 
 fn taken(amount: Option<MoneyShape>, manifest: &Manifest) -> Result<i64, Problem> {
-    let amount = amount.ok_or_else(|| Problem::invalid("/amount", "missing"))?;
+    in_currency(amount.ok_or_else(|| Problem::invalid("/amount", "missing"))?, manifest)
+}
+
+/// An amount in minor units of an event's currency.
+///
+/// # Errors
+/// It is another currency.
+pub(super) fn in_currency(amount: MoneyShape, manifest: &Manifest) -> Result<i64, Problem> {
     if amount.currency.0 != manifest.rules().currency {
         return Err(Problem::invalid("/amount/currency", "not the event's"));
     }

@@ -208,7 +208,9 @@ pub fn refund_shape(at: usize, refund: &Refund, manifest: &Manifest) -> RefundSh
     }
 }
 
-fn dispute_shape(dispute: &Dispute, manifest: &Manifest) -> DisputeShape {
+/// What is shown of a dispute.
+#[must_use]
+pub fn dispute_shape(dispute: &Dispute, manifest: &Manifest) -> DisputeShape {
     DisputeShape {
         reference: dispute.reference.as_str().to_owned(),
         attempt: dispute.attempt,

@@ -178,6 +178,11 @@ def vendor(server, staff, buyer):
     server.call("observe_effect", 404, staff, {**said, "key": order["orderId"] + ":pay:7"})
     told = server.call("observe_effect", 200, staff, said).json
     assert told["status"] == "confirmed", told
+    disputed = {"key": due[0]["key"], "reference": "dp_1", "status": "open"}
+    told = server.call("report_dispute", 200, staff, {**disputed, "amount": {**due[0]["amount"], "amount": 1}}).json
+    assert told["dispute"]["status"] == "open", told
+    server.call("report_dispute", 400, staff, {**disputed, "status": "x"})
+    server.call("report_dispute", 200, staff, {**disputed, "status": "won"})
 
 
 def webhook(server, secret):

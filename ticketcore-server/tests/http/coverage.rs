@@ -13,6 +13,7 @@ const TESTS: &[&str] = &[
     include_str!("browse.rs"),
     include_str!("buying.rs"),
     include_str!("codes.rs"),
+    include_str!("disputes.rs"),
     include_str!("door.rs"),
     include_str!("external.rs"),
     include_str!("faults.rs"),

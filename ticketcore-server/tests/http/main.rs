@@ -13,6 +13,8 @@ mod codes;
 mod coverage;
 #[cfg(test)]
 mod crowd;
+#[cfg(test)]
+mod disputes;
 mod door;
 #[cfg(test)]
 mod external;

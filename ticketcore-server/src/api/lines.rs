@@ -39,6 +39,34 @@ pub struct LineShape<'a> {
     pub price: MoneyShape,
 }
 
+/// The place of a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketPlace<'a> {
+    /// The seat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seat_id: Option<&'a str>,
+    /// Its section.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub section: Option<&'a str>,
+    /// Its row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<&'a str>,
+    /// Its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<&'a str>,
+    /// The area.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub area_id: Option<&'a str>,
+    /// The price level.
+    pub category: &'a str,
+    /// Who it is for.
+    pub ticket_type: &'a str,
+    /// What it cost. For the order's buyer and for staff only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<MoneyShape>,
+}
+
 /// The lines of a hold or an order.
 #[must_use]
 pub fn lines<'a>(lines: &Lines, manifest: &'a Manifest) -> Vec<LineShape<'a>> {
@@ -46,12 +74,22 @@ pub fn lines<'a>(lines: &Lines, manifest: &'a Manifest) -> Vec<LineShape<'a>> {
     seats.chain(lines.areas.iter().map(|line| area_line(line, manifest))).collect()
 }
 
-/// The place of a ticket.
+/// The place of a ticket, with its price if that is to be told.
 #[must_use]
-pub fn place<'a>(place: &Place, manifest: &'a Manifest) -> LineShape<'a> {
-    match place {
+pub fn place<'a>(place: &Place, manifest: &'a Manifest, priced: bool) -> TicketPlace<'a> {
+    let line = match place {
         Place::Seat(line) => seat_line(line, manifest),
-        Place::Area(line) => LineShape { quantity: None, ..area_line(line, manifest) },
+        Place::Area(line) => area_line(line, manifest),
+    };
+    TicketPlace {
+        seat_id: line.seat_id,
+        section: line.section,
+        row: line.row,
+        label: line.label,
+        area_id: line.area_id,
+        category: line.category,
+        ticket_type: line.ticket_type,
+        price: priced.then_some(line.price),
     }
 }
 

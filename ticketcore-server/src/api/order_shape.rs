@@ -1,9 +1,11 @@
 //! What is shown of an order.
 
 use serde::Serialize;
-use ticketcore::OrderDetails;
 use ticketcore::manifest::Manifest;
-use ticketcore::order::{Dispute, DisputeState, Payment, PaymentState, Refund, RefundState, TicketStatus};
+use ticketcore::order::{
+    Dispute, DisputeState, Payment, PaymentState, Place, Refund, RefundState, Ticket, TicketStatus,
+};
+use ticketcore::{OrderDetails, UserId};
 use utoipa::ToSchema;
 
 use super::lines::{LineShape, lines, money};
@@ -12,9 +14,10 @@ use super::shapes::{MoneyShape, rfc3339};
 use super::words::{DisputeWord, EndWord, OrderWord, PaymentWord, RefundWord};
 use crate::app::App;
 use crate::auth::Scope;
-use crate::http::Call;
+use crate::http::{Call, Problem};
 
-/// An order.
+/// An order. What was paid for it, and what becomes of that money, is its buyer's and staff's to see: whoever a ticket of it was given to is
+/// shown the order without.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderShape<'a> {
@@ -27,7 +30,7 @@ pub struct OrderShape<'a> {
     /// Where it stands.
     #[schema(value_type = OrderWord)]
     pub status: &'static str,
-    /// Why it ended, if it did not end as it should.
+    /// Why it ended, if it did not end as it should. For its buyer and for staff only.
     #[schema(value_type = Option<EndWord>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -37,20 +40,25 @@ pub struct OrderShape<'a> {
     /// While it is live: when its time ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_deadline: Option<String>,
-    /// What is ordered.
-    pub lines: Vec<LineShape<'a>>,
-    /// The sum of all prices.
-    pub total: MoneyShape,
-    /// All there is to pay.
-    pub amount: MoneyShape,
-    /// Payment attempts, the first first.
-    pub payments: Vec<PaymentShape>,
-    /// Refunds, the first first.
-    pub refunds: Vec<RefundShape>,
+    /// What is ordered. For its buyer and for staff only: whoever tickets were given to lists those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<LineShape<'a>>>,
+    /// The sum of all prices. For its buyer and for staff only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<MoneyShape>,
+    /// All there is to pay. For its buyer and for staff only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<MoneyShape>,
+    /// Payment attempts, the first first. For its buyer and for staff only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payments: Option<Vec<PaymentShape>>,
+    /// Refunds, the first first. For its buyer and for staff only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refunds: Option<Vec<RefundShape>>,
     /// Disputes, in the order in which they became known. For its buyer and for staff only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disputes: Option<Vec<DisputeShape>>,
-    /// Tickets that let somebody in.
+    /// Tickets that let somebody in; those that he holds, for whom tickets were given to.
     pub ticket_count: usize,
     /// Grows with every change.
     pub version: u64,
@@ -116,16 +124,30 @@ pub struct DisputeShape {
 pub enum Reader {
     /// Its buyer, or staff.
     Party,
-    /// Somebody to whom a ticket of it was given: how the buyer quarrels with his bank is not for him.
-    Guest,
+    /// Somebody to whom a ticket of it was given: the buyer's money is not for him.
+    Guest(UserId),
 }
 
 impl Reader {
     /// Who is calling, if he may see the order at all.
+    ///
+    /// # Errors
+    /// Nobody is.
+    pub fn of(call: &Call, details: &OrderDetails) -> Result<Self, Problem> {
+        if call.principal.has(Scope::Orders) {
+            return Ok(Self::Party);
+        }
+        let user = call.buyer()?;
+        Ok(if user == details.order.user { Self::Party } else { Self::Guest(user) })
+    }
+
+    /// Whether a ticket is his to see.
     #[must_use]
-    pub fn of(call: &Call, details: &OrderDetails) -> Self {
-        let bought = call.buyer().is_ok_and(|user| user == details.order.user);
-        if bought || call.principal.has(Scope::Orders) { Self::Party } else { Self::Guest }
+    pub fn sees(self, ticket: &Ticket) -> bool {
+        match self {
+            Self::Party => true,
+            Self::Guest(user) => ticket.holder == Some(user),
+        }
     }
 }
 
@@ -137,8 +159,10 @@ pub async fn shape<'a>(
     manifest: &'a Manifest,
 ) -> OrderShape<'a> {
     let last = details.payments.last();
-    let acting =
-        last.filter(|payment| payment.state == PaymentState::ActionRequired && details.order.state.is_live());
+    let acting = last.filter(|payment| {
+        let acts = payment.state == PaymentState::ActionRequired && details.order.state.is_live();
+        acts && reader == Reader::Party
+    });
     let next_action = match acting {
         None => None,
         Some(payment) => app.till.next_action(payment.note.as_str()).await,
@@ -158,8 +182,10 @@ fn shown<'a>(
     details: &OrderDetails,
     manifest: &'a Manifest,
 ) -> OrderShape<'a> {
-    let disputes = || details.disputes.iter().map(|dispute| dispute_shape(dispute, manifest)).collect();
     let order = &details.order;
+    let party = reader == Reader::Party;
+    let refund = |(at, refund)| refund_shape(at, refund, manifest);
+    let dispute = |dispute| dispute_shape(dispute, manifest);
     let payment = |(at, payment): (usize, &Payment)| PaymentShape {
         number: at + 1,
         status: payment_status(payment.state),
@@ -168,29 +194,22 @@ fn shown<'a>(
         code: (payment.state != PaymentState::ActionRequired && !payment.note.as_str().is_empty())
             .then(|| payment.note.as_str().to_owned()),
     };
-    let valid = |place: &&(ticketcore::order::Place, ticketcore::order::Ticket)| {
-        place.1.status == TicketStatus::Valid
-    };
+    let counts = |(_, ticket): &&(Place, Ticket)| ticket.status == TicketStatus::Valid && reader.sees(ticket);
     OrderShape {
         order_id: order.id.to_string(),
         hold_id: order.id.hold().to_string(),
         event_id: order.id.event.to_string(),
         status: order.state.name(),
-        reason: details.reason.map(reason_name),
+        reason: details.reason.filter(|_| party).map(reason_name),
         next_action,
         payment_deadline: order.payment_deadline.map(rfc3339),
-        lines: lines(&order.lines, manifest),
-        total: money(order.total_minor, manifest),
-        amount: money(details.amount_minor, manifest),
-        payments: details.payments.iter().enumerate().map(payment).collect(),
-        refunds: details
-            .refunds
-            .iter()
-            .enumerate()
-            .map(|(at, refund)| refund_shape(at, refund, manifest))
-            .collect(),
-        disputes: (reader == Reader::Party).then(disputes),
-        ticket_count: details.tickets.iter().filter(valid).count(),
+        lines: party.then(|| lines(&order.lines, manifest)),
+        total: party.then(|| money(order.total_minor, manifest)),
+        amount: party.then(|| money(details.amount_minor, manifest)),
+        payments: party.then(|| details.payments.iter().enumerate().map(payment).collect()),
+        refunds: party.then(|| details.refunds.iter().enumerate().map(refund).collect()),
+        disputes: party.then(|| details.disputes.iter().map(dispute).collect()),
+        ticket_count: details.tickets.iter().filter(counts).count(),
         version: order.version.0,
         server_time: rfc3339(app.now()),
     }

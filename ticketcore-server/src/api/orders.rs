@@ -154,7 +154,7 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     responses((status = 200, body = OrderShape<'static>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn get(app: Arc<App>, call: Call) -> Outcome {
     let (_, details, manifest) = own_order(&app, &call).await?;
-    let shown = shape(&app, Reader::of(&call, &details), &details, &manifest).await;
+    let shown = shape(&app, Reader::of(&call, &details)?, &details, &manifest).await;
     Answer::json(&shown)?.etag(details.order.version.0).done()
 }
 
@@ -169,7 +169,7 @@ pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
     let asked: PayOrder = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let key = call.key(asked.idempotency_key.as_deref())?;
-    let (order, _, manifest) = own_order(&app, &call).await?;
+    let (order, _, manifest) = bought_order(&app, &call, call.param("orderId")).await?;
     let method = word("/paymentMethodId", &asked.payment_method_id)?;
     let gateway = word("gateway", app.till.name())?;
     let sent = Sent {
@@ -205,34 +205,38 @@ pub async fn cancel(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
     let asked: JustKey = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let key = call.optional_key(asked.idempotency_key.as_deref())?;
-    let (order, _, manifest) = own_order(&app, &call).await?;
+    let (order, _, manifest) = bought_order(&app, &call, call.param("orderId")).await?;
     let cancelled = app.checkout.cancel(CloseOrderRequest { order, user, key }).await;
     cancelled.map_err(|error| command_problem(error, &*manifest))?;
     let details = details(&app, order).await?;
-    let shown = shape(&app, Reader::of(&call, &details), &details, &manifest).await;
+    let shown = shape(&app, Reader::of(&call, &details)?, &details, &manifest).await;
     Answer::json(&shown)?.etag(details.order.version.0).done()
 }
 
-/// The order that a path names, if it is the caller's or the caller is staff; with its event's manifest.
+/// An order, all that is known of it, and its event's manifest.
+pub type Found = (OrderId, OrderDetails, Arc<Manifest>);
+
+/// The order that a path names, if the caller is staff, or bought it, or a ticket of it was given to him.
 ///
 /// # Errors
 /// [`Code::UnknownOrder`], also if it is somebody else's.
-pub async fn own_order(
-    app: &Arc<App>,
-    call: &Call,
-) -> Result<(OrderId, OrderDetails, Arc<Manifest>), Problem> {
-    own_order_named(app, call, call.param("orderId")).await
+pub async fn own_order(app: &Arc<App>, call: &Call) -> Result<Found, Problem> {
+    order_named(app, call, call.param("orderId")).await
 }
 
-/// As [`own_order`], for an id that stands elsewhere.
+/// The order of an id, if the caller is staff or bought it.
 ///
 /// # Errors
-/// [`Code::UnknownOrder`].
-pub async fn own_order_named(
-    app: &Arc<App>,
-    call: &Call,
-    id: &str,
-) -> Result<(OrderId, OrderDetails, Arc<Manifest>), Problem> {
+/// [`Code::UnknownOrder`], also for whom tickets of it were given to.
+pub async fn bought_order(app: &Arc<App>, call: &Call, id: &str) -> Result<Found, Problem> {
+    let found = order_named(app, call, id).await?;
+    match Reader::of(call, &found.1)? {
+        Reader::Party => Ok(found),
+        Reader::Guest(_) => Err(Problem::new(Code::UnknownOrder, Code::UnknownOrder.title())),
+    }
+}
+
+async fn order_named(app: &Arc<App>, call: &Call, id: &str) -> Result<Found, Problem> {
     let unknown = || Problem::new(Code::UnknownOrder, Code::UnknownOrder.title());
     let staff = call.principal.has(Scope::Orders);
     let user = if staff { None } else { Some(call.buyer()?) };
@@ -240,7 +244,7 @@ pub async fn own_order_named(
     let foreign = |problem: Problem| if problem.code() == Code::UnknownEvent { unknown() } else { problem };
     let manifest = event_manifest(app, call, order.event).await.map_err(foreign)?;
     let details = details(app, order).await?;
-    // Whoever a ticket was given to knows the order too; what he may do with it the engine says.
+    // Whoever a ticket was given to knows the order too.
     let holds = |user| details.tickets.iter().any(|(_, ticket)| ticket.holder == Some(user));
     match user {
         Some(user) if details.order.user != user && !holds(user) => Err(unknown()),

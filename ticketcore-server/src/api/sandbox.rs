@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::document::ProblemBody;
 use super::order_shape::{OrderShape, Reader, shape};
-use super::orders::{details, own_order_named};
+use super::orders::{bought_order, details};
 use super::route;
 use crate::app::App;
 use crate::http::{Access, Answer, Call, Outcome, Problem, Route, command_problem, read_json};
@@ -47,7 +47,7 @@ pub struct CompleteAction {
 pub async fn complete(app: Arc<App>, mut call: Call) -> Outcome {
     let asked: CompleteAction = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let Till::Sandbox(sandbox) = &app.till else { return Err(Problem::not_found("sandbox")) };
-    let (order, found, manifest) = own_order_named(&app, &call, &asked.order_id).await?;
+    let (order, found, manifest) = bought_order(&app, &call, &asked.order_id).await?;
     let attempt = u32::try_from(found.payments.len()).unwrap_or(u32::MAX);
     let end = match asked.outcome {
         ActionOutcome::Succeed => ActionEnd::Done,
@@ -57,5 +57,5 @@ pub async fn complete(app: Arc<App>, mut call: Call) -> Outcome {
     done.ok_or_else(|| Problem::not_found("action to be done"))?;
     app.checkout.returned(order).await.map_err(|error| command_problem(error, &*manifest))?;
     let details = details(&app, order).await?;
-    Answer::json(&shape(&app, Reader::of(&call, &details), &details, &manifest).await)?.done()
+    Answer::json(&shape(&app, Reader::of(&call, &details)?, &details, &manifest).await)?.done()
 }

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use ticketcore::manifest::Manifest;
 use ticketcore::order::{
-    ExchangeRequest, RefundWhat, StaffAction, StaffOrderRequest, TicketStatus, TransferRequest,
+    ExchangeRequest, RefundWhat, StaffAction, StaffOrderRequest, Ticket, TicketStatus, TransferRequest,
 };
 use ticketcore::ticket::TicketCode;
 use ticketcore::{CodeError, OrderDetails, OrderId, TicketId, UserId, UtcMs};
@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 
 use super::document::ProblemBody;
 use super::items::ItemShape;
-use super::lines::{LineShape, place};
+use super::lines::{TicketPlace, place};
 use super::order_shape::{OrderShape, Reader, RefundShape, refund_shape, shape};
-use super::orders::{details, own_order};
+use super::orders::{bought_order, details, own_order};
 use super::shapes::Page;
 use super::{off_reactor, route};
 use crate::app::App;
@@ -57,7 +57,7 @@ pub struct TicketShape<'a> {
     pub code: Option<String>,
     /// What it is for.
     #[serde(flatten)]
-    pub place: LineShape<'a>,
+    pub place: TicketPlace<'a>,
 }
 
 /// Gives tickets to somebody else.
@@ -99,7 +99,7 @@ pub struct RefundOrder {
     pub idempotency_key: Option<String>,
 }
 
-/// The tickets of an order. Codes of those that the caller holds.
+/// The tickets of an order, with codes of those that the caller holds. Whoever tickets were given to sees his own.
 ///
 /// # Errors
 /// There is no such order.
@@ -115,15 +115,17 @@ pub async fn list(app: Arc<App>, call: Call) -> Outcome {
         }
         _ => Vec::new(),
     };
-    let ticket = |(index, (at, ticket)): (u32, &(_, ticketcore::order::Ticket))| TicketShape {
+    let reader = Reader::of(&call, &details)?;
+    let ticket = |(index, (at, ticket)): (u32, &(_, Ticket))| TicketShape {
         ticket_id: TicketId { order, index }.to_string(),
         index,
         status: ticket.status,
         issue: ticket.issue,
         code: codes.iter().find(|(id, _)| id.index == index).map(|(_, code)| code.to_string()),
-        place: place(at, &manifest),
+        place: place(at, &manifest, reader == Reader::Party),
     };
-    let items = (0u32..).zip(&details.tickets).map(ticket).collect();
+    let tickets = (0u32..).zip(&details.tickets).filter(|(_, (_, ticket))| reader.sees(ticket));
+    let items = tickets.map(ticket).collect();
     Answer::json(&Page { items, next: None })?.etag(details.order.version.0).done()
 }
 
@@ -180,7 +182,7 @@ pub async fn exchange(app: Arc<App>, mut call: Call) -> Outcome {
     let user = call.buyer()?;
     let asked: ExchangeTickets = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let key = Some(call.key(asked.idempotency_key.as_deref())?);
-    let (order, _, manifest) = own_order(&app, &call).await?;
+    let (order, _, manifest) = bought_order(&app, &call, call.param("orderId")).await?;
     let items = asked.items.iter().enumerate();
     let items =
         items.map(|(at, item)| item.resolve(&manifest, &format!("/items/{at}"))).collect::<Result<_, _>>()?;
@@ -189,7 +191,7 @@ pub async fn exchange(app: Arc<App>, mut call: Call) -> Outcome {
     current(&app, &call, (order, &manifest), done.replayed, StatusCode::OK).await
 }
 
-/// The refunds of an order.
+/// The refunds of an order. For its buyer and for staff only.
 ///
 /// # Errors
 /// There is no such order.
@@ -198,7 +200,7 @@ pub async fn exchange(app: Arc<App>, mut call: Call) -> Outcome {
     params(("orderId" = String, Path, description = "An order's id")),
     responses((status = 200, body = Page<RefundShape>), (status = "4XX", content_type = "application/problem+json", body = ProblemBody)))]
 pub async fn refunds(app: Arc<App>, call: Call) -> Outcome {
-    let (_, details, manifest) = own_order(&app, &call).await?;
+    let (_, details, manifest) = bought_order(&app, &call, call.param("orderId")).await?;
     let items =
         details.refunds.iter().enumerate().map(|(at, refund)| refund_shape(at, refund, &manifest)).collect();
     Answer::json(&Page { items, next: None })?.done()
@@ -239,7 +241,7 @@ pub async fn current(
     status: StatusCode,
 ) -> Outcome {
     let details: OrderDetails = details(app, order).await?;
-    let shown = shape(app, Reader::of(call, &details), &details, manifest).await;
+    let shown = shape(app, Reader::of(call, &details)?, &details, manifest).await;
     let answer = Answer::json(&shown)?.status(status).replayed(replayed);
     answer.etag(details.order.version.0).done()
 }

@@ -141,7 +141,7 @@ fn transfer_tickets_and_exchange_tickets() {
     let to = friend.get("/v1/me").ok(200).json()["userId"].clone();
     let asked = json!({"tickets": [0], "toUserId": to});
     buyer.with("idempotency-key", "t").post(&format!("{path}/transfer"), &asked).ok(200);
-    // The buyer's code of it is gone, the friend has one.
+    // The buyer's code of it is gone, the friend has one. He sees no other ticket.
     let codes = |who: &super::client::Client| {
         let tickets = who.get(&format!("{path}/tickets")).ok(200).json();
         tickets["items"]
@@ -151,7 +151,7 @@ fn transfer_tickets_and_exchange_tickets() {
             .map(|ticket| ticket["code"].is_string())
             .collect::<Vec<_>>()
     };
-    assert_eq!((codes(&buyer), codes(&friend)), (vec![false, true], vec![true, false]));
+    assert_eq!((codes(&buyer), codes(&friend)), (vec![false, true], vec![true]));
     // The same row, the same price.
     let asked = json!({"tickets": [1], "items": [{"seatIds": server.seats(4, 1)}]});
     let exchanged =
@@ -202,4 +202,72 @@ fn a_vendor_acts_for_customers_of_its_own() {
     let path = format!("/v1/holds/{}", hold["holdId"].as_str().unwrap());
     ann.get(&path).ok(200);
     bob.get(&path).ok(404).problem("unknown_hold");
+}
+
+#[test]
+fn whoever_was_given_a_ticket_sees_it_and_nothing_of_the_buyers_money() {
+    let server = Server::start();
+    let (buyer, friend, staff) = (server.buyer(), server.new_buyer(), server.staff());
+    let order = server.sold(&buyer, &server.seats(0, 2));
+    let id = order["orderId"].as_str().unwrap();
+    let path = format!("/v1/orders/{id}");
+    staff.with("idempotency-key", "r").post(&format!("{path}/refunds"), &json!({"amount": 1})).ok(201);
+    let given = |to: &super::client::Client| {
+        let to = to.get("/v1/me").ok(200).json()["userId"].clone();
+        json!({"tickets": [0], "toUserId": to})
+    };
+    let transfer = format!("{path}/transfer");
+    buyer.with("idempotency-key", "t").post(&transfer, &given(&friend)).ok(200);
+    let members = |value: &serde_json::Value| {
+        let mut names: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    };
+    let shown = friend.get(&path).ok(200).json();
+    let expected = ["eventId", "holdId", "orderId", "serverTime", "status", "ticketCount", "version"];
+    assert_eq!((members(&shown), &shown["ticketCount"]), (expected.map(str::to_owned).to_vec(), &json!(1)));
+    let tickets =
+        |who: &super::client::Client| who.get(&format!("{path}/tickets")).ok(200).json()["items"].clone();
+    let his = tickets(&friend);
+    assert_eq!((his.as_array().unwrap().len(), &his[0]["index"]), (1, &json!(0)));
+    assert!(his[0]["code"].is_string() && his[0].get("price").is_none(), "{his}");
+    friend.get(&format!("{path}/tickets/0/qr.svg")).ok(200);
+    friend.get(&format!("{path}/tickets/1/qr.svg")).ok(404).problem("unknown_ticket");
+    // Its buyer and staff see all of it.
+    for who in [&buyer, &staff] {
+        let shown = who.get(&path).ok(200).json();
+        for member in ["lines", "total", "amount", "payments", "refunds", "disputes"] {
+            assert!(shown.get(member).is_some(), "{member}: {shown}");
+        }
+        assert_eq!(shown["ticketCount"], 2);
+        let all = tickets(who);
+        assert_eq!((all.as_array().unwrap().len(), &all[1]["price"]), (2, &order["lines"][1]["price"]));
+        assert_eq!(who.get(&format!("{path}/refunds")).ok(200).json()["items"][0]["amount"]["amount"], 1);
+    }
+
+    // What is the buyer's to do, or staff's.
+    friend.get(&format!("{path}/refunds")).ok(404).problem("unknown_order");
+    let exchange = json!({"tickets": [0], "items": [{"seatIds": server.seats(4, 1)}]});
+    let keyed = friend.with("idempotency-key", "g");
+    for (rest, asked) in
+        [("cancel", json!({})), ("exchange", exchange), ("payments", json!({"paymentMethodId": "pm_ok"}))]
+    {
+        keyed.post(&format!("{path}/{rest}"), &asked).ok(404).problem("unknown_order");
+    }
+    let action = json!({"orderId": id, "outcome": "fail"});
+    friend.post("/v1/sandbox/actions", &action).ok(404).problem("unknown_order");
+    for (rest, asked) in [
+        ("refunds", json!({"full": true})),
+        ("refunds/1/retry", json!({})),
+        ("review", json!({"decision": "reject"})),
+    ] {
+        keyed.post(&format!("{path}/{rest}"), &asked).ok(403).problem("forbidden");
+    }
+    let other = json!({"tickets": [1], "toUserId": given(&friend)["toUserId"]});
+    keyed.post(&transfer, &other).ok(404).problem("unknown_order");
+    assert_eq!(buyer.get(&path).ok(200).json()["status"], "confirmed");
+    // He may give his ticket on, and has nothing to do with the order any more.
+    let after = keyed.post(&transfer, &given(&server.new_buyer())).ok(200).json();
+    assert_eq!((&after["ticketCount"], after.get("amount")), (&json!(0), None));
+    friend.get(&path).ok(404).problem("unknown_order");
 }

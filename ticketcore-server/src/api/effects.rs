@@ -83,14 +83,14 @@ pub struct EffectShape {
     pub user_id: String,
     /// The payment attempt that it is about, from 1.
     pub attempt: u32,
-    /// How much.
+    /// How much: of a refund, how much goes back.
     pub amount: MoneyShape,
     /// With what, as the buyer said.
     pub payment_method_id: String,
     /// The provider's name of the payment, if it was reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// When the intent was written.
+    /// When the intent was written: of a refund, of this try of it.
     pub intended_at: String,
     /// Until when nobody else gets it.
     pub leased_until: String,

@@ -101,7 +101,8 @@ impl<'a> ForeignEffect<'a> {
             _ => (charge.attempt, 0),
         };
         let (amount_minor, intended_at) = match effect {
-            Effect::Refund { amount_minor, started_at, .. } => (*amount_minor, *started_at),
+            Effect::Refund { amount_minor, started_at, .. }
+            | Effect::LookUpRefund { amount_minor, started_at, .. } => (*amount_minor, *started_at),
             _ => (charge.amount_minor, charge.started_at),
         };
         let key = GatewayKey { order, number, action, tries };

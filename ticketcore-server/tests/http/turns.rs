@@ -163,6 +163,30 @@ fn a_refund_that_is_only_submitted_is_looked_up_when_the_vendor_says() {
     assert!(worker.due(json!({})).is_empty());
 }
 
+#[test]
+fn a_refund_that_is_looked_up_bears_its_own_amount_and_time() {
+    let server = shop();
+    let (worker, buyer) = (Worker::of(&server), server.buyer());
+    let (order, amount) = waiting(&server, &buyer, 0, 2);
+    let paid = worker.due(json!({})).remove(0);
+    let captured = json!({"reference": "ch_1", "amount": amount});
+    assert_eq!(worker.told(&format!("{order}:pay:1"), "captured", captured), new("confirmed"));
+    // Later than the payment, by any clock.
+    std::thread::sleep(Duration::from_millis(5));
+    let staff = server.staff().with("idempotency-key", "r");
+    staff.post(&format!("/v1/orders/{order}/refunds"), &json!({"amount": 7})).ok(201);
+    let sent = worker.due(json!({})).remove(0);
+    let reference = json!({"reference": "re_1"});
+    assert_eq!(worker.told(&format!("{order}:refund:1"), "refund_submitted", reference), new("confirmed"));
+    let looked = worker.due(json!({})).remove(0);
+    assert_eq!((&sent["action"], &looked["action"]), (&json!("refund"), &json!("look_up_refund")));
+    assert_eq!(looked["amount"], json!({"amount": 7, "currency": amount["currency"]}));
+    for member in ["key", "amount", "intendedAt", "attempt", "reference"] {
+        assert_eq!(looked[member], sent[member], "{member}");
+    }
+    assert_ne!(looked["intendedAt"], paid["intendedAt"]);
+}
+
 /// An order with so many refunds that the provider has: their keys.
 fn refunds(server: &Server, worker: &Worker, count: u32) -> Vec<String> {
     let (order, amount) = waiting(server, &server.buyer(), 0, 4);

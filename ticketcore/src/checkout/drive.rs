@@ -279,7 +279,7 @@ impl<'a> Hand<'a> {
                 let due = super::refunds::Due { refund, tries, started_at };
                 self.refund(at, due, amount_minor, &charge).await
             }
-            Effect::LookUpRefund { refund, tries, charge } => {
+            Effect::LookUpRefund { refund, tries, charge, .. } => {
                 self.look_at_refunds(details, (refund, tries, &charge)).await
             }
             Effect::Confirm => self.house(News::Confirm).await,

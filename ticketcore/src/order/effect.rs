@@ -60,6 +60,10 @@ pub enum Effect {
         refund: u32,
         /// As in `Refund`.
         tries: u32,
+        /// How much, in minor units.
+        amount_minor: i64,
+        /// When this try's intent was written.
+        started_at: UtcMs,
         /// Whose money.
         charge: Charge,
     },
@@ -208,8 +212,13 @@ impl OrderRecord {
     fn refunds_to_look_up(&self) -> impl Iterator<Item = Effect> {
         let refunds = self.refunds().iter().zip(1..);
         refunds.filter(|(refund, _)| refund.state == RefundState::Submitted).filter_map(|(refund, number)| {
-            let charge = self.charge(refund.attempt)?;
-            Some(Effect::LookUpRefund { refund: number, tries: refund.tries, charge })
+            Some(Effect::LookUpRefund {
+                refund: number,
+                tries: refund.tries,
+                amount_minor: refund.amount_minor,
+                started_at: refund.started_at,
+                charge: self.charge(refund.attempt)?,
+            })
         })
     }
 

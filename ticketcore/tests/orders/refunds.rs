@@ -179,7 +179,11 @@ fn refunds_that_gateways_have_may_be_looked_up_beside_what_is_next() {
         let listed: Vec<_> = due.iter().flat_map(|due| due.effects().cloned()).collect();
         assert_eq!(listed, details.next.into_iter().chain(details.beside.clone()).collect::<Vec<_>>());
         let number = |effect| match effect {
-            Effect::LookUpRefund { refund, .. } => refund,
+            Effect::LookUpRefund { refund, amount_minor, started_at, .. } => {
+                let known = &details.refunds[refund as usize - 1];
+                assert_eq!((amount_minor, started_at), (known.amount_minor, known.started_at));
+                refund
+            }
             other => panic!("{other:?}"),
         };
         details.beside.into_iter().map(number).collect::<Vec<_>>()

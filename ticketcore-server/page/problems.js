@@ -34,7 +34,6 @@ const PLAIN = {
   payload_too_large: 'That is more than one request may ask for.',
   uri_too_long: 'That is more than one request may ask for.',
   unsupported_media_type: 'The request could not be read. Reload the page and try again.',
-  headers_too_large: 'The request could not be read. Reload the page and try again.',
   internal: 'Something is broken at the box office. Your seats are as safe as before.',
   overloaded: 'The box office is very busy. Try again in a moment.',
   unavailable: 'The box office is closed for a moment. Try again shortly.',

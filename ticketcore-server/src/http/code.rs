@@ -66,7 +66,6 @@ codes! {
     UriTooLong "uri_too_long" 414 "The address is longer than it may be";
     UnsupportedMediaType "unsupported_media_type" 415 "The body is of another kind than this resource reads";
     RateLimited "rate_limited" 429 "More was asked than the limits allow";
-    HeadersTooLarge "headers_too_large" 431 "The headers are larger than they may be";
     Internal "internal" 500 "Something is broken here";
     Overloaded "overloaded" 503 "Too much is being asked just now";
     Unavailable "unavailable" 503 "The store has failed or the server is stopping";

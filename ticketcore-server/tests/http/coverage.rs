@@ -28,7 +28,6 @@ const TESTS: &[&str] = &[
 
 /// Codes that can't come about over HTTP, and why not.
 const NOT_PRODUCED: &[(&str, &str)] = &[
-    ("headers_too_large", "the HTTP library answers 431 by itself, without a body"),
     ("internal", "only a fault of ours leads to it"),
     ("room_full", "a hundred million people would have to join"),
     ("in_use", "no route changes what an event sells"),

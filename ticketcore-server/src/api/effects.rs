@@ -15,7 +15,7 @@ use super::shapes::{MoneyShape, rfc3339};
 use super::{event_manifest, off_reactor, route};
 use crate::app::App;
 use crate::auth::{Scope, user_text};
-use crate::external::{EffectKind, ForeignEffect, Handed};
+use crate::external::{EffectKind, ForeignEffect, Handed, Seen};
 use crate::http::{Access, Answer, Call, Code, Outcome, Problem, Route, command_problem, read_json};
 
 /// The operations.
@@ -201,12 +201,13 @@ fn take_of(
     for stretch in begun.stretches(newest) {
         let mut after = Some(stretch.after);
         while let Some(number) = after {
+            let seen = app.external.leases.seen();
             let page = app.checkout.foreign_due(event, Some(OrderId { event, number }), PAGE)?;
             idle &= page.is_empty();
             for due in page.iter().take_while(|due| due.order.number <= stretch.to) {
                 let before = taken.len();
                 let left = wanted.limit - before;
-                taken.extend(handed(app, due, &manifest, wanted.lease_ms).take(left));
+                taken.extend(handed(app, (due, seen), &manifest, wanted.lease_ms).take(left));
                 if taken.len() == before {
                     continue;
                 }
@@ -229,7 +230,7 @@ fn take_of(
 /// first.
 fn handed(
     app: &App,
-    due: &DueOrder,
+    (due, seen): (&DueOrder, Seen),
     manifest: &Manifest,
     lease_ms: u64,
 ) -> impl Iterator<Item = EffectShape> {
@@ -242,7 +243,7 @@ fn handed(
     effects.into_iter().filter_map(move |effect| {
         let now = app.now();
         let until = now.plus_ms(lease_ms);
-        let Handed { again } = leases.hand(effect.id, effect.intended_at, now, until)?;
+        let Handed { again } = leases.hand(effect.id, effect.intended_at, seen, now, until)?;
         let amount = money(effect.amount_minor, manifest);
         Some(shape(due, &effect, again, amount, (until, lease_ms)))
     })

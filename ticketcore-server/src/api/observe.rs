@@ -130,6 +130,7 @@ pub async fn observe_effect(app: Arc<App>, mut call: Call) -> Outcome {
     let said: Observation = read_json(&mut call, app.config.limits.body_bytes_max).await?;
     let (key, manifest) = known_to_the_key(&app, &call, &said.key).await?;
     let order = key.order;
+    let seen = app.external.leases.seen();
     let before = details(&app, order).await?;
     let intended_at = intended_at(&before, key)?;
     // Nobody knows, or nobody knows yet.
@@ -145,7 +146,7 @@ pub async fn observe_effect(app: Arc<App>, mut call: Call) -> Outcome {
         }
     }
     let due = due_of(&now);
-    app.external.leases.settle(key, &due);
+    app.external.leases.settle(key, seen, &due);
     if let Some(next) = due.iter().copied().find(|due| due.is_about(key))
         && let Some(ms) = put_off_ms(&said, open, next.kind)
     {

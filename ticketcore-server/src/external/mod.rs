@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 pub use buying::{buy, pay_again};
 pub use effect::{EffectId, EffectKind, ForeignEffect, due_of, is_of_the_house};
-pub use leases::{Handed, Leases};
+pub use leases::{Handed, Leases, Seen};
 pub use rounds::{Round, Rounds, Stretch};
 
 /// The name under which payments are the vendor's own.

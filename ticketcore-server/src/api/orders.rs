@@ -110,17 +110,16 @@ pub async fn place(app: Arc<App>, mut call: Call) -> Outcome {
     let foreign = |problem: Problem| if problem.code() == Code::UnknownEvent { unknown() } else { problem };
     let manifest = event_manifest(&app, &call, hold.event).await.map_err(foreign)?;
     if app.rooms.find(hold.event).is_some() {
-        // Or has ordered it already, and asks again.
-        let holds = app.office.find_hold_async(hold, user).await.is_ok()
-            || app.office.find_order_async(hold.order(), user).await.is_ok();
+        let holds = has(&app, hold.order(), user).await;
         admission(&app, &call, hold.event, user, holds)?;
     }
     let method = word("/paymentMethodId", asked.payment_method_id.as_deref().unwrap_or("none"))?;
     let return_url = return_url(&app, asked.return_url.as_deref())?;
+    let given = asked.payment_method_id.is_some().then_some(&method);
     let sent = Sent {
         solution: asked.challenge.as_deref(),
         key: asked.idempotency_key.as_deref(),
-        payment: paying(&app, &call, asked.payment_method_id.as_ref().map(|_| &method)).await,
+        payment: paying(&app, &call, (hold.order(), user), given).await,
         demanded: false,
     };
     let (judged, review) = buyer_judged(&app, &call, hold.order(), sent).await?;
@@ -175,7 +174,7 @@ pub async fn pay(app: Arc<App>, mut call: Call) -> Outcome {
     let sent = Sent {
         solution: asked.challenge.as_deref(),
         key: asked.idempotency_key.as_deref(),
-        payment: paying(&app, &call, Some(&method)).await,
+        payment: paying(&app, &call, (order, user), Some(&method)).await,
         demanded: false,
     };
     // Who asks again was let through before.
@@ -272,14 +271,23 @@ pub fn word(pointer: &str, text: &str) -> Result<Word, Problem> {
     Word::new(text).map_err(|limit| Problem::invalid(pointer, limit.to_string()))
 }
 
-/// With what a caller pays, as precisely as it matters.
-async fn paying<'a>(app: &App, call: &Call, method: Option<&'a Word>) -> Option<Paying<'a>> {
+/// With what a caller pays, as precisely as it matters. The gateway is asked for who has something to pay only.
+async fn paying<'a>(
+    app: &App,
+    call: &Call,
+    (order, user): (OrderId, UserId),
+    method: Option<&'a Word>,
+) -> Option<Paying<'a>> {
     let method = method?;
-    let instrument = match app.guard.counts_instruments(call) {
-        true => app.till.instrument(method.clone()).await,
-        false => None,
-    };
-    Some(instrument.map_or(Paying::Method(method.as_str()), Paying::Instrument))
+    let asked = app.guard.counts_instruments(call) && has(app, order, user).await;
+    let instrument = if asked { app.till.instrument(method.clone()).await } else { None };
+    Some(Paying { method: method.as_str(), instrument })
+}
+
+/// Whether a buyer has a hold, or has ordered it already and asks again.
+async fn has(app: &App, order: OrderId, user: UserId) -> bool {
+    app.office.find_hold_async(order.hold(), user).await.is_ok()
+        || app.office.find_order_async(order, user).await.is_ok()
 }
 
 async fn within_patience(

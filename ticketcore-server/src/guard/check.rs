@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use ticketcore::guard::{
-    Activity, Assessment, Block, Happening, Mode, Signal, Solved, Subject, Verdict, Who,
+    Activity, Assessment, Block, Happening, Key, Mode, Signal, Solved, Subject, Verdict, Who,
 };
 use ticketcore::order::Identity;
 
@@ -37,11 +37,11 @@ pub struct Sent<'a> {
 
 /// With what somebody pays.
 #[derive(Clone, Copy, Debug)]
-pub enum Paying<'a> {
-    /// The gateway tells whose instrument it is: the same under any method of it.
-    Instrument(Identity),
-    /// It does not: a method by its id.
-    Method(&'a str),
+pub struct Paying<'a> {
+    /// The payment method's id.
+    pub method: &'a str,
+    /// Whose instrument it is, if the gateway tells: the same under any method of it.
+    pub instrument: Option<Identity>,
 }
 
 /// Somebody who may go on.
@@ -49,6 +49,8 @@ pub enum Paying<'a> {
 pub struct Judged {
     /// In the keys of what is counted.
     pub(super) who: Who,
+    /// The payment method's id, if he pays.
+    pub(super) method: Option<Key>,
     /// Nothing is counted of him.
     pub(super) exempt: bool,
     /// Whether staff must look at what comes of it.
@@ -77,12 +79,12 @@ impl Guard {
         call: &Call,
         sent: Sent<'_>,
     ) -> Result<Judged, Problem> {
-        let who = self.who_pays(call, sent);
+        let (who, method) = self.who_pays(call, sent);
         let exempt = self.is_exempt(call);
         if exempt && !sent.demanded {
             let label = Decided { activity: activity.name(), verdict: "exempt", enforced: "true" };
             self.metrics.decisions.get_or_create(&label).inc();
-            return Ok(Judged { who, exempt, review: false });
+            return Ok(Judged { who, method, exempt, review: false });
         }
         let mut found = self.judge.assess(activity, &who, Solved::No, self.clock.now());
         let mut answered = None;
@@ -99,8 +101,8 @@ impl Guard {
         }
         self.tell(activity, call, &found, answered);
         match found.applied {
-            Verdict::Allow => Ok(Judged { who, exempt, review: false }),
-            Verdict::Review => Ok(Judged { who, exempt, review: true }),
+            Verdict::Allow => Ok(Judged { who, method, exempt, review: false }),
+            Verdict::Review => Ok(Judged { who, method, exempt, review: true }),
             Verdict::Challenge => Err(self.demand(answered)),
             Verdict::Deny => Err(Problem::new(Code::Denied, "A rule of the operator's says no")),
         }
@@ -115,7 +117,8 @@ impl Guard {
     /// Somebody who was let through before and asks the same again. Nothing is decided.
     #[must_use]
     pub fn again(&self, call: &Call, sent: Sent<'_>) -> Judged {
-        Judged { who: self.who_pays(call, sent), exempt: self.is_exempt(call), review: false }
+        let (who, method) = self.who_pays(call, sent);
+        Judged { who, method, exempt: self.is_exempt(call), review: false }
     }
 
     /// Somebody who was let through did something, or something came of it.
@@ -150,13 +153,19 @@ impl Guard {
         call.known.exempt || by_key || self.judge.rules().mode == Mode::Off
     }
 
-    fn who_pays(&self, call: &Call, sent: Sent<'_>) -> Who {
+    /// Who is calling, and the payment method by its id.
+    fn who_pays(&self, call: &Call, sent: Sent<'_>) -> (Who, Option<Key>) {
         let mut who = self.who(call.remote, &call.principal, call.known.device);
-        who.payment = sent.payment.map(|payment| match payment {
-            Paying::Method(method) => self.keyed.key(Subject::Payment, 0, method.as_bytes()),
-            Paying::Instrument(identity) => self.keyed.key(Subject::Payment, 1, &identity.0.to_be_bytes()),
-        });
-        who
+        let method = sent.payment.map(|paying| self.method(paying.method));
+        let instrument = sent.payment.and_then(|paying| paying.instrument);
+        let instrument = instrument.map(|of| self.keyed.key(Subject::Payment, 1, &of.0.to_be_bytes()));
+        who.payment = instrument.or(method);
+        (who, method)
+    }
+
+    /// A payment method by its id.
+    pub(super) fn method(&self, id: &str) -> Key {
+        self.keyed.key(Subject::Payment, 0, id.as_bytes())
     }
 
     fn assess_again(&self, activity: Activity, who: &Who, solved: Solved, before: Assessment) -> Assessment {

@@ -91,12 +91,17 @@ impl Devices {
 
 /// HMAC-SHA-256.
 pub(super) fn mac(key: &[u8; 32], body: &[u8]) -> [u8; 32] {
+    let mut mac = begin_mac(key);
+    mac.update(body);
+    mac.finalize().into_bytes().into()
+}
+
+/// The same of what comes piece by piece.
+pub(super) fn begin_mac(key: &[u8; 32]) -> Hmac<Sha256> {
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
     // A block of its own length is the key itself: see RFC 2104.
-    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
-    mac.update(body);
-    mac.finalize().into_bytes().into()
+    <Hmac<Sha256> as KeyInit>::new(&block.into())
 }
 
 /// A key for one purpose.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use ticketcore::checkout::Progress;
-use ticketcore::guard::{Happening, Who};
-use ticketcore::order::{Payment, PaymentState};
+use ticketcore::guard::{Happening, Key, Who};
+use ticketcore::order::PaymentState;
 use ticketcore::{BoxOffice, CommandError, Hold, HoldId, OrderDetails, OrderState, UserId, UtcMs};
 use tokio::sync::watch;
 
@@ -25,25 +25,53 @@ const ORDER_MS: u64 = 60_000;
 /// A hold that should have ended is looked at a little later, in milliseconds: clocks and timers are not exact.
 const HOLD_MS: u64 = 2_000;
 
+/// Payment methods of one order that are remembered.
+const METHODS: usize = 3;
+
 /// A hold, or the order that it became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Followed {
+    /// Who held, and once there is an order who opened it.
     who: Who,
     user: UserId,
     /// Whether there is an order.
     ordered: bool,
-    /// Payments of it that were declined.
-    declined: u32,
+    /// Payment attempts of it that were declined and are counted, a bit each.
+    declined: u16,
+    /// Payment methods by which was asked to pay, the last first, and whose instruments they are.
+    methods: [Option<(Key, Key)>; METHODS],
 }
 
 impl Followed {
-    /// Payments declined that were not counted yet.
-    fn failures(&mut self, details: &OrderDetails) -> impl Iterator<Item = Happening> + use<> {
-        let is_declined = |payment: &&Payment| payment.state == PaymentState::Declined;
-        let declined = details.payments.iter().filter(is_declined).count();
-        let before = self.declined;
-        self.declined = before.max(u32::try_from(declined).unwrap_or(u32::MAX));
-        (before..self.declined).map(|_| Happening::PaymentFailed)
+    const fn new(who: Who, user: UserId) -> Self {
+        Self { who, user, ordered: false, declined: 0, methods: [None; METHODS] }
+    }
+
+    /// Somebody asks to pay.
+    fn pays(&mut self, judged: &Judged) {
+        if let Some(paying) = judged.method.zip(judged.who.payment)
+            && !self.methods.contains(&Some(paying))
+        {
+            self.methods.rotate_right(1);
+            self.methods[0] = Some(paying);
+        }
+    }
+
+    /// To whom payments count that were declined and are not counted yet: what the caller of the moment would pay with says nothing of what
+    /// an earlier attempt was made with.
+    fn failures(&mut self, details: &OrderDetails, method: impl Fn(&str) -> Key) -> Vec<Who> {
+        let mut failed = Vec::new();
+        let attempts = details.payments.iter().zip(0..u16::BITS);
+        for (payment, at) in attempts.filter(|(payment, _)| payment.state == PaymentState::Declined) {
+            if self.declined & 1 << at == 0 {
+                self.declined |= 1 << at;
+                let method = method(payment.method.as_str());
+                let known = self.methods.iter().flatten().find(|(known, _)| *known == method);
+                let payment = Some(known.map_or(method, |(_, instrument)| *instrument));
+                failed.push(Who { payment, ..self.who });
+            }
+        }
+        failed
     }
 }
 
@@ -62,8 +90,7 @@ impl Guard {
             return;
         }
         self.note(Happening::HoldPlaced, judged);
-        let followed = Followed { who: judged.who, user, ordered: false, declined: 0 };
-        self.follow(hold.id, followed, hold.deadline.plus_ms(HOLD_MS));
+        self.follow(hold.id, Followed::new(judged.who, user), hold.deadline.plus_ms(HOLD_MS));
     }
 
     /// A buyer gave a hold back.
@@ -84,27 +111,34 @@ impl Guard {
         }
         let hold = details.order.id.hold();
         let now = self.clock.now();
-        let mut said = Vec::new();
         let mut watch = self.followed.lock();
-        // Not known: it was held before a restart, or has come to its end. What happened to it is not counted twice.
+        // Not known: it has come to its end, or had to make room. What happened to it is not counted twice.
         let Some(mut followed) = watch.remove(hold) else { return };
-        // By the device and card with which he pays, rather than held.
-        followed.who = judged.who;
-        if !followed.ordered {
-            followed.ordered = true;
-            said.push(Happening::OrderOpened);
+        let opened = !followed.ordered;
+        if opened {
+            // By the device and card with which he pays, rather than held.
+            (followed.ordered, followed.who) = (true, judged.who);
         }
-        said.extend(followed.failures(details));
-        match progress {
-            Progress::Confirmed { .. } => said.push(Happening::OrderPaid),
-            Progress::Ended { .. } => said.push(Happening::OrderUnpaid),
+        followed.pays(judged);
+        let failed = followed.failures(details, |method| self.method(method));
+        let ended = match progress {
+            Progress::Confirmed { .. } => Some(Happening::OrderPaid),
+            Progress::Ended { .. } => Some(Happening::OrderUnpaid),
             _ => {
                 let _gone = watch.put(hold, followed, now.plus_ms(ORDER_MS));
+                None
             }
-        }
+        };
         drop(watch);
-        for happening in said {
-            self.note(happening, judged);
+        for happening in opened.then_some(Happening::OrderOpened).into_iter().chain(ended) {
+            self.judge.note(happening, &followed.who, now);
+        }
+        self.failed(&failed, now);
+    }
+
+    fn failed(&self, failed: &[Who], now: UtcMs) {
+        for who in failed {
+            self.judge.note(Happening::PaymentFailed, who, now);
         }
     }
 
@@ -118,9 +152,7 @@ impl Guard {
         let became = if followed.ordered {
             match office.order_details_async(hold.order()).await {
                 Ok(details) => {
-                    for failed in followed.failures(&details) {
-                        self.judge.note(failed, &followed.who, now);
-                    }
+                    self.failed(&followed.failures(&details, |method| self.method(method)), now);
                     order(details.order.state, now)
                 }
                 Err(CommandError::Refused(_)) => Became::Nothing,

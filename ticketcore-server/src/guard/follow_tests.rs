@@ -13,6 +13,7 @@ use ticketcore::{
 
 use super::*;
 use crate::auth::Secrets;
+use crate::guard::remembered::Kept;
 use crate::guard::{AuditConfig, GuardConfig};
 use crate::publish::testing::small;
 
@@ -70,6 +71,7 @@ fn guard(folder: &Path, office: &Arc<BoxOffice>, clock: &Arc<Hands>) -> Arc<Guar
         rule("abandons", Counted::Abandons),
         rule("unpaid", Counted::UnpaidOrders),
         rule("failures", Counted::PaymentFailures),
+        VelocityRule { by: Subject::Payment, ..rule("cards", Counted::PaymentFailures) },
     ];
     let config = GuardConfig {
         // Its task is not wanted here: what it does is done by hand.
@@ -160,6 +162,29 @@ async fn what_was_counted_and_what_is_followed_outlive_the_process() {
     assert_eq!([house.points(1), house.points(2)], [[1, 0], [1, 0]]);
 }
 
+#[test]
+fn what_is_remembered_keeps_its_bytes() {
+    let key = Key::of_bits;
+    let who = Who { user: Some(key(300)), payment: Some(key(2)), new_device: true, ..Who::default() };
+    let mut followed = Followed::new(who, UserId::from(7));
+    (followed.ordered, followed.declined) = (true, 5);
+    followed.methods[0] = Some((key(8), key(9)));
+    let hold = HoldId { event: ticketcore::EventId(3), number: ticketcore::HoldNumber(4) };
+    let all = [
+        Kept::At(UtcMs(1)),
+        Kept::Reputation(key(5), -6),
+        Kept::Counter((key(1), [2, 3, 4, 5])),
+        Kept::Followed(hold, UtcMs(6), followed),
+    ];
+    let bytes = all.map(|kept| postcard::to_extend(&kept, Vec::new()).unwrap());
+    let text = bytes.concat().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(
+        text,
+        "000101050b0201020304050303040601ac020000010201100000000000000000000000000000000701050108090000",
+        "another shape has another magic"
+    );
+}
+
 #[tokio::test]
 async fn a_payment_that_is_declined_after_its_answer_counts_once() {
     let house = house();
@@ -179,6 +204,36 @@ async fn a_payment_that_is_declined_after_its_answer_counts_once() {
     assert_eq!(house.points_by("failures", 1), 1);
     house.pass(ORDER_MS).await;
     assert_eq!(house.points_by("failures", 1), 1);
+}
+
+#[tokio::test]
+async fn a_failure_counts_against_the_card_that_failed_whoever_is_named_meanwhile() {
+    let house = house();
+    let hold = house.hold(1, 0);
+    let order = house.office.checkout(CheckoutRequest::new(hold.id, UserId::from(1))).wait().unwrap().id;
+    let (gateway, method) = (Word::cut("other"), Word::cut("pm_a"));
+    let pay = PayRequest { order, user: UserId::from(1), key: None, gateway, method };
+    house.office.pay(pay).wait().unwrap();
+    let details = house.office.order_details_async(order).await.unwrap();
+    let card = |bits| Some(Key::of_bits(bits));
+    let pays = |method: &str, instrument: u64| {
+        let mut judged = house.judged(1);
+        (judged.method, judged.who.payment) = (Some(house.guard.method(method)), card(instrument));
+        judged
+    };
+    house.guard.bought(&pays("pm_a", 1_001), &details, &Progress::Pending { order });
+    // Another card is named while the first is under way, and then the first is declined.
+    house.guard.bought(&pays("pm_b", 1_002), &details, &Progress::Pending { order });
+    let news = News::Payment { attempt: 1, seen: PaymentSeen::Declined { code: Word::cut("no") } };
+    house.office.observe(ObserveRequest { order, news }).wait().unwrap();
+    let details = house.office.order_details_async(order).await.unwrap();
+    house.guard.bought(&pays("pm_b", 1_002), &details, &Progress::Pending { order });
+    let counted = |instrument| {
+        let who = Who { payment: card(instrument), ..Who::default() };
+        let found = house.guard.judge.assess(Activity::Order, &who, Solved::No, house.clock.now());
+        found.signals.iter().any(|signal| &*signal.name == "cards")
+    };
+    assert_eq!([counted(1_001), counted(1_002)], [true, false]);
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ use parking_lot::Mutex;
 use ticketcore::guard::{
     Block, Counters, Judge, Keyed, Limiter, Networks, Subject, Watch, Who, client_address,
 };
-use ticketcore::{BoxOffice, Clock, HoldId, UserId};
+use ticketcore::{BoxOffice, Clock, HoldId, UserId, UtcMs};
 use tokio::sync::watch;
 
 use crate::app::StartError;
@@ -44,7 +44,7 @@ use concurrency::Writers;
 use device::{DeviceId, Devices, derive};
 use follow::Followed;
 use limits::Policies;
-use remembered::{Memory, Remembered};
+use remembered::{Kept, Remembered};
 
 pub use captcha::{CaptchaError, CaptchaVerifier, SiteVerify};
 pub use check::{Judged, Paying, Sent};
@@ -59,6 +59,8 @@ pub use mark::Mark;
 pub use metrics::GuardMetrics;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Holds and orders that are looked at in one go when they are written down.
+const FOLLOWED_AT_ONCE: usize = 1_000;
 /// Callers of whom it is known how often they were refused.
 const REFUSALS_MAX: usize = 65_536;
 
@@ -147,39 +149,50 @@ impl Guard {
 
     /// Goes on with what was known before the restart. Nothing of it is worth not starting for.
     fn recall(&self) {
-        let memory = match self.remembered.recall() {
-            Ok(memory) => memory,
-            Err(error) => {
-                tracing::warn!(%error, "the guard begins anew: `guard/memory` can't be read");
-                return;
+        let (now, mut was) = (self.clock.now(), UtcMs::default());
+        let recalled = self.remembered.recall(|kept| match kept {
+            Kept::At(at) => was = at,
+            Kept::Reputation(key, thousandths) => {
+                self.judge.reputations().recall((key, thousandths), was, now);
             }
-        };
-        let now = self.clock.now();
-        for one in memory.reputations {
-            self.judge.reputations().recall(one, memory.at, now);
-        }
-        for one in memory.counters {
-            self.judge.counters().recall(one, now);
-        }
-        let mut followed = self.followed.lock();
-        for (hold, at, one) in memory.followed {
-            let _gone = followed.put(hold, one, at);
+            Kept::Counter(counter) => self.judge.counters().recall(counter, now),
+            Kept::Followed(hold, at, one) => {
+                let _gone = self.followed.lock().put(hold, one, at);
+            }
+        });
+        if let Err(error) = recalled {
+            tracing::warn!(%error, "the guard begins anew: `guard/memory` can't be read");
         }
     }
 
     /// Writes down what is known. Blocks.
     fn keep(&self) {
-        let now = self.clock.now();
-        let followed = self.followed.lock().all().map(|(hold, at, one)| (hold, at, *one)).collect();
-        let memory = Memory {
-            at: now,
-            reputations: self.judge.reputations().all(now),
-            counters: self.judge.counters().all(now),
-            followed,
-        };
-        if let Err(error) = self.remembered.keep(&memory) {
+        if let Err(error) = self.write_down() {
             tracing::warn!(%error, "what the guard knows can't be written to `guard/memory`");
         }
+    }
+
+    fn write_down(&self) -> std::io::Result<()> {
+        let now = self.clock.now();
+        let mut writing = self.remembered.begin()?;
+        writing.push(&Kept::At(now))?;
+        for (key, thousandths) in self.judge.reputations().parts(now).flatten() {
+            writing.push(&Kept::Reputation(key, thousandths))?;
+        }
+        for counter in self.judge.counters().parts(now).flatten() {
+            writing.push(&Kept::Counter(counter))?;
+        }
+        // Last: what ends meanwhile is not counted, rather than twice. A part after the other: requests wait for the lock.
+        let mut after = None;
+        loop {
+            let part = self.followed.lock().after(after, FOLLOWED_AT_ONCE);
+            let Some((hold, at, _)) = part.last() else { break };
+            after = Some((*at, *hold));
+            for (hold, at, one) in part {
+                writing.push(&Kept::Followed(hold, at, one))?;
+            }
+        }
+        writing.finish()
     }
 
     /// What is counted.

@@ -1,33 +1,41 @@
 //! [`Remembered`]: what the guard knows, in a file, so that it outlives the process.
 //!
-//! `TCGUARD1`, [`Memory`] in postcard's encoding, and HMAC-SHA-256 over both. A file that is not whole is not read: nobody is suspected for
-//! what nobody can tell.
+//! `TCGUARD1`, [`Kept`] after `Kept` in postcard's encoding, and HMAC-SHA-256 over all of it. A file that is not whole is not read: nobody is
+//! suspected for what nobody can tell.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use ticketcore::guard::{KeptCounter, Key};
 use ticketcore::{HoldId, UtcMs};
 
-use super::device::{derive, mac};
+use super::device::{begin_mac, derive, mac};
 use super::follow::Followed;
 
 const MAGIC: &[u8; 8] = b"TCGUARD1";
 const MAC: usize = 32;
+/// What is written is synced so often.
+const PIECE_BYTES: usize = 256 << 10;
+/// The longest rest between two pieces.
+const REST_MAX: Duration = Duration::from_millis(5);
 
-/// What the guard knows at a time.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Memory {
-    /// When.
-    pub at: UtcMs,
-    /// Reputations, in thousandths of a point.
-    pub reputations: Vec<(Key, i32)>,
-    /// How often what happened of late.
-    pub counters: Vec<KeptCounter>,
-    /// Holds and orders of which it is not known yet what becomes of them, and when it is looked.
-    pub followed: Vec<(HoldId, UtcMs, Followed)>,
+/// Something that the guard knows. Another shape of it has another [`MAGIC`].
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Kept {
+    /// When what follows was so.
+    At(UtcMs),
+    /// A reputation, in thousandths of a point.
+    Reputation(Key, i32),
+    /// How often something happened of late.
+    Counter(KeptCounter),
+    /// A hold or order of which it is not known yet what becomes of it, and when it is looked.
+    Followed(HoldId, UtcMs, Followed),
 }
 
 /// See the module.
@@ -36,19 +44,28 @@ pub(super) struct Remembered {
     key: [u8; 32],
 }
 
+/// The file that is being written: beside, and renamed when it is whole, so that a crash leaves the one or the other.
+pub(super) struct Writing<'a> {
+    path: &'a Path,
+    beside: PathBuf,
+    file: File,
+    mac: Hmac<Sha256>,
+    ready: Vec<u8>,
+}
+
 impl Remembered {
     pub fn new(folder: &Path, secret: &[u8; 32]) -> Self {
         Self { path: folder.join("memory"), key: derive(secret, b"memory") }
     }
 
-    /// What is in the file; nothing if there is none.
+    /// Tells what is in the file; nothing if there is none.
     ///
     /// # Errors
     /// It can't be read, or is not as it was written.
-    pub fn recall(&self) -> io::Result<Memory> {
+    pub fn recall(&self, mut tell: impl FnMut(Kept)) -> io::Result<()> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Memory::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
         let broken = || io::Error::new(io::ErrorKind::InvalidData, "not as it was written");
@@ -56,23 +73,59 @@ impl Remembered {
         if mac(&self.key, body) != *tag {
             return Err(broken());
         }
-        let encoded = body.strip_prefix(MAGIC).ok_or_else(broken)?;
-        postcard::from_bytes(encoded).map_err(|_| broken())
+        let mut rest = body.strip_prefix(MAGIC).ok_or_else(broken)?;
+        while !rest.is_empty() {
+            let (kept, after) = postcard::take_from_bytes(rest).map_err(|_| broken())?;
+            tell(kept);
+            rest = after;
+        }
+        Ok(())
     }
 
-    /// Writes what is known: beside and renamed, so that a crash leaves the one or the other.
+    /// Begins to write what is known now.
+    ///
+    /// # Errors
+    /// The file can't be made.
+    pub fn begin(&self) -> io::Result<Writing<'_>> {
+        let beside = self.path.with_extension("new");
+        let (file, mac) = (File::create(&beside)?, begin_mac(&self.key));
+        Ok(Writing { path: &self.path, beside, file, mac, ready: MAGIC.to_vec() })
+    }
+}
+
+impl Writing<'_> {
+    /// # Errors
+    /// It can't be written.
+    pub fn push(&mut self, kept: &Kept) -> io::Result<()> {
+        let ready = std::mem::take(&mut self.ready);
+        self.ready = postcard::to_extend(kept, ready).map_err(io::Error::other)?;
+        if self.ready.len() >= PIECE_BYTES {
+            // With a rest after each piece: the journals' next sync waits for the one under way.
+            let began = Instant::now();
+            self.write()?;
+            self.file.sync_data()?;
+            thread::sleep(began.elapsed().min(REST_MAX));
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.mac.update(&self.ready);
+        self.file.write_all(&self.ready)?;
+        self.ready.clear();
+        Ok(())
+    }
+
+    /// What was pushed is in the place of what was known before.
     ///
     /// # Errors
     /// It can't be written.
-    pub fn keep(&self, memory: &Memory) -> io::Result<()> {
-        let mut bytes = postcard::to_extend(memory, MAGIC.to_vec()).map_err(io::Error::other)?;
-        let tag = mac(&self.key, &bytes);
-        bytes.extend_from_slice(&tag);
-        let beside = self.path.with_extension("new");
-        let mut file = File::create(&beside)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.path)
+    pub fn finish(mut self) -> io::Result<()> {
+        self.write()?;
+        let tag = self.mac.finalize().into_bytes();
+        self.file.write_all(&tag)?;
+        self.file.sync_all()?;
+        fs::rename(self.beside, self.path)
     }
 }
 
@@ -87,27 +140,37 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("ticketcore-remembered-{}", std::process::id()));
         let _gone = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
-        let remembered = Remembered::new(&folder, &[1; 32]);
-        assert_eq!(remembered.recall().unwrap(), Memory::default());
-        let ann = Keyed::new([2; 16]).key(Subject::User, 0, b"ann");
-        let known = Memory {
-            at: UtcMs(5_000_000),
-            reputations: vec![(ann, -70_000)],
-            counters: vec![(ann, [50, 100, 3, 2])],
-            followed: Vec::new(),
+        let recalled = |remembered: &Remembered| {
+            let mut told = Vec::new();
+            remembered.recall(|kept| told.push(kept)).map(|()| told)
         };
-        remembered.keep(&known).unwrap();
-        assert_eq!(remembered.recall().unwrap(), known);
-        assert!(Remembered::new(&folder, &[3; 32]).recall().is_err(), "another key's");
+        let remembered = Remembered::new(&folder, &[1; 32]);
+        assert_eq!(recalled(&remembered).unwrap(), []);
+        let ann = Keyed::new([2; 16]).key(Subject::User, 0, b"ann");
+        let all = || {
+            let many = (0..30_000).map(|n| Kept::Counter((Key::of_bits(n << 40), [50, 100, 3, 2])));
+            [Kept::At(UtcMs(5_000_000)), Kept::Reputation(ann, -70_000)].into_iter().chain(many)
+        };
+        let write = |kept: &mut dyn Iterator<Item = Kept>| {
+            let mut writing = remembered.begin().unwrap();
+            kept.for_each(|kept| writing.push(&kept).unwrap());
+            writing.finish().unwrap();
+        };
+        write(&mut all());
+        assert!(fs::metadata(folder.join("memory")).unwrap().len() > PIECE_BYTES as u64, "in pieces");
+        assert_eq!(recalled(&remembered).unwrap(), all().collect::<Vec<_>>());
+        write(&mut all().take(3));
+        assert_eq!(recalled(&remembered).unwrap(), all().take(3).collect::<Vec<_>>());
+        assert!(recalled(&Remembered::new(&folder, &[3; 32])).is_err(), "another key's");
         let path = folder.join("memory");
         let whole = fs::read(&path).unwrap();
         for at in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[at] ^= 1;
             fs::write(&path, &damaged).unwrap();
-            assert!(remembered.recall().is_err(), "{at}");
+            assert!(recalled(&remembered).is_err(), "{at}");
             fs::write(&path, &whole[..at]).unwrap();
-            assert!(remembered.recall().is_err(), "cut at {at}");
+            assert!(recalled(&remembered).is_err(), "cut at {at}");
         }
         fs::remove_dir_all(folder).unwrap();
     }

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 
 use super::api::Api;
 use super::charges::Beginning;
+use super::instrument::Instruments;
 use super::names::Names;
 use super::options::{StripeError, StripeOptions};
 use super::read::Reader;
@@ -22,12 +23,6 @@ use super::webhook::Report;
 
 /// How long Stripe remembers a key at least, in milliseconds.
 pub(super) const KEY_RETENTION_MS: u64 = 24 * 3_600_000;
-
-/// How long where a buyer must go is good, in milliseconds: Stripe's addresses live for longer, and one that leads nowhere any more does no
-/// harm.
-const PLACE_MS: u64 = 10_000;
-/// How long whose instrument a payment method is is kept, in milliseconds. It never changes.
-const INSTRUMENT_MS: u64 = 600_000;
 
 /// A Stripe account as a gateway. Its calls return at once and are answered from tasks of a runtime:
 /// [`callers_per_gateway`](ticketcore::checkout::CheckoutOptions::callers_per_gateway) may be 0. When the runtime ends, what is under way is
@@ -46,8 +41,7 @@ pub(super) struct Core {
     pub names: Names,
     /// Where buyers were to go.
     pub places: Recent<Option<String>>,
-    /// Whose instrument a payment method is.
-    pub instruments: Recent<Option<Identity>>,
+    pub instruments: Instruments,
     pub beginning: Beginning,
 }
 
@@ -72,8 +66,8 @@ impl StripeGateway {
             clock,
             reader: Reader::new(options.fingerprint_secret.clone()),
             names: Names::default(),
-            places: Recent::new(PLACE_MS),
-            instruments: Recent::new(INSTRUMENT_MS),
+            places: Recent::default(),
+            instruments: Instruments::default(),
             beginning: Beginning::default(),
             options,
         };

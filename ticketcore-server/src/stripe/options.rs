@@ -5,7 +5,8 @@ use super::secret::Secret;
 /// How a [`StripeGateway`](super::StripeGateway) behaves.
 #[derive(Clone, Debug)]
 pub struct StripeOptions {
-    /// The secret or restricted key: `sk_...` or `rk_...`. A restricted one needs to write PaymentIntents and refunds and to read charges.
+    /// The secret or restricted key: `sk_...` or `rk_...`. A restricted one needs to write PaymentIntents and
+    /// refunds and to read charges and, for rules that count by card, payment methods.
     pub api_key: Secret,
     /// The gateway's name, which orders keep.
     pub name: String,

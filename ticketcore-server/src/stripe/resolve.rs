@@ -9,6 +9,10 @@ use super::objects::PaymentIntent;
 use super::read::ASK;
 use super::webhook::Report;
 
+/// How long where a buyer must go is good, in milliseconds: Stripe's addresses live for longer, and one that leads nowhere any more does no
+/// harm.
+const PLACE_MS: u64 = 10_000;
+
 impl Core {
     /// A payment is read again: the report is only a hint that something has happened, may be late, and leaves out the card. So is a refund
     /// that went through: it may have failed since. If it can't be read now, the report, which was signed, must do. A dispute names no key: its
@@ -67,7 +71,7 @@ impl Core {
         match self.intent(name).await {
             Ok(intent) => {
                 let url = self.url(&intent);
-                self.places.note(name, url.clone(), self.clock.now());
+                self.places.note(name, url.clone(), self.clock.now().plus_ms(PLACE_MS));
                 Answer::Yes(url)
             }
             Err(failure) => failure.doubt(),

@@ -20,7 +20,7 @@ use crate::stripe::{self, Secret, StripeGateway, StripeOptions, Webhook, Webhook
 
 /// How long an order's answer waits for where its buyer must go.
 const NEXT_ACTION: Duration = Duration::from_secs(3);
-/// How long a payment waits for whose instrument it is made with.
+/// How long a payment waits at most for whose instrument it is made with.
 const INSTRUMENT: Duration = Duration::from_secs(1);
 
 /// The gateway that takes the money.

@@ -1,7 +1,9 @@
 //! Whose instrument a payment method is.
 
+use serde_json::json;
 use ticketcore::gateway::{Answer, PaymentGateway};
 
+use crate::returns::served_with;
 use crate::shop::{Shop, ask, authorization, word};
 use crate::stub::{Asked, Fault};
 
@@ -30,8 +32,33 @@ fn whose_instrument_it_is_may_stay_unknown() {
     shop.stub.fault(Asked::Method, Fault::Broken);
     let instrument = || ask(|reply| shop.gateway.instrument(word("pm_card_visa"), reply));
     assert!(matches!(instrument(), Answer::Unknown { .. }));
+    assert_eq!((instrument(), shop.stub.count(Asked::Method)), (Answer::Yes(None), 1), "not at once again");
+    shop.stub.clock.advance(5_000);
     assert!(matches!(instrument(), Answer::Yes(Some(_))), "it is asked for again");
     let untold = Shop::with(|options| options.fingerprint_secret = None);
     let unasked = ask(|reply| untold.gateway.instrument(word("pm_card_visa"), reply));
     assert_eq!((unasked, untold.stub.count(Asked::Method)), (Answer::Yes(None), 0));
+}
+
+#[test]
+fn a_card_that_failed_too_often_is_known_under_a_new_method_and_nobody_waits_for_who_does_not_tell() {
+    let rule = "guard.risk.velocity=[{ name = 'card', counts = 'payment_failures', by = 'payment', seconds = 600, over = 1, points = 60 }]";
+    let served =
+        served_with("cards", &["guard.allow=[]", "guard.challenge.cost=1", "guard.risk.new_device=0", rule]);
+    for from in [0, 1] {
+        let buyer = served.server.new_buyer();
+        served.order(&buyer, from, "pm_card_declined", None).ok(402).problem("payment_declined");
+    }
+    let again = served.order(&served.server.new_buyer(), 2, "pm_card_declined_again", None);
+    again.ok(403).problem("challenge_required");
+    assert_eq!(served.stub.count(Asked::Method), 2, "once for each method");
+    served.order(&served.server.new_buyer(), 3, "pm_card_visa", None).ok(201);
+    served.stub.fault(Asked::Method, Fault::Broken);
+    served.order(&served.server.new_buyer(), 4, "pm_card_other", None).ok(201);
+    // Who has nothing to pay has nothing asked.
+    let invented = served.server.event.replacen("evt_", "hld_", 1) + "00000000000zz";
+    let nothing = json!({"holdId": invented, "paymentMethodId": "pm_card_x"});
+    let before = served.stub.count(Asked::Method);
+    served.server.new_buyer().with("idempotency-key", "x").post("/v1/orders", &nothing).ok(404);
+    assert_eq!(served.stub.count(Asked::Method), before);
 }

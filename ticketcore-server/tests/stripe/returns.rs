@@ -24,6 +24,11 @@ impl Drop for Served {
 }
 
 pub fn served(name: &str) -> Served {
+    served_with(name, &[])
+}
+
+/// With more options.
+pub fn served_with(name: &str, more: &[&str]) -> Served {
     let runtime = runtime();
     let stub = Stub::start(&runtime);
     // Both have the same time.
@@ -38,16 +43,13 @@ pub fn served(name: &str) -> Served {
         folder.display(),
         stub.base
     );
-    let server = Server::with(&[
-        "--gateway",
-        "stripe",
-        "--set",
+    let usual = [
         &stripe,
-        "--set",
         "payments.return_url=https://shop.example/paid",
-        "--set",
         "payments.return_url_prefixes=[\"https://shop.example/back/\"]",
-    ]);
+    ];
+    let set = usual.iter().chain(more).flat_map(|option| ["--set", option]);
+    let server = Server::with(&["--gateway", "stripe"].into_iter().chain(set).collect::<Vec<_>>());
     Served { stub, server, folder, _runtime: runtime }
 }
 

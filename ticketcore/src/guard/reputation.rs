@@ -61,18 +61,13 @@ impl Reputations {
         i32::try_from(thousandths / 1_000).unwrap_or(0)
     }
 
-    /// All that is known, to be [recalled](Self::recall) elsewhere or later. O(keys there is room for).
-    #[must_use]
-    pub fn all(&self, clock: UtcMs) -> Vec<(Key, i32)> {
+    /// All that is known, part by part, to be [recalled](Self::recall) elsewhere or later. O(keys there is room for).
+    pub fn parts(&self, clock: UtcMs) -> impl Iterator<Item = Vec<(Key, i32)>> {
         let half_life = u64::from(self.half_life_s);
-        let mut known = Vec::new();
-        self.table.each(clock, |key, kept, now_ms| {
+        self.table.parts(clock, move |key, kept, now_ms| {
             let thousandths = i32::try_from(left(kept, half_life, now_ms)).unwrap_or(0);
-            if thousandths.unsigned_abs() >= 1_000 {
-                known.push((key, thousandths));
-            }
-        });
-        known
+            (thousandths.unsigned_abs() >= 1_000).then_some((key, thousandths))
+        })
     }
 
     /// What was known of somebody at a time, in thousandths of a point: from now on that is what is.
@@ -142,7 +137,7 @@ mod tests {
         before.add(ann, 80, at(0));
         before.add(eve, 1, at(0));
         before.add(bob, -80, at(500));
-        let mut known = before.all(at(500));
+        let mut known: Vec<_> = before.parts(at(500)).flatten().collect();
         known.sort_unstable();
         let mut expected = vec![(ann, 60_000), (bob, -80_000)];
         expected.sort_unstable();

@@ -118,18 +118,24 @@ impl<M: Memory> Table<M> {
         look(&memory, now)
     }
 
-    /// Looks at everything that is known, with the table's time. A shard after the other is locked for it.
-    pub fn each(&self, clock: UtcMs, mut look: impl FnMut(Key, M, u64)) {
-        for shard in &self.shards {
+    /// What is made of everything that is known, at the table's time; part by part, and one shard is locked for a part.
+    pub fn parts<T>(
+        &self,
+        clock: UtcMs,
+        make: impl Fn(Key, M, u64) -> Option<T>,
+    ) -> impl Iterator<Item = Vec<T>> {
+        self.shards.iter().map(move |shard| {
             let shard = shard.lock();
             let now = shard.steady.look(clock);
+            let mut part = Vec::new();
             for bucket in 0..shard.buckets {
                 for (way, bits) in shard.keys(bucket).iter().enumerate().filter(|(_, bits)| **bits != 0) {
                     let memory = M::read(&shard.words[shard.place(bucket, way)..][..M::WORDS]);
-                    look(Key::of_bits(*bits), memory, now);
+                    part.extend(make(Key::of_bits(*bits), memory, now));
                 }
             }
-        }
+            part
+        })
     }
 
     pub fn fullness(&self) -> Fullness {

@@ -77,16 +77,9 @@ impl Counters {
         self.table.look(key, clock, |window, now_ms| count(&moved(*window, seconds, now_ms), now_ms))
     }
 
-    /// All that still counts, to be [recalled](Self::recall) elsewhere or later. O(counters there is room for).
-    #[must_use]
-    pub fn all(&self, clock: UtcMs) -> Vec<KeptCounter> {
-        let mut known = Vec::new();
-        self.table.each(clock, |key, window, now_ms| {
-            if window.weight(now_ms) > 0 {
-                known.push((key, window));
-            }
-        });
-        known
+    /// All that still counts, part by part, to be [recalled](Self::recall) elsewhere or later. O(counters there is room for).
+    pub fn parts(&self, clock: UtcMs) -> impl Iterator<Item = Vec<KeptCounter>> {
+        self.table.parts(clock, |key, window, now_ms| (window.weight(now_ms) > 0).then_some((key, window)))
     }
 
     /// Goes on with a counter of [`all`](Self::all), as far as its window is not over: from now on that is how often it was.
@@ -173,7 +166,7 @@ mod tests {
         before.add(key(b"b"), 1_000, 3, at(0));
         before.add(key(b"c"), 100, 2, at(0));
         before.take_back(key(b"c"), 100, 2, at(0));
-        let known = before.all(at(0));
+        let known: Vec<_> = before.parts(at(0)).flatten().collect();
         assert_eq!(known.len(), 2, "what counts for nothing is not kept");
         let recalled = |later: u64| {
             let after = Counters::new(64);

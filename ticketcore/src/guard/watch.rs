@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
+use std::ops::Bound;
 
 use hashbrown::HashMap;
 
@@ -53,9 +54,15 @@ impl<K: Copy + Ord + Hash, V> Watch<K, V> {
         taken
     }
 
-    /// All that is watched, with when it is due.
-    pub fn all(&self) -> impl Iterator<Item = (K, UtcMs, &V)> {
-        self.known.iter().map(|(key, (at, value))| (*key, *at, value))
+    /// What is watched, with when it is due, in that order: so many at most after that one.
+    #[must_use]
+    pub fn after(&self, after: Option<(UtcMs, K)>, max: usize) -> Vec<(K, UtcMs, V)>
+    where
+        V: Clone,
+    {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let due = self.due.range((from, Bound::Unbounded)).take(max);
+        due.filter_map(|(at, key)| Some((*key, *at, self.get(*key)?.clone()))).collect()
     }
 
     /// How many are watched.
@@ -89,9 +96,9 @@ mod tests {
         assert_eq!(watch.put(2, "b again", UtcMs(40)), None, "the same one");
         assert_eq!(watch.get(2), Some(&"b again"));
         assert_eq!(watch.put(4, "d", UtcMs(50)), Some((3, "c")), "what was due first makes room");
-        let mut all: Vec<_> = watch.all().collect();
-        all.sort_unstable();
-        assert_eq!(all, [(1, UtcMs(30), &"a"), (2, UtcMs(40), &"b again"), (4, UtcMs(50), &"d")]);
+        let first = watch.after(None, 2);
+        assert_eq!(first, [(1, UtcMs(30), "a"), (2, UtcMs(40), "b again")]);
+        assert_eq!(watch.after(Some((UtcMs(40), 2)), 9), [(4, UtcMs(50), "d")]);
         assert_eq!(watch.remove(4), Some("d"));
         assert_eq!(watch.remove(4), None);
         assert_eq!(watch.due(UtcMs(29), 9), []);

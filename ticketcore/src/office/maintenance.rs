@@ -197,16 +197,17 @@ impl Office {
 
     /// Saves snapshots of the open events that have gone on for long enough since the last.
     fn save_due(&self, saved: &mut HashMap<EventId, Revision>) {
-        for (event, core) in &**self.events.load() {
-            let revision = core.log.durable();
-            let last = *saved.entry(*event).or_insert(revision);
+        let open: Vec<_> =
+            self.events.load().iter().map(|(event, core)| (*event, core.log.durable())).collect();
+        for (event, revision) in open {
+            let last = *saved.entry(event).or_insert(revision);
             if revision.0.saturating_sub(last.0) < self.snapshot_every || self.jobs.has_ended() {
                 continue;
             }
-            // A failure leaves the old snapshot: opening takes longer, and the next round tries again.
-            if let Ok(revision) = save_snapshot(&*self.store, StreamId::Event(*event)) {
-                saved.insert(*event, revision);
-            }
+            // A failure leaves the old snapshot: opening takes longer. It is tried again, but not at once: the journal is long.
+            let again = Revision(revision.0 - self.snapshot_every / 10 * 9);
+            let now = save_snapshot(&*self.store, StreamId::Event(event)).unwrap_or(again);
+            saved.insert(event, now);
         }
     }
 }

@@ -93,8 +93,9 @@ impl Shared {
         let unfinished = format!("{name}.tmp");
         let file = self.files.open(&unfinished, Access::Create).doing("make", &unfinished)?;
         // In pieces, as archives are: one large sync would keep the log waiting.
-        for (number, piece) in bytes.chunks(GENTLE_BYTES).enumerate() {
-            file.write_at(piece, (number * GENTLE_BYTES) as u64).doing("write", &unfinished)?;
+        let size = if self.is_gentle() { GENTLE_BYTES } else { PIECE_BYTES };
+        for (number, piece) in bytes.chunks(size).enumerate() {
+            file.write_at(piece, (number * size) as u64).doing("write", &unfinished)?;
             file.sync().doing("sync", &unfinished)?;
         }
         self.files.rename(&unfinished, name).doing("rename", &unfinished)?;

@@ -82,7 +82,7 @@ impl Counters {
         self.table.parts(clock, |key, window, now_ms| (window.weight(now_ms) > 0).then_some((key, window)))
     }
 
-    /// Goes on with a counter of [`all`](Self::all), as far as its window is not over: from now on that is how often it was.
+    /// Goes on with a counter of [`parts`](Self::parts), as far as its window is not over: from now on that is how often it was.
     pub fn recall(&self, (key, kept): KeptCounter, clock: UtcMs) {
         let seconds = kept[1].clamp(1, WINDOW_SECONDS_MAX);
         self.table.update(key, clock, |window, now_ms| *window = moved(kept, seconds, now_ms));

@@ -245,13 +245,13 @@ impl<'s> Packing<'s> {
         if !self.writer.push(batch) {
             return false;
         }
-        let ready = self.writer.ready();
-        if ready >= PIECE_BYTES || ready >= GENTLE_BYTES && self.shared.is_gentle() {
-            self.failed = self.write().err();
-        }
         // After every block, not only after every write: on a small machine packing is what others wait for.
         if self.blocks != self.writer.blocks() {
             self.blocks = self.writer.blocks();
+            let ready = self.writer.ready();
+            if ready >= PIECE_BYTES || ready >= GENTLE_BYTES && self.shared.is_gentle() {
+                self.failed = self.write().err();
+            }
             self.shared.give_way(self.since.elapsed());
             self.since = Instant::now();
         }

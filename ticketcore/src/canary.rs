@@ -140,6 +140,19 @@ impl Canaries {
         self.on == Some(canary)
     }
 
+    /// Whether any is on.
+    #[cfg(feature = "testkit")]
+    pub fn any(self) -> bool {
+        self.on.is_some()
+    }
+
+    /// No.
+    #[cfg(not(feature = "testkit"))]
+    #[expect(clippy::unused_self, reason = "the same call with and without the feature")]
+    pub const fn any(self) -> bool {
+        false
+    }
+
     /// No.
     #[cfg(not(feature = "testkit"))]
     #[expect(clippy::unused_self, reason = "the same call with and without the feature")]

@@ -1,10 +1,10 @@
 //! Every command an event understands, owned, so that it can wait for the event to open and be decided again.
 
 use crate::answer::CommandError;
-use crate::event::ShardSet;
+use crate::event::{Layout, ShardSet};
 use crate::fact::Keyed;
 use crate::id::{AllocationIndex, HoldNumber, Revision, UserId};
-use crate::key::{Fingerprinted, IdempotencyKey, Operation};
+use crate::key::{Fingerprinted, IdempotencyKey, Operation, key_tag};
 use crate::order::{
     CheckoutRequest, ExchangeRequest, ObserveRequest, PayRequest, PaymentRulesRequest, RedeemRequest,
     StaffOrderRequest, TransferRequest,
@@ -62,6 +62,11 @@ pub(crate) struct CommandKey<'a> {
 }
 
 impl CommandKey<'_> {
+    /// Its name in the tables of the event.
+    pub fn tag(&self, layout: &Layout) -> u64 {
+        key_tag(layout.manifest.rules().key_secret, self.user, self.operation, self.key)
+    }
+
     /// The fingerprint of what is asked under it.
     pub fn fingerprint(&self) -> u64 {
         self.body.fingerprint()

@@ -29,7 +29,7 @@ mod real {
     /// often lies there too.
     const PAUSES_PER_LOOK: u32 = 6;
 
-    /// Locks what is held for a few dozen nanoseconds: going to sleep for it would take longer than any wait.
+    /// Locks what is held for less time than going to sleep and being woken would take.
     #[inline]
     pub(crate) fn lock_short<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
         lock.try_lock().unwrap_or_else(|| lock_slowly(lock))

@@ -7,9 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use proptest::prelude::*;
+
+use ticketcore::manifest::{Definition, Quota};
 use ticketcore::store::{MemoryStore, Store};
-use ticketcore::testkit::{Fault, FaultOdds, FaultyStore, SmallSale};
-use ticketcore::{CommandError, Hold, HoldRequest, Pending, Refusal, ReleaseRequest};
+use ticketcore::testkit::{Fault, FaultOdds, FaultyStore, ManualClock, START, SmallSale, key};
+use ticketcore::{
+    BoxOffice, CommandError, Done, Hold, HoldRequest, Options, Pending, Refusal, ReleaseRequest, SHARDS,
+    SaleState, TicketTypeIndex, UserId,
+};
 
 type Way = Arc<FaultyStore<MemoryStore>>;
 
@@ -132,5 +138,124 @@ fn slices_over_two_events_and_of_holds_that_are_gone() {
         let ended = ended.into_iter().map(|done| done.wait().unwrap().revision.is_some());
         assert!(ended.eq(revisions), "released once");
     }
+    sale.assert_equals_journal();
+}
+
+/// Users of one shard: their commands are decided in runs.
+const NEIGHBOURS: [u128; 8] = [1, 56, 90, 145, 234, 289, 323, 378];
+const SEATS: u32 = 12;
+
+/// A few seats, fewer tickets, and two of them a user.
+fn scarce() -> Definition {
+    let quota = Quota {
+        name: "tickets".to_owned(),
+        cap: SEATS - 3,
+        ticket_types: vec![TicketTypeIndex(0)],
+        categories: Vec::new(),
+        areas: Vec::new(),
+    };
+    let mut definition = SmallSale::definition(1, SEATS as usize, 0);
+    definition.rules.tickets_per_user_max = 2;
+    Definition { quotas: vec![quota], ..definition }
+}
+
+/// Users by the order in which a slice decides their commands, if the first one's user is `first`.
+fn turn(first: UserId, user: UserId) -> usize {
+    user.shard().wrapping_sub(first.shard()) % SHARDS
+}
+
+/// What one user asks for: seats, perhaps under a key.
+fn wish() -> impl Strategy<Value = (u128, Vec<u32>, Option<u8>)> {
+    let user = prop_oneof![4 => prop::sample::select(&NEIGHBOURS[..]), 1 => 2u128..9];
+    let seats = prop::collection::hash_set(0..SEATS + 1, 1..4).prop_map(|seats| seats.into_iter().collect());
+    (user, seats, prop::option::weighted(0.4, 0u8..4))
+}
+
+/// Rounds of holds, and which of those granted so far are given back after each.
+fn rounds() -> impl Strategy<Value = Vec<(Vec<(u128, Vec<u32>, Option<u8>)>, Vec<(usize, bool)>)>> {
+    let given = prop::collection::vec((0usize..40, prop::bool::weighted(0.1)), 0..10);
+    prop::collection::vec((prop::collection::vec(wish(), 1..20), given), 1..6)
+}
+
+/// Commands one at a time, in the order in which a slice decides them; their outcomes in the order of the slice.
+fn one_by_one<R: Clone, T>(asked: &[R], user: impl Fn(&R) -> UserId, send: impl Fn(R) -> T) -> Vec<T> {
+    let first = user(&asked[0]);
+    let mut order: Vec<usize> = (0..asked.len()).collect();
+    order.sort_by_key(|at| turn(first, user(&asked[*at])));
+    let mut outcomes: Vec<(usize, T)> = order.into_iter().map(|at| (at, send(asked[at].clone()))).collect();
+    outcomes.sort_by_key(|(at, _)| *at);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_slice_decides_as_single_commands_do(rounds in rounds()) {
+        let [together, apart] = [(); 2].map(|()| SmallSale::open(Arc::new(MemoryStore::new()), &scarce()));
+        let mut granted: Vec<Hold> = Vec::new();
+        for (wishes, given) in rounds {
+            let request = |(user, seats, name): &(u128, Vec<u32>, Option<u8>)| HoldRequest {
+                key: name.map(|name| key(&format!("k{name}"))),
+                ..together.seats_request(*user, seats)
+            };
+            let asked: Vec<HoldRequest> = wishes.iter().map(request).collect();
+            let singly = one_by_one(&asked, |r| r.user, |r| apart.office.hold(r).wait());
+            let held: Vec<_> = together.office.hold_many(asked).into_iter().map(Pending::wait).collect();
+            prop_assert_eq!(&held, &singly);
+            granted.extend(held.into_iter().flatten());
+            let back = |(at, foreign): &(usize, bool)| {
+                let hold = granted.get(at % granted.len().max(1))?;
+                let user = if *foreign { UserId::from(56) } else { hold.user };
+                Some(ReleaseRequest { hold: hold.id, user, key: None })
+            };
+            let back: Vec<ReleaseRequest> = given.iter().filter_map(back).collect();
+            if !back.is_empty() {
+                let singly = one_by_one(&back, |r| r.user, |r| apart.office.release(r).wait());
+                let done: Vec<Result<Done, _>> =
+                    together.office.release_many(back).into_iter().map(Pending::wait).collect();
+                prop_assert_eq!(done, singly);
+            }
+        }
+        prop_assert_eq!(together.journal(), apart.journal());
+        together.assert_equals_journal();
+    }
+}
+
+#[test]
+fn what_there_is_no_room_for_is_refused_and_takes_nothing() {
+    let (way, clock) = (Arc::new(FaultyStore::new(MemoryStore::new(), 1)), ManualClock::new(START));
+    let store = Arc::clone(&way) as Arc<dyn Store>;
+    let options = Options {
+        clock: Arc::new(clock.clone()),
+        manual_expiry: true,
+        pending_bytes_max: 6_000,
+        ..Options::default()
+    };
+    let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store), options).unwrap());
+    let event = office.add_event(&scarce()).unwrap();
+    office.set_sale_state(event, SaleState::Onsale).wait().unwrap();
+    let sale = SmallSale { office, event, clock, store };
+    let asked = |from: u32| {
+        let requests = NEIGHBOURS.iter().zip(from..).map(|(user, seat)| sale.seats_request(*user, &[seat]));
+        sale.office.hold_many(requests.collect())
+    };
+    way.set_odds(FaultOdds::default().with(Fault::DelayBefore, 100));
+    let held = asked(0);
+    release_all(&way);
+    let held: Vec<_> = held.into_iter().map(Pending::wait).collect();
+    let granted = held.iter().filter(|held| held.is_ok()).count();
+    assert!((2..7).contains(&granted), "{granted} of 8 had room");
+    let overloaded = Err(CommandError::Refused(Refusal::Overloaded { retry_after_ms: 100 }));
+    assert!(held[granted..].iter().all(|held| *held == overloaded), "{held:?}");
+    // Seats, and places of the quota, are as if they had never been asked for.
+    for (user, seat) in NEIGHBOURS.into_iter().zip(0..).skip(granted) {
+        let again = sale.hold(user, &[seat]).wait();
+        assert!(again.is_ok(), "{again:?}");
+    }
+    let left = sale.hold(1_000, &[11]).wait();
+    assert!(left.is_ok(), "{left:?}");
+    let beyond = sale.hold(1_001, &[10]).wait();
+    assert!(matches!(beyond, Err(CommandError::Refused(Refusal::QuotaExhausted { .. }))), "{beyond:?}");
     sale.assert_equals_journal();
 }

@@ -22,6 +22,7 @@ mod query;
 mod query_soon;
 mod rebase;
 mod replay;
+mod run;
 mod scope;
 mod settle;
 mod shard;
@@ -40,7 +41,8 @@ pub(crate) use decide::check_items;
 pub(crate) use open::OpenError;
 #[cfg(feature = "testkit")]
 pub(crate) use query::Progress;
-pub(crate) use scope::ShardSet;
+pub(crate) use run::{Member, Runner};
+pub(crate) use scope::{Layout, ShardSet};
 pub(crate) use snapshot::save as save_snapshot;
 #[cfg(feature = "testkit")]
 pub(crate) use snapshot::{folded_bytes, state_difference};

@@ -23,7 +23,7 @@ use crate::order::PaymentRules;
 use crate::refusal::{SeatConflict, SeatState};
 use crate::sale::SaleState;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{ArcSwap, Mutex, MutexGuard};
+use crate::sync::{ArcSwap, Mutex, MutexGuard, lock_short};
 use crate::time::UtcMs;
 use crate::waiting::WaitingRules;
 
@@ -148,8 +148,12 @@ pub(crate) struct Scope<'a> {
     pub guess_delay_ms: u64,
     /// Places that are due to who waits are not taken.
     pub heeds_waiting: bool,
+    /// The tag of the key of the command that comes next, if it was made already.
+    pub known_tag: Option<u64>,
     shards: Locked<'a>,
-    stripes: SmallVec<[(usize, MutexGuard<'a, Stripe>); 6]>,
+    stripes: SmallVec<[(usize, MutexGuard<'a, Stripe>); 16]>,
+    /// All stripes that will be needed are locked.
+    locked_ahead: bool,
 }
 
 /// Locks `set`, then loads the layout (which can't change from then on) and runs `body`.
@@ -157,7 +161,7 @@ pub(crate) fn with_shards<R>(state: &State, set: ShardSet, body: impl FnOnce(&mu
     // Declared before the guards, so that it outlives them.
     let layout;
     let mut shards = Locked::new();
-    let mut lock = |at: usize| shards.push((at, state.shards[at].lock()));
+    let mut lock = |at: usize| shards.push((at, lock_short(&state.shards[at])));
     match set {
         ShardSet::One(a) => lock(a),
         ShardSet::Two(a, b) => {
@@ -170,7 +174,18 @@ pub(crate) fn with_shards<R>(state: &State, set: ShardSet, body: impl FnOnce(&mu
     let (reserved, counted, stripes) = (PoolCounts::new(), Counted::new(), SmallVec::new());
     let (guess_delay_ms, heeds_waiting) = (0, true);
     let layout = &layout;
-    body(&mut Scope { layout, tag: None, reserved, counted, guess_delay_ms, heeds_waiting, shards, stripes })
+    body(&mut Scope {
+        layout,
+        tag: None,
+        reserved,
+        counted,
+        guess_delay_ms,
+        heeds_waiting,
+        known_tag: None,
+        shards,
+        stripes,
+        locked_ahead: false,
+    })
 }
 
 impl<'a> Scope<'a> {
@@ -255,15 +270,29 @@ impl<'a> Scope<'a> {
     /// Locks the stripes of seats in ascending order, letting go of others.
     pub fn lock_lines(&mut self, lines: &[SeatLine]) {
         debug_assert!(lines.is_sorted_by_key(|line| line.seat), "lines are in order");
-        self.stripes.clear();
+        if !self.locked_ahead {
+            self.stripes.clear();
+            self.lock_in_order(lines.iter().map(|line| line.seat));
+        }
+    }
+
+    fn lock_in_order(&mut self, seats: impl Iterator<Item = SeatIndex>) {
         let mut before = usize::MAX;
-        for line in lines {
-            let at = line.seat.at() / STRIPE_SEATS;
+        for seat in seats {
+            let at = seat.at() / STRIPE_SEATS;
             if at != before {
                 self.stripes.push((at, self.layout.stripes.lock(at)));
                 before = at;
             }
         }
+    }
+
+    /// Locks the stripes of all seats, in ascending order, that several commands will need: [`lock_lines`](Self::lock_lines) does nothing
+    /// from now on. No stripe may be locked yet.
+    pub fn lock_ahead(&mut self, seats: &[SeatIndex]) {
+        debug_assert!(self.stripes.is_empty() && seats.is_sorted(), "stripes are locked in order");
+        self.lock_in_order(seats.iter().copied());
+        self.locked_ahead = true;
     }
 
     /// Lets go of all stripes.

@@ -79,17 +79,16 @@ impl EventCore {
         }
     }
 
-    /// Where those wait whose facts were logged together, the last of them at `last`; nowhere if that is durable already. Only on a store
-    /// for one writer: elsewhere each may have to be decided again. Call [`Log::pump`](crate::log::Log::pump) first.
-    pub fn wait_together(self: &Arc<Self>, last: Revision) -> Option<Arc<Together>> {
+    /// Has those told who wait `together` for facts that were logged together, the last of them at `last`. Only on a store for one
+    /// writer: elsewhere each may have to be decided again. Call [`Log::pump`](crate::log::Log::pump) first.
+    pub fn wait_together(self: &Arc<Self>, last: Revision, together: &Arc<Together>) {
         debug_assert!(!self.log.is_shared(), "nothing is taken back");
         if self.log.spin_until_durable(last) {
-            return None;
+            together.tell(Told::Durable, last);
+            return;
         }
-        let together = Together::new();
-        let (waiting, core) = (Arc::clone(&together), Arc::clone(self));
+        let (waiting, core) = (Arc::clone(together), Arc::clone(self));
         self.log.enlist(last, Box::new(move |told| waiting.tell(told, core.log.durable()))).tell();
-        Some(together)
     }
 
     /// Lets an outcome without a fact wait. On a shared store the command is remembered, and decided again if another writer is first.

@@ -7,7 +7,7 @@ use crate::id::{AllocationIndex, SeatIndex};
 use crate::manifest::{Manifest, STRIPE_SEATS};
 use crate::refusal::SeatState;
 use crate::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, lock_short};
 
 const NO_ALLOCATION: u16 = u16::MAX;
 
@@ -22,17 +22,21 @@ pub(crate) struct SeatSlot {
     pub allocation: Option<AllocationIndex>,
 }
 
-/// The seats of one stripe, column by column.
-#[derive(Debug)]
-pub(crate) struct Stripe {
-    states: [SeatState; STRIPE_SEATS],
-    versions: [u32; STRIPE_SEATS],
-    owners: [u64; STRIPE_SEATS],
+/// What the stripe's lock guards of a seat. All of it on one line of memory: commands come to seats in no order.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    owner: u64,
+    version: u32,
+    state: SeatState,
 }
+
+/// The seats of one stripe.
+#[derive(Debug)]
+pub(crate) struct Stripe([Cell; STRIPE_SEATS]);
 
 impl Stripe {
     pub fn state(&self, bit: usize) -> SeatState {
-        self.states[bit]
+        self.0[bit].state
     }
 }
 
@@ -89,11 +93,8 @@ impl Stripes {
     fn build(manifest: &Manifest, slot_of: impl Fn(SeatIndex) -> SeatSlot) -> Self {
         let words = || (0..manifest.stripe_count()).map(|_| AtomicU64::new(0)).collect();
         let empty = |_| {
-            CachePadded::new(Mutex::new(Stripe {
-                states: [SeatState::Blocked; STRIPE_SEATS],
-                versions: [0; STRIPE_SEATS],
-                owners: [0; STRIPE_SEATS],
-            }))
+            let blocked = Cell { owner: 0, version: 0, state: SeatState::Blocked };
+            CachePadded::new(Mutex::new(Stripe([blocked; STRIPE_SEATS])))
         };
         let stripes = Self {
             locks: (0..manifest.stripe_count()).map(empty).collect(),
@@ -109,18 +110,18 @@ impl Stripes {
     }
 
     pub fn lock(&self, stripe: usize) -> MutexGuard<'_, Stripe> {
-        self.locks[stripe].lock()
+        lock_short(&self.locks[stripe])
+    }
+
+    /// Whether somebody has the stripe of a seat locked at this moment.
+    pub fn is_locked(&self, seat: SeatIndex) -> bool {
+        self.locks[seat.at() / STRIPE_SEATS].is_locked()
     }
 
     /// Reads a seat of the locked stripe.
     pub fn read(&self, stripe: &Stripe, seat: SeatIndex) -> SeatSlot {
-        let bit = seat.at() % STRIPE_SEATS;
-        SeatSlot {
-            state: stripe.states[bit],
-            version: stripe.versions[bit],
-            owner: stripe.owners[bit],
-            allocation: self.allocation_of(seat),
-        }
+        let Cell { owner, version, state } = stripe.0[seat.at() % STRIPE_SEATS];
+        SeatSlot { state, version, owner, allocation: self.allocation_of(seat) }
     }
 
     /// The allocation of a seat, as it was a moment ago if its stripe is not locked.
@@ -139,9 +140,7 @@ impl Stripes {
     /// Writes a seat of the locked stripe and its words.
     pub fn write(&self, stripe: &mut Stripe, seat: SeatIndex, slot: SeatSlot) {
         let (word, bit) = (seat.at() / STRIPE_SEATS, seat.at() % STRIPE_SEATS);
-        stripe.states[bit] = slot.state;
-        stripe.versions[bit] = slot.version;
-        stripe.owners[bit] = slot.owner;
+        stripe.0[bit] = Cell { owner: slot.owner, version: slot.version, state: slot.state };
         self.allocations[seat.at()].store(slot.allocation.map_or(NO_ALLOCATION, |a| a.0), Ordering::Relaxed);
         let put = |words: &[AtomicU64], on: bool| {
             let old = words[word].load(Ordering::Relaxed);
@@ -164,12 +163,11 @@ impl Stripes {
         to: (SeatState, u64),
     ) -> Result<(), SeatState> {
         let (word, bit) = (seat.at() / STRIPE_SEATS, seat.at() % STRIPE_SEATS);
-        if (stripe.states[bit], stripe.owners[bit]) != from {
-            return Err(stripe.states[bit]);
+        let cell = &mut stripe.0[bit];
+        if (cell.state, cell.owner) != from {
+            return Err(cell.state);
         }
-        stripe.states[bit] = to.0;
-        stripe.owners[bit] = to.1;
-        stripe.versions[bit] = stripe.versions[bit].wrapping_add(1);
+        *cell = Cell { owner: to.1, version: cell.version.wrapping_add(1), state: to.0 };
         if (from.0 == SeatState::Free) != (to.0 == SeatState::Free) {
             let old = self.free[word].load(Ordering::Relaxed);
             self.free[word].store(old ^ 1 << bit, Ordering::Release);

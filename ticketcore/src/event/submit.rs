@@ -53,6 +53,15 @@ pub(crate) struct Seen {
     pub epoch: u64,
 }
 
+/// What came of a decision without a fact that has been made already.
+pub(super) struct First {
+    pub instead: Instead,
+    pub seen: Seen,
+    pub now: UtcMs,
+    /// Holds that had been expired before.
+    pub expired: u64,
+}
+
 /// What came of a decision.
 pub(super) enum Step<'a> {
     Accepted { logged: Logged, enlisted: Option<Box<Enlisted<'a>>> },
@@ -79,6 +88,16 @@ impl Enlisted<'_> {
 impl EventCore {
     /// Decides a command, sequences and applies its fact, which has not been sent to the store when this returns.
     pub fn stage(self: &Arc<Self>, command: &Command, slot: Option<&Arc<Slot<Verdict>>>) -> Staged {
+        self.stage_from(command, slot, None)
+    }
+
+    /// As [`stage`](Self::stage), from a first decision on.
+    pub(super) fn stage_from(
+        self: &Arc<Self>,
+        command: &Command,
+        slot: Option<&Arc<Slot<Verdict>>>,
+        mut first: Option<First>,
+    ) -> Staged {
         let mut shards = command.shards();
         let mut passes = 0;
         for attempt in 0.. {
@@ -86,18 +105,26 @@ impl EventCore {
             if last {
                 shards = ShardSet::All;
             }
-            let expired = self.expiry.expired();
-            let (instead, seen, now) = match self.step(command, shards, slot, passes < OFFER_PASSES_MAX) {
-                Step::Accepted { logged, enlisted } => {
-                    return Staged::Accepted { logged, slot: enlisted.map(|enlisted| enlisted.tell()) };
+            let First { instead, seen, now, expired } = match first.take() {
+                Some(first) => first,
+                None => {
+                    let expired = self.expiry.expired();
+                    match self.step(command, shards, slot, passes < OFFER_PASSES_MAX) {
+                        Step::Accepted { logged, enlisted } => {
+                            return Staged::Accepted {
+                                logged,
+                                slot: enlisted.map(|enlisted| enlisted.tell()),
+                            };
+                        }
+                        Step::Ready(outcome) => return Staged::Ready(outcome),
+                        Step::Closed => return Staged::Closed,
+                        Step::Rebasing => {
+                            self.wait_for_rebase();
+                            continue;
+                        }
+                        Step::Instead { instead, seen, now } => First { instead, seen, now, expired },
+                    }
                 }
-                Step::Ready(outcome) => return Staged::Ready(outcome),
-                Step::Closed => return Staged::Closed,
-                Step::Rebasing => {
-                    self.wait_for_rebase();
-                    continue;
-                }
-                Step::Instead { instead, seen, now } => (instead, seen, now),
             };
             match instead {
                 Instead::Replay(revision) => return Staged::Replay { seen: Seen { revision, ..seen } },

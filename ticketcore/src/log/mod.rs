@@ -178,6 +178,32 @@ impl Log {
         Ok(stamp)
     }
 
+    /// As [`sequence`](Self::sequence), for several facts that hold whenever they are logged, encoded one after the other, each up to its
+    /// end. Ends at the first for which there is no room.
+    pub fn sequence_all<'f>(
+        &self,
+        clock: UtcMs,
+        (bodies, ends): (&[u8], &[usize]),
+        facts: impl Iterator<Item = &'f Arc<Fact>>,
+        stamps: &mut Vec<Stamp>,
+    ) {
+        let mut from = 0;
+        let mut sequencer = lock_short(&self.end.sequencer);
+        for (fact, &end) in facts.zip(ends) {
+            let body = &bodies[from..end];
+            let room = (self.room, self.room.of(body, fact));
+            let Ok(stamp) = sequencer.push(clock, UtcMs::NEVER, body, Arc::clone(fact), room) else { break };
+            stamps.push(stamp);
+            from = end;
+        }
+        if let Some(last) = stamps.last() {
+            if last.at.0 != self.logged.load(Ordering::Relaxed) {
+                self.logged.store(last.at.0, Ordering::Relaxed);
+            }
+            self.end.sequenced.store(last.revision.0, Ordering::Release);
+        }
+    }
+
     /// Whether `revision` may be acknowledged.
     pub fn is_durable(&self, revision: Revision) -> bool {
         self.durable() >= revision || self.canaries.on(Canary::AckEarly)

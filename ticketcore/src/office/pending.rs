@@ -43,13 +43,15 @@ impl<T: FromAnswer> Pending<T> {
         Self { state, answer: PhantomData }
     }
 
-    /// An outcome that is durable, or waits with others to become so: the `index`th of them.
-    pub(super) fn logged(logged: Logged, together: Option<&Arc<Together>>, index: usize) -> Self {
-        let state = match together {
-            Some(together) => State::Together(logged, Member(Arc::clone(together), index)),
-            None => State::Ready(Ok(Reply::Logged(logged))),
-        };
-        Self { state, answer: PhantomData }
+    /// An outcome that waits with others to become durable: the `index`th of them.
+    pub(super) fn logged(logged: Logged, together: &Arc<Together>, index: usize) -> Self {
+        let member = Member(Arc::clone(together), index);
+        Self { state: State::Together(logged, member), answer: PhantomData }
+    }
+
+    /// In the place of an outcome that is not there yet.
+    pub(super) const fn undecided() -> Self {
+        Self { state: State::Taken, answer: PhantomData }
     }
 
     pub(super) fn failed(error: CommandError) -> Self {

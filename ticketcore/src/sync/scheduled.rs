@@ -46,6 +46,10 @@ impl<T> Mutex<T> {
         }
     }
 
+    pub fn is_locked(&self) -> bool {
+        self.try_lock().is_none()
+    }
+
     fn locked(&self) -> shuttle::sync::MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,13 +6,16 @@ use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::thread;
 use ticketcore::store::{Gather, MemoryStore, Store, Unsent};
 use ticketcore::testkit::{Fault, FaultyStore, SmallSale};
-use ticketcore::{Canary, Pending, ReleaseRequest};
+use ticketcore::{Canary, Pending, ReleaseRequest, UserId};
 
 use crate::{end, explore, granted, sale, sound};
 
+/// Users of one shard: their commands are decided in runs.
+const NEIGHBOURS: [u128; 4] = [1, 56, 90, 145];
+
 /// Holds seats for two users together, gives back what was granted together, and waits for all of it.
-fn slices(sale: &SmallSale, first: u128, seats: [u32; 2]) {
-    let asked = [0, 1].map(|at| sale.seats_request(first + at, &[seats[usize::from(at == 1)]]));
+fn slices(sale: &SmallSale, users: [u128; 2], seats: [u32; 2]) {
+    let asked = [0, 1].map(|at| sale.seats_request(users[at], &[seats[at]]));
     let held: Vec<_> =
         sale.office.hold_many(asked.into()).into_iter().map(|hold| granted(hold.wait())).collect();
     let releases: Vec<_> = held
@@ -52,7 +55,13 @@ fn everybody_is_told(_: Option<Canary>) {
         let sale = Arc::clone(&sale);
         thread::spawn(move || work(&sale))
     };
-    let threads = [run(|sale| slices(sale, 1, [0, 1])), run(|sale| slices(sale, 3, [1, 2])), run(single)];
+    let shard = |user: u128| UserId::from(user).shard();
+    assert!(NEIGHBOURS.iter().all(|user| shard(*user) == shard(NEIGHBOURS[0])));
+    let threads = [
+        run(|sale| slices(sale, [NEIGHBOURS[0], NEIGHBOURS[1]], [0, 1])),
+        run(|sale| slices(sale, [NEIGHBOURS[2], NEIGHBOURS[3]], [1, 2])),
+        run(single),
+    ];
     for thread in threads {
         thread.join().unwrap();
     }
@@ -109,7 +118,8 @@ fn gathered(_: Option<Canary>) {
         let sale = Arc::clone(&sale);
         thread::spawn(move || work(&sale))
     };
-    let threads = [run(|sale| slices(sale, 1, [0, 1])), run(|sale| slices(sale, 3, [1, 2])), run(single)];
+    let threads =
+        [run(|sale| slices(sale, [1, 2], [0, 1])), run(|sale| slices(sale, [3, 4], [1, 2])), run(single)];
     for thread in threads {
         thread.join().unwrap();
     }

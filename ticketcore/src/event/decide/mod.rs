@@ -26,7 +26,6 @@ use crate::canary::{Canaries, Canary};
 use crate::command::{Command, CommandKey};
 use crate::fact::Fact;
 use crate::id::{EventId, HoldNumber, Revision};
-use crate::key::key_tag;
 use crate::refusal::Refusal;
 use crate::sale::Activity;
 use crate::time::UtcMs;
@@ -119,8 +118,10 @@ struct Decide<'s, 'a> {
 impl Decide<'_, '_> {
     fn idempotency<'r>(&mut self, command: &'r Command) -> Result<Option<CommandKey<'r>>, Instead> {
         let Some(asked) = command.key() else { return Ok(None) };
-        let secret = self.scope.layout.manifest.rules().key_secret;
-        let tag = key_tag(secret, asked.user, asked.operation, asked.key);
+        let tag = match self.scope.known_tag.take() {
+            Some(known) => known,
+            None => asked.tag(self.scope.layout),
+        };
         self.scope.tag = Some(tag);
         match self.scope.look(asked.user.shard()).keys.find(tag, self.now) {
             Some(revision) if !self.canaries.on(Canary::ForgetIdempotency) => Err(Instead::Replay(revision)),

@@ -47,6 +47,23 @@ impl Handle {
         }
     }
 
+    /// Sends commands, all of one kind if they are several, as a slice.
+    pub fn send_all(office: &BoxOffice, event: EventId, mut commands: Vec<Command>) -> Vec<Self> {
+        if commands.len() == 1 {
+            return commands.drain(..).map(|command| Self::send(office, event, command)).collect();
+        }
+        let (mut holds, mut releases) = (Vec::new(), Vec::new());
+        for command in commands {
+            match command {
+                Command::Hold(request) => holds.push(request),
+                Command::Release(request) => releases.push(request),
+                other => unreachable!("there are no slices of {other:?}"),
+            }
+        }
+        let holds = office.hold_many(holds).into_iter().map(Handle::Hold);
+        holds.chain(office.release_many(releases).into_iter().map(Handle::Done)).collect()
+    }
+
     /// The outcome, if it is there.
     pub fn try_take(self) -> Result<Outcome, Self> {
         fn take<T: FromAnswer>(

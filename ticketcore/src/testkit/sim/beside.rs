@@ -2,7 +2,7 @@
 
 use super::history::violation;
 use super::propose::key_of;
-use super::venue::between;
+use super::venue::{self, between};
 use super::world::World;
 use crate::id::{AllocationIndex, CategoryIndex, EventId, Revision, TicketTypeIndex, UserId};
 use crate::invariant::{Invariant, Violation};
@@ -24,7 +24,6 @@ const BATCHES: u32 = 3;
 /// Who users may be beside themselves.
 const IDENTITIES: u32 = 3;
 /// Users that may wait: those who ask for anything, and one more.
-const USERS: u128 = 8;
 
 /// Commands that were sent under a key.
 #[derive(Default)]
@@ -152,7 +151,7 @@ impl World {
             ticket_type: TicketTypeIndex::of(self.rng.index(types + nonsense)),
             together: self.rng.chance(50),
         };
-        let user = UserId::from(1 + u128::from(self.rng.below(7)));
+        let user = venue::user(between(&mut self.rng, 1, 7));
         JoinWaitingRequest {
             event: self.perhaps_event(),
             user,
@@ -164,7 +163,7 @@ impl World {
 
     fn leave(&mut self) -> LeaveWaitingRequest {
         let waiting: Vec<_> = self.history.model().waiting().collect();
-        let (event, somebody) = (self.event, UserId::from(1 + u128::from(self.rng.below(7))));
+        let (event, somebody) = (self.event, venue::user(between(&mut self.rng, 1, 7)));
         if waiting.is_empty() || self.rng.chance(5) {
             let entry = Revision(self.rng.below(self.history.end().0 + 3));
             return LeaveWaitingRequest { event, user: somebody, key: None, entry };
@@ -211,7 +210,7 @@ impl World {
                 return wrong(format!("of {code} staff is told {found:?}, not {:?}", model.voucher(&code)));
             }
         }
-        for user in (1..=USERS).map(UserId::from) {
+        for user in (1..=venue::USERS).map(venue::user) {
             let own = model.waiting().filter(|(_, of, _)| *of == user);
             let expected: Vec<WaitingEntry> =
                 own.map(|(entry, _, wish)| WaitingEntry { entry, wish, replayed: false }).collect();

@@ -2,7 +2,7 @@
 
 use super::disputes::Said;
 use super::paid::PaidCommand;
-use super::venue::between;
+use super::venue::{self, between};
 use super::world::World;
 use crate::gateway::{ActionEnd, Capture, GatewayAction, GatewayKey, PaymentGateway, Reply, Seen, Void};
 use crate::id::{HoldId, HoldNumber, OrderId, SeatIndex, TicketId, TicketTypeIndex, UserId};
@@ -193,7 +193,7 @@ impl World {
     }
 
     fn somebody(&mut self) -> UserId {
-        UserId::from(u128::from(between(&mut self.rng, 1, 7)))
+        venue::user(between(&mut self.rng, 1, 7))
     }
 
     fn tickets(&mut self) -> Vec<u32> {

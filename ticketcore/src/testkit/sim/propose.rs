@@ -44,6 +44,11 @@ impl Crowd {
         if ask == Ask::Retry && !self.keyed.is_empty() {
             return self.retry(rng, model);
         }
+        self.one(rng, model, ask)
+    }
+
+    /// A command of one kind, often with a key.
+    fn one(&mut self, rng: &mut Rng, model: &Model, ask: Ask) -> Command {
         let mut command = Propose { crowd: self, rng, model }.command(ask);
         if let Some(slot) = key_of(&mut command)
             && rng.chance(60)
@@ -54,6 +59,22 @@ impl Crowd {
             self.keyed.push(command.clone());
         }
         command
+    }
+
+    /// What others ask for at the same moment: as `command`, if slices are made of its kind.
+    pub fn beside(&mut self, rng: &mut Rng, model: &Model, command: &Command) -> Vec<Command> {
+        let ask = match command {
+            Command::Hold(_) => Ask::Hold,
+            Command::Release(_) => Ask::Release,
+            _ => return Vec::new(),
+        };
+        let count = 1 + rng.below(5);
+        let next = |_| {
+            self.serial += 1;
+            self.one(rng, model, ask)
+        };
+        let kind = std::mem::discriminant(command);
+        (0..count).map(next).filter(|other| std::mem::discriminant(other) == kind).collect()
     }
 
     /// A hold of what is there, or of what is not.
@@ -203,7 +224,7 @@ impl Propose<'_> {
     }
 
     fn user(&mut self) -> UserId {
-        UserId::from(u128::from(between(self.rng, 1, self.crowd.users)))
+        venue::user(between(self.rng, 1, self.crowd.users))
     }
 
     /// A hold there is, and its user; sometimes a finished or foreign one, or nonsense.

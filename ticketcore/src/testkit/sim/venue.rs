@@ -3,7 +3,7 @@
 pub(super) mod change;
 
 use super::START;
-use crate::id::{AllocationIndex, AreaIndex, CategoryIndex, TicketTypeIndex};
+use crate::id::{AllocationIndex, AreaIndex, CategoryIndex, TicketTypeIndex, UserId};
 use crate::manifest::{
     Allocation, Area, Category, Definition, Manifest, Point, Price, Quota, Row, Rules, Seat, SeatFlags,
     Section, TicketType,
@@ -16,6 +16,19 @@ pub(super) const CHANNELS: [&str; 3] = ["web", "box", "partner"];
 const LONG_NAME_BYTES: usize = 180;
 /// Codes that requests and allocations name.
 pub(super) const CODES: [&str; 2] = ["FANCLUB", "SPONSOR"];
+
+/// Users of a simulation, besides staff.
+pub(super) const USERS: u32 = 8;
+
+/// The `n`th user, from 1. The first four are of one shard, so that slices have runs in them.
+pub(super) fn user(n: u32) -> UserId {
+    let shard = UserId::from(1).shard();
+    let mut neighbours = (1..).map(UserId::from).filter(|user| user.shard() == shard);
+    match n {
+        1..=4 => neighbours.nth(n as usize - 1).unwrap_or(UserId::from(1)),
+        _ => UserId::from(u128::from(n)),
+    }
+}
 
 /// `low..=high`.
 pub(super) fn between(rng: &mut Rng, low: u32, high: u32) -> u32 {

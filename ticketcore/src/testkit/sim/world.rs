@@ -128,7 +128,12 @@ impl World {
         match step {
             Step::Command => {
                 let command = self.crowd.next(&mut self.rng, &self.plan, self.history.model());
-                self.send(at, command)
+                let mut commands = vec![command];
+                if self.rng.chance(30) {
+                    let (rng, model) = (&mut self.rng, self.history.model());
+                    commands.extend(self.crowd.beside(rng, model, &commands[0]));
+                }
+                self.send_all(at, commands)
             }
             Step::Poll => self.poll(),
             Step::Paid => self.ask_paid(at),
@@ -185,6 +190,11 @@ impl World {
 
     /// Sends a command and looks for its outcome at once.
     pub fn send(&mut self, at: usize, command: Command) -> Result<(), Violation> {
+        self.send_all(at, vec![command])
+    }
+
+    /// Sends commands together and looks for their outcomes at once.
+    fn send_all(&mut self, at: usize, commands: Vec<Command>) -> Result<(), Violation> {
         self.follow()?;
         let node = &mut self.nodes[at];
         let before = node.progress(self.event);
@@ -192,31 +202,32 @@ impl World {
             node.begins_anew();
         }
         let Some(office) = &node.office else { return Ok(()) };
-        let (stopped, carried_out) = (office.stopped(self.event), self.carried_out);
-        self.sent += 1;
+        let (stopped, carried_out, first) = (office.stopped(self.event), self.carried_out, self.sent + 1);
         let stands = before.as_ref().map_or_else(|| "closed".to_owned(), trace::progress);
-        self.trace.line(format!("#{} n{at} [{stands}] {}", self.sent, trace::command(&command)));
-        let handle = Handle::send(office, self.event, command.clone());
+        for command in &commands {
+            self.sent += 1;
+            self.trace.line(format!("#{} n{at} [{stands}] {}", self.sent, trace::command(command)));
+        }
+        let handles = Handle::send_all(office, self.event, commands.clone());
         let after = office.progress(self.event);
         let decided = match (before, after) {
-            (Some(before), Some(after)) if before.epoch == after.epoch => {
+            // The others of a slice may have been decided on what one of them changed.
+            (Some(before), Some(after)) if before.epoch == after.epoch && commands.len() == 1 => {
                 Some((after.sequenced, after.epoch))
             }
             _ => None,
         };
         let known = before.map_or(self.history.end(), |before| before.durable);
         let times = [before, after].into_iter().flatten().map(|progress| progress.now);
-        let sent = Sent {
-            number: self.sent,
-            node: at,
-            life: node.life,
-            command,
-            // On a shared store an office looks at the journal's end before it answers.
-            from: if self.plan.shared { self.history.end() } else { known },
-            known,
-            decided,
-            times: times.chain([crate::time::Clock::now(&node.clock)]).collect(),
-        };
+        let times: Vec<_> = times.chain([crate::time::Clock::now(&node.clock)]).collect();
+        // On a shared store an office looks at the journal's end before it answers.
+        let from = if self.plan.shared { self.history.end() } else { known };
+        let life = node.life;
+        let sent = (first..).zip(commands).map(|(number, command)| {
+            let times = times.clone();
+            Sent { number, node: at, life, command, from, known, decided, times }
+        });
+        let sent: Vec<_> = sent.collect();
         self.note_rebase(at, before, after)?;
         if let Some(before) = before {
             self.check_time(at, before)?;
@@ -226,8 +237,10 @@ impl World {
             // It opened the event. What time it sees there may be that of a fact which is not durable for long yet.
             self.check_time(at, after)?;
         }
-        if let Some(still) = self.take(sent, handle, false)? {
-            self.pending.push(still);
+        for (sent, handle) in sent.into_iter().zip(handles) {
+            if let Some(still) = self.take(sent, handle, false)? {
+                self.pending.push(still);
+            }
         }
         let office = self.nodes[at].office.as_ref();
         let still_stopped =

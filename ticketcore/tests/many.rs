@@ -165,14 +165,17 @@ fn turn(first: UserId, user: UserId) -> usize {
 }
 
 /// What one user asks for: seats, perhaps under a key.
-fn wish() -> impl Strategy<Value = (u128, Vec<u32>, Option<u8>)> {
+type Wish = (u128, Vec<u32>, Option<u8>);
+/// Holds, and which of those granted so far are given back after them; perhaps by somebody else.
+type Round = (Vec<Wish>, Vec<(usize, bool)>);
+
+fn wish() -> impl Strategy<Value = Wish> {
     let user = prop_oneof![4 => prop::sample::select(&NEIGHBOURS[..]), 1 => 2u128..9];
     let seats = prop::collection::hash_set(0..SEATS + 1, 1..4).prop_map(|seats| seats.into_iter().collect());
     (user, seats, prop::option::weighted(0.4, 0u8..4))
 }
 
-/// Rounds of holds, and which of those granted so far are given back after each.
-fn rounds() -> impl Strategy<Value = Vec<(Vec<(u128, Vec<u32>, Option<u8>)>, Vec<(usize, bool)>)>> {
+fn rounds() -> impl Strategy<Value = Vec<Round>> {
     let given = prop::collection::vec((0usize..40, prop::bool::weighted(0.1)), 0..10);
     prop::collection::vec((prop::collection::vec(wish(), 1..20), given), 1..6)
 }
@@ -195,7 +198,7 @@ proptest! {
         let [together, apart] = [(); 2].map(|()| SmallSale::open(Arc::new(MemoryStore::new()), &scarce()));
         let mut granted: Vec<Hold> = Vec::new();
         for (wishes, given) in rounds {
-            let request = |(user, seats, name): &(u128, Vec<u32>, Option<u8>)| HoldRequest {
+            let request = |(user, seats, name): &Wish| HoldRequest {
                 key: name.map(|name| key(&format!("k{name}"))),
                 ..together.seats_request(*user, seats)
             };

@@ -243,6 +243,7 @@ impl<'a> Scope<'a> {
 
     /// Locks the stripes of `seats` (and of the `margin` seats on both sides of each), letting go of others.
     pub fn lock_stripes(&mut self, seats: impl Iterator<Item = SeatIndex>, margin: usize) {
+        debug_assert!(!self.locked_ahead, "commands of a run need the stripes of their own seats");
         self.stripes.clear();
         let last = self.layout.manifest.seat_count().saturating_sub(1);
         let mut wanted: SmallVec<[usize; 8]> = SmallVec::new();

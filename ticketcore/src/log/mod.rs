@@ -29,7 +29,6 @@ pub(crate) use waiters::{Due, Told, Wake};
 
 use crate::canary::{Canaries, Canary};
 use crate::event::{OnPanic, Settings};
-use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::invariant::Violation;
 use crate::store::{Batch, BatchId, Capabilities, Completion, Records, Store, StreamId, Tail};
@@ -157,51 +156,6 @@ impl Log {
     /// Every fact that a decision made before this call can have seen has at most this revision.
     pub fn sequenced(&self) -> Revision {
         Revision(self.end.sequenced.load(Ordering::Acquire))
-    }
-
-    /// Gives an encoded fact its stamp and its place among the pending records.
-    pub fn sequence(
-        &self,
-        clock: UtcMs,
-        valid_until: UtcMs,
-        body: &[u8],
-        fact: &Arc<Fact>,
-    ) -> Result<Stamp, NotSequenced> {
-        let room = (self.room, self.room.of(body, fact));
-        let fact = Arc::clone(fact);
-        let mut sequencer = lock_short(&self.end.sequencer);
-        let stamp = sequencer.push(clock, valid_until, body, fact, room)?;
-        if stamp.at.0 != self.logged.load(Ordering::Relaxed) {
-            self.logged.store(stamp.at.0, Ordering::Relaxed);
-        }
-        self.end.sequenced.store(stamp.revision.0, Ordering::Release);
-        Ok(stamp)
-    }
-
-    /// As [`sequence`](Self::sequence), for several facts that hold whenever they are logged, encoded one after the other, each up to its
-    /// end. Ends at the first for which there is no room.
-    pub fn sequence_all<'f>(
-        &self,
-        clock: UtcMs,
-        (bodies, ends): (&[u8], &[usize]),
-        facts: impl Iterator<Item = &'f Arc<Fact>>,
-        stamps: &mut Vec<Stamp>,
-    ) {
-        let mut from = 0;
-        let mut sequencer = lock_short(&self.end.sequencer);
-        for (fact, &end) in facts.zip(ends) {
-            let body = &bodies[from..end];
-            let room = (self.room, self.room.of(body, fact));
-            let Ok(stamp) = sequencer.push(clock, UtcMs::NEVER, body, Arc::clone(fact), room) else { break };
-            stamps.push(stamp);
-            from = end;
-        }
-        if let Some(last) = stamps.last() {
-            if last.at.0 != self.logged.load(Ordering::Relaxed) {
-                self.logged.store(last.at.0, Ordering::Relaxed);
-            }
-            self.end.sequenced.store(last.revision.0, Ordering::Release);
-        }
     }
 
     /// Whether `revision` may be acknowledged.

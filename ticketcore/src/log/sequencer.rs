@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use super::Log;
 use super::room::Room;
 use crate::fact::{Fact, Stamp};
 use crate::id::Revision;
 use crate::store::{Batch, Records, Tail};
+use crate::sync::atomic::Ordering;
+use crate::sync::lock_short;
 use crate::time::UtcMs;
 
 /// Logged time: follows the clock, never decreases. When the clock is behind it, it goes on at half the clock's speed.
@@ -162,6 +165,55 @@ impl Sequencer {
     /// There is no batch in flight any more.
     pub fn landed(&mut self) {
         self.taken -= std::mem::take(&mut self.sent_room);
+    }
+}
+
+impl Log {
+    /// Gives an encoded fact its stamp and its place among the pending records.
+    pub fn sequence(
+        &self,
+        clock: UtcMs,
+        valid_until: UtcMs,
+        body: &[u8],
+        fact: &Arc<Fact>,
+    ) -> Result<Stamp, NotSequenced> {
+        let room = (self.room, self.room.of(body, fact));
+        let fact = Arc::clone(fact);
+        let mut sequencer = lock_short(&self.end.sequencer);
+        let stamp = sequencer.push(clock, valid_until, body, fact, room)?;
+        self.show(stamp);
+        Ok(stamp)
+    }
+
+    /// As [`sequence`](Self::sequence), for facts that hold whenever they are logged, encoded one after the other, each up to its end. Ends
+    /// at the first for which there is no room.
+    pub fn sequence_all<'f>(
+        &self,
+        clock: UtcMs,
+        (bodies, ends): (&[u8], &[usize]),
+        facts: impl Iterator<Item = &'f Arc<Fact>>,
+        stamps: &mut Vec<Stamp>,
+    ) {
+        let mut from = 0;
+        let mut sequencer = lock_short(&self.end.sequencer);
+        for (fact, &end) in facts.zip(ends) {
+            let body = &bodies[from..end];
+            let room = (self.room, self.room.of(body, fact));
+            let Ok(stamp) = sequencer.push(clock, UtcMs::NEVER, body, Arc::clone(fact), room) else { break };
+            stamps.push(stamp);
+            from = end;
+        }
+        if let Some(last) = stamps.last() {
+            self.show(*last);
+        }
+    }
+
+    /// Where the sequencer, whose lock is held, stands now.
+    fn show(&self, last: Stamp) {
+        if last.at.0 != self.logged.load(Ordering::Relaxed) {
+            self.logged.store(last.at.0, Ordering::Relaxed);
+        }
+        self.end.sequenced.store(last.revision.0, Ordering::Release);
     }
 }
 

@@ -78,7 +78,8 @@ impl BoxOffice {
         }
     }
 
-    /// Holds for many requests at once.
+    /// Holds for many requests at once. Outcomes come in the order of the requests, and those of one user are decided in that order. Which of
+    /// two users that ask for the same places gets them is not said: they asked at the same moment.
     pub fn hold_many(&self, requests: Vec<HoldRequest>) -> Vec<Pending<Hold>> {
         self.send_many(requests.into_iter().map(|r| check_hold(&r).map(|()| (r.event, Command::Hold(r)))))
     }
@@ -98,7 +99,7 @@ impl BoxOffice {
         self.office.submit(request.hold.event, Command::Release(request))
     }
 
-    /// Gives many holds back at once.
+    /// Gives many holds back at once; see [`hold_many`](Self::hold_many).
     pub fn release_many(&self, requests: Vec<ReleaseRequest>) -> Vec<Pending<Done>> {
         self.send_many(requests.into_iter().map(|r| Ok((r.hold.event, Command::Release(r)))))
     }

@@ -23,7 +23,6 @@ const CODES: u32 = 12;
 const BATCHES: u32 = 3;
 /// Who users may be beside themselves.
 const IDENTITIES: u32 = 3;
-/// Users that may wait: those who ask for anything, and one more.
 
 /// Commands that were sent under a key.
 #[derive(Default)]

@@ -17,7 +17,7 @@ const LONG_NAME_BYTES: usize = 180;
 /// Codes that requests and allocations name.
 pub(super) const CODES: [&str; 2] = ["FANCLUB", "SPONSOR"];
 
-/// Users of a simulation, besides staff.
+/// Users of a simulation, besides staff: those who ask for anything, and one more who only waits.
 pub(super) const USERS: u32 = 8;
 
 /// The `n`th user, from 1. The first four are of one shard, so that slices have runs in them.

@@ -16,8 +16,8 @@ fn fail(seed: u64, report: &SimulationReport) {
 }
 
 #[test]
-fn two_hundred_seeds_keep_every_promise_and_produce_every_kind_of_outcome() {
-    let (options, seeds) = (SimulationOptions::default(), 200);
+fn four_hundred_seeds_keep_every_promise_and_produce_every_kind_of_outcome() {
+    let (options, seeds) = (SimulationOptions::default(), 400);
     let mut tally = Tally::default();
     for seed in 0..seeds {
         let report = simulate(seed, &options);

@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::testkit::Fault;
 
 /// Seeds from which on a run must produce every kind of outcome but refusals.
-const SEEDS_FOR_KINDS: u64 = 200;
+const SEEDS_FOR_KINDS: u64 = 400;
 /// Seeds from which on it must produce every refusal, too.
 const SEEDS_FOR_EVERYTHING: u64 = 2_000;
 

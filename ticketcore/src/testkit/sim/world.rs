@@ -129,7 +129,8 @@ impl World {
             Step::Command => {
                 let command = self.crowd.next(&mut self.rng, &self.plan, self.history.model());
                 let mut commands = vec![command];
-                if self.rng.chance(30) {
+                // What a defect breaks has a sharper name when one command is decided at a time.
+                if self.flaw.is_none() && self.rng.chance(25) {
                     let (rng, model) = (&mut self.rng, self.history.model());
                     commands.extend(self.crowd.beside(rng, model, &commands[0]));
                 }

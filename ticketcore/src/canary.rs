@@ -30,6 +30,8 @@ pub enum Canary {
     ForgetCard,
     /// What comes back is not offered before others may take it (I11).
     JumpQueue,
+    /// Commands are decided together although they meet: their users and seats are not compared (I1).
+    MixedRun,
     /// Of drivers: a reservation is said to be given back, and is not (I7).
     #[cfg(feature = "testkit")]
     SkipVoid,
@@ -50,7 +52,7 @@ pub enum Canary {
 #[cfg(feature = "testkit")]
 impl Canary {
     /// Every canary.
-    pub const ALL: [Canary; 16] = [
+    pub const ALL: [Canary; 17] = [
         Canary::SkipVersionCheck,
         Canary::LateExpiry,
         Canary::ForgetIdempotency,
@@ -62,6 +64,7 @@ impl Canary {
         Canary::ForgetIdentity,
         Canary::ForgetCard,
         Canary::JumpQueue,
+        Canary::MixedRun,
         Canary::SkipVoid,
         Canary::ForgetRefund,
         Canary::DoubleCapture,
@@ -84,6 +87,7 @@ impl Canary {
             Canary::ForgetIdentity => "forget_identity",
             Canary::ForgetCard => "forget_card",
             Canary::JumpQueue => "jump_queue",
+            Canary::MixedRun => "mixed_run",
             Canary::SkipVoid => "skip_void",
             Canary::ForgetRefund => "forget_refund",
             Canary::DoubleCapture => "double_capture",
@@ -111,6 +115,8 @@ impl Canary {
             Canary::ForgetIdentity => &[I::I10Limits, I::I8SameFacts, I::I6NoGhosts],
             Canary::ForgetCard => &[I::I10Limits],
             Canary::JumpQueue => &[I::I11Fair],
+            // Which of what they share is broken first: seats, a hold that is given back twice, a user's limit.
+            Canary::MixedRun => &[I::I1OneOwner, I::I2Conservation, I::I8SameFacts, I::I10Limits],
             Canary::SkipVoid
             | Canary::ForgetRefund
             | Canary::DoubleCapture
@@ -140,16 +146,16 @@ impl Canaries {
         self.on == Some(canary)
     }
 
-    /// Whether any is on.
+    /// Whether another than `canary` is on.
     #[cfg(feature = "testkit")]
-    pub fn any(self) -> bool {
-        self.on.is_some()
+    pub fn other_than(self, canary: Canary) -> bool {
+        self.on.is_some_and(|on| on != canary)
     }
 
     /// No.
     #[cfg(not(feature = "testkit"))]
     #[expect(clippy::unused_self, reason = "the same call with and without the feature")]
-    pub const fn any(self) -> bool {
+    pub const fn other_than(self, _: Canary) -> bool {
         false
     }
 

@@ -14,7 +14,7 @@ use ticketcore::store::{
     StreamId, Tail,
 };
 use ticketcore::testkit::{Fault, FaultyStore, ManualClock, START, SmallSale};
-use ticketcore::{BoxOffice, Clock, CommandError, Options, Revision, SaleState, UtcMs};
+use ticketcore::{BoxOffice, Canary, Clock, CommandError, Options, Revision, SaleState, UtcMs};
 
 /// A clock that panics so many times.
 #[derive(Clone)]
@@ -61,6 +61,35 @@ fn a_panic_under_a_lock_stops_the_event_and_nothing_else() {
     sale.office.reopen(sale.event);
     assert!(sale.hold(3, &[2, 3]).wait().is_ok());
     sale.assert_equals_journal();
+}
+
+#[test]
+fn who_waited_behind_an_append_when_an_invariant_broke_is_told() {
+    let way = Arc::new(FaultyStore::new(MemoryStore::new(), 1));
+    let (store, clock) = (Arc::clone(&way) as Arc<dyn Store>, ManualClock::new(START));
+    let options = Options {
+        clock: Arc::new(clock.clone()),
+        manual_expiry: true,
+        canary: Some(Canary::MixedRun),
+        ..Options::default()
+    };
+    let office = Arc::new(BoxOffice::open_shared(Arc::clone(&store), options).unwrap());
+    let event = office.add_event(&SmallSale::definition(1, 6, 0)).unwrap();
+    office.set_sale_state(event, SaleState::Onsale).wait().unwrap();
+    let sale = SmallSale { office, event, clock, store };
+    way.script([Fault::DelayBefore]);
+    let first = sale.hold(1, &[0]);
+    let behind = sale.hold(2, &[1]);
+    // Two of one shard, for the same seat: with this fault both get it.
+    let broken = sale.office.hold_many([1, 56].map(|user| sale.seats_request(user, &[2])).into());
+    while way.release_all() > 0 {}
+    assert!(first.wait_timeout(Duration::from_secs(5)).is_ok(), "it was on its way");
+    for told in broken.into_iter().chain([behind]).map(|held| held.wait_timeout(Duration::from_secs(5))) {
+        let Err(CommandError::Unknown { reason } | CommandError::Failed { reason }) = told else {
+            panic!("{told:?}")
+        };
+        assert!(reason.contains("I1 one owner"), "{reason}");
+    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) use decide::check_items;
 pub(crate) use open::OpenError;
 #[cfg(feature = "testkit")]
 pub(crate) use query::Progress;
-pub(crate) use run::{Member, Runner};
+pub(crate) use run::{Numbered, Runner};
 pub(crate) use scope::{Layout, ShardSet};
 pub(crate) use snapshot::save as save_snapshot;
 #[cfg(feature = "testkit")]

@@ -13,9 +13,10 @@ use super::apply::{Origin, apply};
 use super::decide::{Decision, Instead, decide};
 use super::scope::{Scope, ShardSet};
 use super::shard::Gate;
-use super::submit::{First, Seen, Staged};
+use super::submit::{First, Seen, Staged, overloaded};
 use super::touched::pool_counts;
 use crate::answer::Logged;
+use crate::canary::{Canaries, Canary};
 use crate::command::Command;
 use crate::fact::{Fact, Stamp};
 use crate::id::{SeatIndex, UserId};
@@ -26,16 +27,17 @@ use crate::time::UtcMs;
 
 /// Commands of a run: others wait meanwhile for the locks it has.
 const COMMANDS_MAX: usize = 16;
-/// Seats of a run.
+/// Seats of a run, and how many there may be in the smallest event.
 const SEATS_MAX: usize = 64;
+const SEATS_MIN: usize = 4;
 
-/// A command, by its place in the slice it came with.
-pub(crate) type Member<'c> = (usize, &'c Command);
+/// A command with its place in the slice it was handed in with.
+pub(crate) type Numbered<'c> = (usize, &'c Command);
 
 /// A fact of a run.
 struct Made {
-    /// Which of the commands it answers.
-    member: usize,
+    /// Which command of the run it answers.
+    at: usize,
     tag: Option<u64>,
     fact: Arc<Fact>,
 }
@@ -61,11 +63,13 @@ pub(crate) struct Runner {
     /// All seats of the run, in order.
     seats: Vec<SeatIndex>,
     made: Vec<Made>,
-    /// Commands without a fact, and why.
+    /// Commands of the run without a fact, and why.
     others: Vec<(usize, Instead)>,
-    /// The facts' encodings, one after the other, and where each ends.
+    /// Commands whose facts there was no room for.
+    full: Vec<usize>,
+    /// The facts' encodings, one after the other; and the facts, where each ends, and what it takes of the room there is.
     bodies: Vec<u8>,
-    ends: Vec<usize>,
+    facts: Vec<(Arc<Fact>, usize, usize)>,
     stamps: Vec<Stamp>,
 }
 
@@ -76,28 +80,32 @@ impl Runner {
         self.seats.clear();
         self.made.clear();
         self.others.clear();
+        self.full.clear();
         self.bodies.clear();
-        self.ends.clear();
+        self.facts.clear();
         self.stamps.clear();
     }
 
     /// How many of the commands, from the first on, can be in one run. Their seats are in `seats` then.
-    fn gather(&mut self, scope: &Scope<'_>, commands: &[Member<'_>]) -> usize {
+    fn gather(&mut self, scope: &Scope<'_>, commands: &[Numbered<'_>], canaries: Canaries) -> usize {
+        // Of a small event a run does not lock nearly all.
+        let seats_max = (scope.layout.manifest.stripe_count() / 4).clamp(SEATS_MIN, SEATS_MAX);
         for (_, command) in commands.iter().take(COMMANDS_MAX) {
+            let Some(user) = user_of(command) else { break };
             let before = self.seats.len();
-            let user = seats_of(scope, command, &mut self.seats);
-            let fits = before == 0 || self.seats.len() <= SEATS_MAX;
-            match user.filter(|user| fits && !self.users.contains(user)) {
-                Some(user) => self.users.push(user),
-                None => {
-                    self.seats.truncate(before);
-                    break;
-                }
+            let known = add_seats(scope, command, &mut self.seats);
+            let (earlier, own) = self.seats.split_at(before);
+            let fits = known && (earlier.is_empty() || self.seats.len() <= seats_max);
+            let meets = self.users.contains(&user) || own.iter().any(|seat| earlier.contains(seat));
+            if !fits || (meets && !canaries.on(Canary::MixedRun)) {
+                self.seats.truncate(before);
+                break;
             }
+            self.users.push(user);
             self.tags.push(command.key().map(|key| key.tag(scope.layout)));
         }
         self.seats.sort_unstable();
-        if self.seats.windows(2).any(|two| two[0] == two[1]) { 1 } else { self.users.len() }
+        self.users.len()
     }
 
     /// Looks at what deciding the run will look at first. What is read means nothing.
@@ -117,17 +125,31 @@ impl Runner {
 }
 
 /// Whose command it is, if it may be in a run: its stripes are known before it is decided, and what it is decided on is its user's, those
-/// seats, and counters that are reserved. Its seats are added to `seats`.
-fn seats_of(scope: &Scope<'_>, command: &Command, seats: &mut Vec<SeatIndex>) -> Option<UserId> {
+/// seats, and counters that are reserved.
+fn user_of(command: &Command) -> Option<UserId> {
+    match command {
+        Command::Hold(request) => {
+            let named = request.items.iter().all(|item| matches!(item, Item::Seats { .. }));
+            (request.is_plain() && named).then_some(request.user)
+        }
+        Command::Release(request) => Some(request.user),
+        _ => None,
+    }
+}
+
+/// Adds the seats of a command that may be in a run. False if it may not be on this event, or names a seat that is not there.
+fn add_seats(scope: &Scope<'_>, command: &Command, seats: &mut Vec<SeatIndex>) -> bool {
     let manifest = &scope.layout.manifest;
-    let before = seats.len();
-    let user = match command {
-        Command::Hold(request) if request.is_plain() && !manifest.rules().orphan_rule => {
+    match command {
+        Command::Hold(request) => {
+            let before = seats.len();
             for item in &request.items {
-                let Item::Seats { seats: named, .. } = item else { return None };
-                seats.extend_from_slice(named);
+                if let Item::Seats { seats: named, .. } = item {
+                    seats.extend_from_slice(named);
+                }
             }
-            request.user
+            let there = seats[before..].iter().all(|seat| seat.at() < manifest.seat_count());
+            there && !manifest.rules().orphan_rule
         }
         Command::Release(request) => {
             let number = request.hold.number;
@@ -135,50 +157,55 @@ fn seats_of(scope: &Scope<'_>, command: &Command, seats: &mut Vec<SeatIndex>) ->
             let hold = own.then(|| scope.look(number.shard()).holds.get(&number)).flatten();
             let lines = hold.filter(|hold| hold.user == request.user).map(|hold| &hold.lines);
             seats.extend(lines.into_iter().flat_map(|lines| &lines.seats).map(|line| line.seat));
-            request.user
+            true
         }
-        _ => return None,
-    };
-    seats[before..].iter().all(|seat| seat.at() < manifest.seat_count()).then_some(user)
+        _ => false,
+    }
 }
 
 impl EventCore {
     /// Whether there may be runs. On a shared store each fact may have to be taken back by itself; and a defect that tests put in is to show
     /// in every command.
     fn takes_runs(&self) -> bool {
-        !self.log.is_shared() && !self.canaries.any()
+        !self.log.is_shared() && !self.canaries.other_than(Canary::MixedRun)
     }
 
-    /// Stages commands that lock the same shard alone, in order, each with the outcome of [`stage`](Self::stage).
+    /// Stages commands that lock the same shard alone, those of each user in order, each with the outcome of [`stage`](Self::stage).
     pub fn stage_together<'c>(
         self: &Arc<Self>,
-        commands: &[Member<'c>],
+        commands: &[Numbered<'c>],
         runner: &mut Runner,
-        mut staged: impl FnMut(Member<'c>, Staged),
+        mut staged: impl FnMut(Numbered<'c>, Staged),
     ) {
+        let runs = self.takes_runs();
+        let may_follow =
+            |(one, other)| user_of(one).is_some_and(|user| user_of(other).is_some_and(|o| o != user));
         let mut rest = commands;
         while let [next, others @ ..] = rest {
-            let alone = others.is_empty() || !self.takes_runs();
-            let Some(Ran { count, seen, now, expired }) = (!alone).then(|| self.run(rest, runner)).flatten()
-            else {
+            let several = runs && others.first().is_some_and(|other| may_follow((next.1, other.1)));
+            let Some(ran) = several.then(|| self.run(rest, runner)).flatten() else {
                 staged(*next, self.stage(next.1, None));
                 rest = others;
                 continue;
             };
-            for (stamp, Made { member, fact, .. }) in runner.stamps.iter().zip(runner.made.drain(..)) {
+            for (stamp, Made { at, fact, .. }) in runner.stamps.iter().zip(runner.made.drain(..)) {
                 let logged = Logged { event: self.id, stamp: *stamp, fact, replayed: false };
-                staged(rest[member], Staged::Accepted { logged, slot: None });
+                staged(rest[at], Staged::Accepted { logged, slot: None });
             }
-            for (member, instead) in runner.others.drain(..) {
+            for at in runner.full.drain(..) {
+                staged(rest[at], Staged::Ready(Err(overloaded().into())));
+            }
+            let Ran { count, seen, now, expired } = ran;
+            for (at, instead) in runner.others.drain(..) {
                 let first = First { instead, seen, now, expired };
-                staged(rest[member], self.stage_from(rest[member].1, None, Some(first)));
+                staged(rest[at], self.stage_from(rest[at].1, None, Some(first)));
             }
             rest = &rest[count..];
         }
     }
 
     /// Decides, logs and applies as many commands as can be in one run; `None` if there are not several.
-    fn run(self: &Arc<Self>, commands: &[Member<'_>], runner: &mut Runner) -> Option<Ran> {
+    fn run(self: &Arc<Self>, commands: &[Numbered<'_>], runner: &mut Runner) -> Option<Ran> {
         let ShardSet::One(shard) = commands[0].1.shards() else { return None };
         runner.clear();
         let expired = self.expiry.expired();
@@ -186,7 +213,7 @@ impl EventCore {
             if scope.gate() != Gate::Open || self.log.stopped().is_some() {
                 return None;
             }
-            let count = runner.gather(scope, commands);
+            let count = runner.gather(scope, commands, self.canaries);
             if count < 2 {
                 return None;
             }
@@ -195,22 +222,23 @@ impl EventCore {
             runner.look_ahead(scope, shard, now);
             scope.lock_ahead(&runner.seats);
             black_box(runner.seats.iter().filter(|seat| scope.is_free(**seat)).count());
-            for (member, (_, command)) in commands[..count].iter().enumerate() {
-                scope.known_tag = runner.tags[member];
+            for (at, (_, command)) in commands[..count].iter().enumerate() {
+                scope.known_tag = runner.tags[at];
                 match decide(scope, self.id, command, now, self.canaries) {
-                    Ok(Decision { fact, valid_until }) => {
-                        debug_assert_eq!(
-                            valid_until,
-                            UtcMs::NEVER,
-                            "a fact of a run holds whenever it is logged"
-                        );
+                    Ok(Decision { fact, valid_until: UtcMs::NEVER }) => {
                         // It stays reserved; what a later command gives back is its own.
                         scope.reserved.clear();
+                        let from = runner.bodies.len();
                         fact.encoded(|body| runner.bodies.extend_from_slice(body));
-                        runner.ends.push(runner.bodies.len());
-                        runner.made.push(Made { member, tag: scope.tag.take(), fact });
+                        let room = self.log.room_of(&runner.bodies[from..], &fact);
+                        runner.facts.push((Arc::clone(&fact), runner.bodies.len(), room));
+                        runner.made.push(Made { at, tag: scope.tag.take(), fact });
                     }
-                    Err(instead) => runner.others.push((member, instead)),
+                    Ok(_) => {
+                        scope.give_back();
+                        runner.others.push((at, Instead::Changed));
+                    }
+                    Err(instead) => runner.others.push((at, instead)),
                 }
             }
             self.log_run(scope, clock, runner);
@@ -220,22 +248,21 @@ impl EventCore {
         })
     }
 
-    /// Sequences and applies what was made. That for which there is no room is decided again by itself, and then told so.
+    /// Sequences and applies what was made, as far as there is room.
     fn log_run(self: &Arc<Self>, scope: &mut Scope<'_>, clock: UtcMs, runner: &mut Runner) {
-        let facts = runner.made.iter().map(|made| &made.fact);
-        self.log.sequence_all(clock, (&runner.bodies, &runner.ends), facts, &mut runner.stamps);
-        for Made { member, fact, .. } in runner.made.drain(runner.stamps.len()..) {
+        self.log.sequence_all(clock, &runner.bodies, runner.facts.drain(..), &mut runner.stamps);
+        for Made { at, fact, .. } in runner.made.drain(runner.stamps.len()..) {
             if let Fact::HoldPlaced(placed) = &*fact {
-                scope.reserved = pool_counts(&scope.layout.manifest, &placed.lines);
-                scope.give_back();
+                scope.reserved.extend(pool_counts(&scope.layout.manifest, &placed.lines));
             }
-            runner.others.push((member, Instead::Changed));
+            runner.full.push(at);
         }
+        scope.give_back();
         for (stamp, made) in runner.stamps.iter().zip(&runner.made) {
             scope.tag = made.tag;
             let origin = Origin::Decided { lasting: stamp.at };
             if let Err(violation) = apply(&self.state, scope, *stamp, &made.fact, origin) {
-                // The next pump tells who waits.
+                // Whoever sends next tells who waits.
                 self.log.latch(Stop::Violated(violation));
             }
         }

@@ -24,11 +24,14 @@ pub(crate) struct SeatSlot {
 
 /// What the stripe's lock guards of a seat. All of it on one line of memory: commands come to seats in no order.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(16))]
 struct Cell {
     owner: u64,
     version: u32,
     state: SeatState,
 }
+
+const _: () = assert!(size_of::<Cell>() == 16, "four of them are a line");
 
 /// The seats of one stripe.
 #[derive(Debug)]

@@ -85,6 +85,11 @@ impl Enlisted<'_> {
     }
 }
 
+/// Too much waits for the store.
+pub(super) const fn overloaded() -> Refusal {
+    Refusal::Overloaded { retry_after_ms: 100 }
+}
+
 impl EventCore {
     /// Decides a command, sequences and applies its fact, which has not been sent to the store when this returns.
     pub fn stage(self: &Arc<Self>, command: &Command, slot: Option<&Arc<Slot<Verdict>>>) -> Staged {
@@ -255,7 +260,7 @@ impl EventCore {
                 }
                 Err(NotSequenced::Overloaded) => {
                     scope.give_back();
-                    return Step::Ready(Err(Refusal::Overloaded { retry_after_ms: 100 }.into()));
+                    return Step::Ready(Err(overloaded().into()));
                 }
             }
         }
@@ -278,7 +283,7 @@ impl EventCore {
             apply(&self.state, scope, stamp, &fact, origin)
         };
         if let Err(violation) = applied {
-            // The next pump tells who waits.
+            // Whoever sends next tells who waits.
             self.log.latch(Stop::Violated(violation));
         }
         if matches!(&*fact, Fact::HoldEnded(ended) if ended.end == HoldEnd::Expired) {

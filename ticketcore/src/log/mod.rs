@@ -33,7 +33,7 @@ use crate::id::Revision;
 use crate::invariant::Violation;
 use crate::store::{Batch, BatchId, Capabilities, Completion, Records, Store, StreamId, Tail};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Mutex, hint, lock_short, thread};
+use crate::sync::{Mutex, MutexGuard, hint, lock_short, thread};
 use crate::time::UtcMs;
 
 /// How often somebody looks whether their fact is durable before they go to sleep, with an inline store: some ten microseconds in all.
@@ -174,7 +174,7 @@ impl Log {
         if self.end.pumping.load(Ordering::Relaxed) {
             return;
         }
-        let Some(mut batch) = self.next_batch(&mut sequencer) else { return };
+        let Some(mut batch) = self.next_batch(&mut sequencer) else { return self.tell_stopped(sequencer) };
         self.end.pumping.store(true, Ordering::Relaxed);
         let _stop = OnPanic(|| self.stop(Stop::Unknown("a panic while a batch was appended".to_owned())));
         loop {
@@ -194,6 +194,16 @@ impl Log {
             }
         }
         self.end.pumping.store(false, Ordering::Release);
+        self.tell_stopped(sequencer);
+    }
+
+    /// If the log has been latched, nothing that still waits becomes durable once no append is in flight.
+    fn tell_stopped(&self, sequencer: MutexGuard<'_, Sequencer>) {
+        let idle = !sequencer.in_flight;
+        drop(sequencer);
+        if idle && let Some(stop) = self.stopped() {
+            self.waiters.tell_all(Told::Stopped(stop));
+        }
     }
 
     /// The next batch to send, in flight from now on, if it is time for one.

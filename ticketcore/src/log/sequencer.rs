@@ -1,5 +1,5 @@
 //! The sequencer: gives every fact its time and revision and packs it into the stream's pending records. That is all it does,
-//! under one lock, for a few dozen nanoseconds.
+//! under one lock, for a few dozen nanoseconds a fact.
 
 use std::sync::Arc;
 
@@ -185,21 +185,25 @@ impl Log {
         Ok(stamp)
     }
 
-    /// As [`sequence`](Self::sequence), for facts that hold whenever they are logged, encoded one after the other, each up to its end. Ends
-    /// at the first for which there is no room.
-    pub fn sequence_all<'f>(
+    /// What a fact with this encoding takes of the room there is.
+    pub fn room_of(&self, body: &[u8], fact: &Fact) -> usize {
+        self.room.of(body, fact)
+    }
+
+    /// As [`sequence`](Self::sequence), for facts that hold whenever they are logged. They are encoded in `bodies`, one after the other; each
+    /// comes with where that ends and what it takes of the room there is. Ends at the first for which there is none.
+    pub fn sequence_all(
         &self,
         clock: UtcMs,
-        (bodies, ends): (&[u8], &[usize]),
-        facts: impl Iterator<Item = &'f Arc<Fact>>,
+        bodies: &[u8],
+        facts: impl Iterator<Item = (Arc<Fact>, usize, usize)>,
         stamps: &mut Vec<Stamp>,
     ) {
         let mut from = 0;
         let mut sequencer = lock_short(&self.end.sequencer);
-        for (fact, &end) in facts.zip(ends) {
-            let body = &bodies[from..end];
-            let room = (self.room, self.room.of(body, fact));
-            let Ok(stamp) = sequencer.push(clock, UtcMs::NEVER, body, Arc::clone(fact), room) else { break };
+        for (fact, end, room) in facts {
+            let pushed = sequencer.push(clock, UtcMs::NEVER, &bodies[from..end], fact, (self.room, room));
+            let Ok(stamp) = pushed else { break };
             stamps.push(stamp);
             from = end;
         }

@@ -78,8 +78,8 @@ impl BoxOffice {
         }
     }
 
-    /// Holds for many requests at once. Outcomes come in the order of the requests, and those of one user are decided in that order. Which of
-    /// two users that ask for the same places gets them is not said: they asked at the same moment.
+    /// Holds for many requests at once. Outcomes come in the order of the requests, and those of one user are decided in that order if the
+    /// event is open. Which of two users that ask for the same places gets them is not said: they asked at the same moment.
     pub fn hold_many(&self, requests: Vec<HoldRequest>) -> Vec<Pending<Hold>> {
         self.send_many(requests.into_iter().map(|r| check_hold(&r).map(|()| (r.event, Command::Hold(r)))))
     }
@@ -109,7 +109,7 @@ impl BoxOffice {
         self.office.submit(request.hold.event, Command::OpenOrder(request))
     }
 
-    /// Opens many orders at once.
+    /// Opens many orders at once; see [`hold_many`](Self::hold_many).
     pub fn open_order_many(&self, requests: Vec<OpenOrderRequest>) -> Vec<Pending<Order>> {
         self.send_many(requests.into_iter().map(|r| Ok((r.hold.event, Command::OpenOrder(r)))))
     }
@@ -119,7 +119,7 @@ impl BoxOffice {
         self.office.submit(request.order.event, Command::ConfirmOrder(request))
     }
 
-    /// Confirms many orders at once.
+    /// Confirms many orders at once; see [`hold_many`](Self::hold_many).
     pub fn confirm_order_many(&self, requests: Vec<CloseOrderRequest>) -> Vec<Pending<Order>> {
         self.send_many(requests.into_iter().map(|r| Ok((r.order.event, Command::ConfirmOrder(r)))))
     }

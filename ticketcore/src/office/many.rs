@@ -7,7 +7,7 @@ use super::commands::Checked;
 use super::{BoxOffice, Pending};
 use crate::answer::FromAnswer;
 use crate::command::Command;
-use crate::event::{EventCore, Member, Runner, ShardSet, Staged, Submitted};
+use crate::event::{EventCore, Numbered, Runner, ShardSet, Staged, Submitted};
 use crate::id::{Revision, SHARDS};
 use crate::limits::{self, within};
 use crate::log::Together;
@@ -26,10 +26,12 @@ struct Touched {
 }
 
 /// Where a command goes.
-#[derive(Clone, Copy)]
-struct Way {
-    /// Its event, by its place among those touched; none if it has an answer, or does not go with the others.
-    at: Option<usize>,
+struct Route<'c> {
+    /// Its place in the slice.
+    index: usize,
+    command: &'c Command,
+    /// Its event, by its place among those touched.
+    at: usize,
     shard: usize,
 }
 
@@ -43,7 +45,7 @@ struct Decided<'c, T> {
 
 /// A command without a fact, or with one that may be taken back.
 struct Other<'c> {
-    /// Its place among the slice.
+    /// Its place in the slice.
     index: usize,
     /// Its event, by its place among those touched.
     at: usize,
@@ -52,8 +54,8 @@ struct Other<'c> {
 }
 
 impl BoxOffice {
-    /// Sends commands of one kind together. Outcomes come in the order of the requests; each stands alone. Commands of one user are decided
-    /// in their order, others in any.
+    /// Sends commands of one kind together. Outcomes come in the order of the requests; each stands alone. Those of one shard of an open event
+    /// are decided in their order, others in any.
     pub(super) fn send_many<T: FromAnswer>(
         &self,
         checked: impl ExactSizeIterator<Item = Checked>,
@@ -68,8 +70,9 @@ impl BoxOffice {
         let mut runner = Runner::default();
         for some in checked.chunks(SENT_MAX) {
             decided.pump();
-            let ways: Vec<Way> = some.iter().map(|checked| self.set_out(checked, &mut decided)).collect();
-            decided.stage(some, &ways, &mut runner);
+            let routes: Vec<Route<'_>> =
+                some.iter().filter_map(|checked| self.set_out(checked, &mut decided)).collect();
+            decided.stage(&routes, &mut runner);
         }
         decided.pump();
         for Touched { core, together, last } in &decided.touched {
@@ -84,17 +87,23 @@ impl BoxOffice {
                 submitted => Pending::new(submitted),
             };
         }
+        debug_assert!(!decided.pending.iter().any(Pending::is_undecided), "every command has its answer");
         decided.pending
     }
 
     /// Finds the event of the next command; nearly always the same one again. A command that can't go with the others gets its answer here.
-    fn set_out<T: FromAnswer>(&self, checked: &Checked, decided: &mut Decided<'_, T>) -> Way {
+    fn set_out<'c, T: FromAnswer>(
+        &self,
+        checked: &'c Checked,
+        decided: &mut Decided<'_, T>,
+    ) -> Option<Route<'c>> {
         let Decided { touched, pending, .. } = decided;
+        let index = pending.len();
         let (event, command) = match checked {
             Ok(checked) => checked,
             Err(refusal) => {
                 pending.push(Pending::failed(refusal.clone().into()));
-                return Way { at: None, shard: 0 };
+                return None;
             }
         };
         let at = touched.iter().rposition(|touched| touched.core.id == *event).or_else(|| {
@@ -102,13 +111,13 @@ impl BoxOffice {
             touched.push(Touched { core, together: Together::new(), last: None });
             Some(touched.len() - 1)
         });
-        let at = at.filter(|at| touched[*at].core.log.stopped().is_none());
-        pending.push(match at {
-            Some(_) => Pending::undecided(),
-            None => self.office.submit(*event, command.clone()),
-        });
+        let Some(at) = at.filter(|at| touched[*at].core.log.stopped().is_none()) else {
+            pending.push(self.office.submit(*event, command.clone()));
+            return None;
+        };
+        pending.push(Pending::undecided());
         let shard = if let ShardSet::One(shard) = command.shards() { shard } else { 0 };
-        Way { at, shard }
+        Some(Route { index, command, at, shard })
     }
 }
 
@@ -118,48 +127,44 @@ impl<'c, T: FromAnswer> Decided<'c, T> {
         self.touched.iter().for_each(|touched| touched.core.log.pump());
     }
 
-    /// Stages the last commands that have set out, those of one shard one after the other.
-    fn stage(&mut self, some: &'c [Checked], ways: &[Way], runner: &mut Runner) {
-        let first = self.pending.len() - some.len();
-        let mut order: Vec<Member<'c>> = Vec::with_capacity(some.len());
-        for at in in_order_of_shards(ways) {
-            if let (Some(_), Ok((_, command))) = (ways[at].at, &some[at]) {
-                order.push((at, command));
-            }
-        }
+    /// Stages commands, those of one shard one after the other.
+    fn stage(&mut self, routes: &[Route<'c>], runner: &mut Runner) {
+        let mut order = in_order_of_shards(routes);
         if self.touched.len() > 1 {
-            order.sort_by_key(|(at, _)| ways[*at].at);
+            order.sort_by_key(|route| route.at);
         }
-        let group_of = |member: &Member<'c>| (ways[member.0].at, ways[member.0].shard);
-        for group in order.chunk_by(|a, b| group_of(a) == group_of(b)) {
-            let Some(event) = ways[group[0].0].at else { continue };
-            let Touched { core, together, last } = &mut self.touched[event];
-            let note = |(at, command): Member<'c>, staged| match staged {
+        let mut commands: Vec<Numbered<'c>> = Vec::new();
+        for group in order.chunk_by(|a, b| (a.at, a.shard) == (b.at, b.shard)) {
+            commands.clear();
+            commands.extend(group.iter().map(|route| (route.index, route.command)));
+            let at = group[0].at;
+            let Touched { core, together, last } = &mut self.touched[at];
+            let note = |(index, command): Numbered<'c>, staged| match staged {
                 Staged::Accepted { logged, slot: None } => {
                     *last = (*last).max(Some(logged.stamp.revision));
-                    self.pending[first + at] = Pending::logged(logged, together, first + at);
+                    self.pending[index] = Pending::logged(logged, together, index);
                 }
-                staged => self.others.push(Other { index: first + at, at: event, command, staged }),
+                staged => self.others.push(Other { index, at, command, staged }),
             };
-            core.stage_together(group, runner, note);
+            core.stage_together(&commands, runner, note);
         }
     }
 }
 
 /// Commands by their shards, else as they came. Callers begin with different shards, and so are not in each other's way all along.
-fn in_order_of_shards(ways: &[Way]) -> Vec<usize> {
-    let start = ways.first().map_or(0, |first| first.shard);
-    let of = |way: &Way| way.shard.wrapping_sub(start) % SHARDS;
+fn in_order_of_shards<'r, 'c>(routes: &'r [Route<'c>]) -> Vec<&'r Route<'c>> {
+    let start = routes.first().map_or(0, |first| first.shard);
+    let of = |route: &Route<'_>| route.shard.wrapping_sub(start) % SHARDS;
     let mut ends = [0; SHARDS];
-    ways.iter().for_each(|way| ends[of(way)] += 1);
+    routes.iter().for_each(|route| ends[of(route)] += 1);
     for at in 1..SHARDS {
         ends[at] += ends[at - 1];
     }
-    let mut order = vec![0; ways.len()];
-    for (at, way) in ways.iter().enumerate().rev() {
-        let end = &mut ends[of(way)];
+    let mut order: Vec<&Route<'_>> = routes.iter().collect();
+    for route in routes.iter().rev() {
+        let end = &mut ends[of(route)];
         *end -= 1;
-        order[*end] = at;
+        order[*end] = route;
     }
     order
 }

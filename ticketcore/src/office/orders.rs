@@ -22,7 +22,7 @@ impl BoxOffice {
         self.send(check_checkout(request))
     }
 
-    /// Opens many such orders at once.
+    /// Opens many such orders at once; see [`hold_many`](Self::hold_many).
     pub fn checkout_many(&self, requests: Vec<CheckoutRequest>) -> Vec<Pending<Order>> {
         self.send_many(requests.into_iter().map(check_checkout))
     }
@@ -32,7 +32,7 @@ impl BoxOffice {
         self.office.submit(request.order.event, Command::Pay(Box::new(request)))
     }
 
-    /// Begins many payment attempts at once.
+    /// Begins many payment attempts at once; see [`hold_many`](Self::hold_many).
     pub fn pay_many(&self, requests: Vec<PayRequest>) -> Vec<Pending<Stepped>> {
         self.send_many(requests.into_iter().map(|r| Ok((r.order.event, Command::Pay(Box::new(r))))))
     }
@@ -43,7 +43,7 @@ impl BoxOffice {
         self.send(check_observe(request))
     }
 
-    /// As [`observe`](Self::observe), for many orders at once.
+    /// As [`observe`](Self::observe), for many orders at once. News of one order are taken in their order if the event is open.
     pub fn observe_many(&self, requests: Vec<ObserveRequest>) -> Vec<Pending<Stepped>> {
         self.expire_for_late_money(&requests);
         self.send_many(requests.into_iter().map(check_observe))

@@ -54,6 +54,11 @@ impl<T: FromAnswer> Pending<T> {
         Self { state: State::Taken, answer: PhantomData }
     }
 
+    /// Whether it is [`undecided`](Self::undecided) still.
+    pub(super) const fn is_undecided(&self) -> bool {
+        matches!(self.state, State::Taken)
+    }
+
     pub(super) fn failed(error: CommandError) -> Self {
         Self { state: State::Ready(Err(error)), answer: PhantomData }
     }

@@ -16,6 +16,7 @@ use super::tally::Tally;
 use super::trace::{self, Trace};
 use super::{Flaw, START, SimulationOptions, venue};
 use crate::answer::CommandError;
+use crate::canary::Canary;
 use crate::event::{Outcome, Progress};
 use crate::id::EventId;
 use crate::invariant::{Invariant, Violation};
@@ -130,7 +131,8 @@ impl World {
                 let command = self.crowd.next(&mut self.rng, &self.plan, self.history.model());
                 let mut commands = vec![command];
                 // What a defect breaks has a sharper name when one command is decided at a time.
-                if self.flaw.is_none() && self.rng.chance(25) {
+                let slices = self.flaw.is_none() || self.is_on(Canary::MixedRun);
+                if slices && self.rng.chance(25) {
                     let (rng, model) = (&mut self.rng, self.history.model());
                     commands.extend(self.crowd.beside(rng, model, &commands[0]));
                 }

@@ -249,12 +249,11 @@ fn what_there_is_no_room_for_is_refused_and_takes_nothing() {
     let event = office.add_event(&scarce()).unwrap();
     office.set_sale_state(event, SaleState::Onsale).wait().unwrap();
     let sale = SmallSale { office, event, clock, store };
-    let asked = |from: u32| {
-        let requests = NEIGHBOURS.iter().zip(from..).map(|(user, seat)| sale.seats_request(*user, &[seat]));
-        sale.office.hold_many(requests.collect())
-    };
+    let shard = |user: u128| UserId::from(user).shard();
+    assert!(NEIGHBOURS.iter().all(|user| shard(*user) == shard(NEIGHBOURS[0])));
     way.set_odds(FaultOdds::default().with(Fault::DelayBefore, 100));
-    let held = asked(0);
+    let asked = NEIGHBOURS.iter().zip(0..).map(|(user, seat)| sale.seats_request(*user, &[seat]));
+    let held = sale.office.hold_many(asked.collect());
     release_all(&way);
     let held: Vec<_> = held.into_iter().map(Pending::wait).collect();
     let granted = held.iter().filter(|held| held.is_ok()).count();

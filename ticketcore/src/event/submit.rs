@@ -110,26 +110,26 @@ impl EventCore {
             if last {
                 shards = ShardSet::All;
             }
-            let First { instead, seen, now, expired } = match first.take() {
-                Some(first) => first,
+            let (step, expired) = match first.take() {
+                Some(First { instead, seen, now, expired }) => {
+                    (Step::Instead { instead, seen, now }, expired)
+                }
                 None => {
                     let expired = self.expiry.expired();
-                    match self.step(command, shards, slot, passes < OFFER_PASSES_MAX) {
-                        Step::Accepted { logged, enlisted } => {
-                            return Staged::Accepted {
-                                logged,
-                                slot: enlisted.map(|enlisted| enlisted.tell()),
-                            };
-                        }
-                        Step::Ready(outcome) => return Staged::Ready(outcome),
-                        Step::Closed => return Staged::Closed,
-                        Step::Rebasing => {
-                            self.wait_for_rebase();
-                            continue;
-                        }
-                        Step::Instead { instead, seen, now } => First { instead, seen, now, expired },
-                    }
+                    (self.step(command, shards, slot, passes < OFFER_PASSES_MAX), expired)
                 }
+            };
+            let (instead, seen, now) = match step {
+                Step::Accepted { logged, enlisted } => {
+                    return Staged::Accepted { logged, slot: enlisted.map(|enlisted| enlisted.tell()) };
+                }
+                Step::Ready(outcome) => return Staged::Ready(outcome),
+                Step::Closed => return Staged::Closed,
+                Step::Rebasing => {
+                    self.wait_for_rebase();
+                    continue;
+                }
+                Step::Instead { instead, seen, now } => (instead, seen, now),
             };
             match instead {
                 Instead::Replay(revision) => return Staged::Replay { seen: Seen { revision, ..seen } },
